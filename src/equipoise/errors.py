@@ -1,0 +1,33 @@
+"""The one exception that means: the input cannot be used, and this is what to do about it."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used, told as requirement, actual value and remedy.
+
+    The command line prints it without a traceback and ends with exit code 2.
+
+    Parameters
+    ----------
+    requirement : str
+        What was needed, as a sentence.
+    actual : str
+        What was found instead, as a sentence.
+    remedy : str
+        What the user can do, as a sentence.
+
+    Examples
+    --------
+    >>> raise InputError("Training needs two classes.", "There is one: 'cat'.", "Add another class.")
+    Traceback (most recent call last):
+    ...
+    equipoise.errors.InputError: Training needs two classes. There is one: 'cat'. Add another class.
+    """
+
+    def __init__(self, requirement: str, actual: str, remedy: str) -> None:
+        super().__init__(requirement, actual, remedy)
+        self.requirement = requirement
+        self.actual = actual
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.requirement} {self.actual} {self.remedy}"

@@ -1,0 +1,207 @@
+"""Components, and the one text form that configures them everywhere.
+
+``SGD(lr=0.1)`` in Python, ``--optimizer "SGD(lr=0.1)"`` on the command line and
+``optimizer = "SGD(lr=0.1)"`` in TOML are the same thing: `resolve` reads the text without
+executing it, and ``repr`` of a component writes it back.
+"""
+
+import ast
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from equipoise.errors import InputError
+
+ComponentT = TypeVar("ComponentT", bound="Component")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """The values a component's field may take; kept in the field's metadata."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    integer: bool = False
+    optional: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        kind = "a whole number" if self.integer else "a number"
+        left, right = "(" if self.open_low else "[", ")" if self.open_high else "]"
+        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}" + (
+            " or None" if self.optional else ""
+        )
+
+    def __contains__(self, value: object) -> bool:
+        if value is None:
+            return self.optional or None in self.choices
+        if self.choices:
+            return value in self.choices
+        kinds = (int, np.integer) if self.integer else (int, float, np.integer, np.floating)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below
+
+
+def bounded(default: Any, **bounds: Any) -> Any:
+    """Return a dataclass field with a default and `Bounds` that `Component.validate` checks."""
+    return field(default=default, metadata={"bounds": Bounds(**bounds)})
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Component(BaseEstimator):
+    """Base of everything that can be set by name: backbones, optimizers, losses, ...
+
+    A subclass is a ``@dataclass(eq=False, repr=False, kw_only=True)`` whose fields are
+    literals (number, text, bool, None, or a tuple of these). Constructing one does no work
+    and checks nothing, as scikit-learn requires; `validate` does.
+    """
+
+    def __repr__(self, N_CHAR_MAX: int = 0) -> str:  # noqa: ARG002 (scikit-learn's signature)
+        """Return the text that `resolve` reads back: fields that differ from their default."""
+        given = [
+            f"{f.name}={_literal(value)!r}"
+            for f in fields(self)
+            if not _same(value := getattr(self, f.name), f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def validate(self) -> None:
+        """Raise `InputError` if a field is outside its bounds."""
+        for f in fields(self):
+            bounds, value = f.metadata.get("bounds"), getattr(self, f.name)
+            if bounds is not None and value not in bounds:
+                raise InputError(
+                    f"`{f.name}` of `{type(self).__name__}` must be {bounds}.",
+                    f"It is {value!r}.",
+                    f"The default is {f.default!r}.",
+                )
+
+
+def resolve(
+    value: "Component | str", choices: Mapping[str, type[ComponentT]], role: str
+) -> ComponentT:
+    """Return the component that a text names, or check a component that is given as an object.
+
+    Parameters
+    ----------
+    value : str or Component
+        ``"Name"`` or ``"Name(key=literal, ...)"``, or a component.
+    choices : mapping of str to type
+        The components that may stand here.
+    role : str
+        What the component is for, used in messages: ``"optimizer"``.
+
+    Returns
+    -------
+    Component
+        A validated component. A given object is returned itself, not a copy.
+
+    Raises
+    ------
+    InputError
+        If the text is no such expression, or names an unknown component or field, or a
+        value is out of bounds. Nothing in the text is ever executed.
+
+    Examples
+    --------
+    >>> @dataclass(eq=False, repr=False, kw_only=True)
+    ... class Cosine(Component):
+    ...     warmup: float = bounded(0.05, low=0, high=1)
+    >>> resolve("Cosine(warmup=0.1)", {"Cosine": Cosine}, "schedule")
+    Cosine(warmup=0.1)
+    >>> resolve("Cosin", {"Cosine": Cosine}, "schedule")
+    Traceback (most recent call last):
+    ...
+    equipoise.errors.InputError: The schedule must be one of Cosine. It is 'Cosin'. Did you mean 'Cosine'?
+    """
+    component = _build(value, choices, role) if isinstance(value, str) else value
+    if not isinstance(component, tuple(choices.values())):
+        raise InputError(
+            f"The {role} must be one of {', '.join(choices)}, as an object or as text.",
+            f"It is {component!r}.",
+            f'Write for example "{next(iter(choices))}()".',
+        )
+    component.validate()
+    return component
+
+
+def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> ComponentT:
+    name, arguments = parse(text, role)
+    if name not in choices:
+        raise InputError(
+            f"The {role} must be one of {', '.join(choices)}.",
+            f"It is {name!r}.",
+            _suggestion(name, choices),
+        )
+    kind = choices[name]
+    known = [f.name for f in fields(kind)]
+    for key in arguments:
+        if key not in known:
+            raise InputError(
+                f"`{name}` takes {', '.join(f'`{k}`' for k in known) or 'no fields'}.",
+                f"It has no `{key}`.",
+                _suggestion(key, known),
+            )
+    required = [f.name for f in fields(kind) if f.default is MISSING and f.name not in arguments]
+    if required:
+        raise InputError(
+            f"`{name}` needs {', '.join(f'`{k}`' for k in required)}.",
+            f"The text is {text!r}.",
+            f'Write "{name}({required[0]}=...)".',
+        )
+    return kind(**arguments)
+
+
+def parse(text: str, role: str = "component") -> tuple[str, dict[str, Any]]:
+    """Split ``"Name(key=literal, ...)"`` into its name and its keyword arguments.
+
+    >>> parse("SGD(lr=0.1, nesterov=True)")
+    ('SGD', {'lr': 0.1, 'nesterov': True})
+    """
+    problem = InputError(
+        f"The {role} must be written as Name or Name(key=value, ...) with literal values.",
+        f"The text is {text!r}.",
+        "Give every value by its key; numbers, quoted text, True, False, None and tuples are allowed.",
+    )
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise problem from None
+    if isinstance(node, ast.Name):
+        return node.id, {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+        raise problem
+    arguments: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise problem
+        try:
+            arguments[keyword.arg] = ast.literal_eval(keyword.value)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            raise problem from None
+    return node.func.id, arguments
+
+
+def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else "Choose one of these."
+
+
+def _literal(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(_literal(value)) is type(default) and value == default
