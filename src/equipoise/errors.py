@@ -1,4 +1,4 @@
-"""The one exception that means: the input cannot be used, and this is what to do about it."""
+"""Errors that tell the user the requirement, the actual value and the remedy."""
 
 
 class InputError(ValueError):
@@ -31,3 +31,10 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.requirement} {self.actual} {self.remedy}"
+
+
+class TrainingError(RuntimeError):
+    """Training that was asked for correctly and failed all the same, such as by divergence.
+
+    The command line prints it without a traceback and ends with exit code 1.
+    """

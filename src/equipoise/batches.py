@@ -1,0 +1,81 @@
+"""From arrays, in memory or memory-mapped, to batches of tensors."""
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from equipoise._tensors import Inputs
+
+RELEASE_BYTES = 64 * 2**20
+"""After reading this much from a memory map, its pages are handed back to the system."""
+
+
+@dataclass(eq=False)
+class Source:
+    """Rows of an array, as tensors; a memory map is never held in memory as a whole.
+
+    Parameters
+    ----------
+    array : ndarray
+        uint8 images ``(examples, height, width, channels)`` or float32 table rows
+        ``(examples, features)``.
+    rows : ndarray of int
+        Which examples of the array belong to this source; positions given to `take` count
+        within these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> source = Source(np.zeros((5, 8, 8, 3), np.uint8), np.array([1, 3]))
+    >>> source.take(np.array([0, 1])).shape
+    torch.Size([2, 3, 8, 8])
+    """
+
+    array: np.ndarray
+    rows: np.ndarray
+    _unreleased: int = field(default=0, init=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, positions: np.ndarray) -> Inputs:
+        """Return examples as a tensor: images as ``(batch, channels, height, width)``."""
+        taken = self.array[self.rows[positions]]
+        self._release(taken.nbytes)
+        tensor = torch.from_numpy(taken)
+        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+
+    def _release(self, n_bytes: int) -> None:
+        # Pages of a memory map count as this process's memory until they are handed back;
+        # they stay in the system's cache, so reading them again is cheap.
+        pages = getattr(self.array, "_mmap", None)
+        if pages is None or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        self._unreleased += n_bytes
+        if self._unreleased > RELEASE_BYTES:
+            pages.madvise(mmap.MADV_DONTNEED)
+            self._unreleased = 0
+
+
+def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+    """Return the positions ``0 .. n - 1`` in random order, in batches of nearly equal size.
+
+    No example is dropped and no batch is much smaller than the others, which batch norm
+    would suffer from: sizes differ by one at most and never exceed `batch_size`.
+
+    Examples
+    --------
+    >>> [len(b) for b in shuffled(10, 4, torch.Generator().manual_seed(0))]
+    [4, 3, 3]
+    """
+    order = torch.randperm(n, generator=generator).numpy()
+    return np.array_split(order, -(-n // batch_size))
+
+
+def in_order(n: int, batch_size: int) -> Iterator[np.ndarray]:
+    """Yield the positions ``0 .. n - 1`` in order, in batches."""
+    for start in range(0, n, batch_size):
+        yield np.arange(start, min(start + batch_size, n))

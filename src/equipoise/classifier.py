@@ -1,0 +1,299 @@
+"""The scikit-learn edge: a classifier for imbalanced images and tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from equipoise._typing import CodeArray, LogitArray, PriorArray, ProbaArray, WeightArray
+from equipoise.data.splits import hold_out
+from equipoise.errors import InputError
+from equipoise.features import check_features
+from equipoise.fitting import Fit, Task
+from equipoise.metrics.prior import check_prior, parse_prior, shift_logits
+from equipoise.standard.augmentation import Augmentation
+from equipoise.standard.averaging import EMA
+from equipoise.standard.backbones import Backbone
+from equipoise.standard.losses import Loss
+from equipoise.standard.optimizers import Optimizer
+from equipoise.standard.schedules import Schedule
+from equipoise.standard.smoothing import Smoothing
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Classifier(ClassifierMixin, BaseEstimator):
+    """Classifier for class-imbalanced images and tables, made of standard components.
+
+    Every component is given as an object or as its text, such as ``"SGD(lr=0.1)"``;
+    ``"auto"`` lets the data decide, and `choices_` says what was chosen and why.
+
+    Parameters
+    ----------
+    backbone : Backbone or str, default="auto"
+        The network up to its last layer; see `equipoise.standard.backbones`.
+    augmentation : Augmentation, str or None, default="auto"
+        Random changes to training images; None: none. Tables take none.
+    scaling : {"auto", "standard", "quantile", "robust", "none"}, default="auto"
+        How the numbers of a table are scaled.
+    loss : Loss or str, default="CrossEntropy()"
+        What training minimises.
+    smoothing : Smoothing, str or None, default=None
+        Label smoothing; None: none.
+    optimizer : Optimizer or str, default="auto"
+        How weights are updated.
+    schedule : Schedule or str, default="Cosine()"
+        How the learning rate changes during training.
+    average : EMA, str or None, default="auto"
+        Averaging of weights during training; None: none.
+    batch_size : int or "auto", default="auto"
+        Largest number of examples in a step, at least 1.
+    epochs : int or "auto", default="auto"
+        Passes over the training examples, at least 1.
+    clip_norm : float or None, default=None
+        Largest norm of the gradient; None: not clipped.
+    validation : float, default=0.1
+        Share of each class held out to choose the best epoch, from 0 to below 1. Every class
+        of two or more examples gives at least one.
+    monitor : str, default="balanced_accuracy"
+        Validation score that chooses the epoch: balanced_accuracy, accuracy, macro_f1, g_mean,
+        worst_class_recall, log_loss or balanced_log_loss. Within the noise of that score the
+        lower balanced log-loss decides.
+    patience : int or None, default=None
+        Epochs without a better one after which training stops; None: it runs to the end.
+    prior : {"train", "balanced"} or mapping of class to probability, default="train"
+        Class frequencies where the model will be used. Logits are shifted to them by Bayes'
+        rule; ``"balanced"`` is right for balanced accuracy.
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the fastest there is.
+    precision : {"auto", "fp32", "bf16"}, default="auto"
+        Precision of convolutions and matrix products.
+    random_state : int, RandomState or None, default=0
+        Seed of everything random in fitting. The same seed gives the same model on the same
+        kind of machine; None draws a seed.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (classes,)
+        Class labels, sorted; columns of probabilities are in this order.
+    n_features_in_ : int
+        Columns of the table, or values in an image.
+    feature_names_in_ : ndarray of str
+        Column names, if X was a DataFrame with text as column names.
+    choices_ : list of Choice
+        Every automatic choice with its reason.
+    settings_ : Settings
+        Every component and number used, resolved.
+    history_ : list of dict
+        One row an epoch.
+    n_iter_ : int
+        Epochs that were run.
+    model_ : Model
+        The trained network, how its inputs are made, and the class counts of training.
+
+    Raises
+    ------
+    InputError
+        If the data or a parameter cannot be used; it is a `ValueError`.
+    TrainingError
+        If training diverges.
+
+    References
+    ----------
+    .. [1] R. Shwartz-Ziv et al., "Simplifying neural network training under class imbalance",
+       NeurIPS 2023. https://arxiv.org/abs/2312.02517
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> X, y = make_classification(500, weights=[0.9], n_informative=8, random_state=0)
+    >>> model = Classifier(epochs=5).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (500, 2)
+    >>> Classifier(backbone="MLP(layers=2)", optimizer="AdamW(lr=0.01)", epochs=5)
+    Classifier(backbone='MLP(layers=2)', epochs=5, optimizer='AdamW(lr=0.01)')
+    """
+
+    backbone: Backbone | str = "auto"
+    augmentation: Augmentation | str | None = "auto"
+    scaling: str = "auto"
+    loss: Loss | str = "CrossEntropy()"
+    smoothing: Smoothing | str | None = None
+    optimizer: Optimizer | str = "auto"
+    schedule: Schedule | str = "Cosine()"
+    average: EMA | str | None = "auto"
+    batch_size: int | str = "auto"
+    epochs: int | str = "auto"
+    clip_norm: float | None = None
+    validation: float = 0.1
+    monitor: str = "balanced_accuracy"
+    patience: int | None = None
+    prior: str | Mapping[Any, float] = "train"
+    device: str = "auto"
+    precision: str = "auto"
+    random_state: int | np.random.RandomState | None = 0
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that missing values and text columns are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.categorical = True
+        tags.non_deterministic = False
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on labelled examples, some of which are held out to choose the best epoch.
+
+        Parameters
+        ----------
+        X : DataFrame, 2-D array of float, or uint8 array (examples, height, width[, channels])
+            Rows of a table (NaN means missing), or images.
+        y : array-like of shape (examples,)
+            Labels of any type.
+        sample_weight : array-like of shape (examples,) or None, default=None
+            Non-negative weight of each example in the loss.
+
+        Returns
+        -------
+        Classifier
+            This object, fitted.
+        """
+        checked = check_features(self, X, reset=True)
+        classes, codes = _check_labels(y, len(checked))
+        seed = _draw_seed(self.random_state)
+        train, validation = hold_out(codes, self.validation, seed)
+        task = Task(
+            X=checked,
+            codes=codes,
+            n_classes=len(classes),
+            train=train,
+            validation=validation,
+            weights=_check_weights(sample_weight, len(checked)),
+        )
+        fit = Fit.prepare(task, self.get_params(deep=False), seed)
+        fit.run()
+        self.classes_ = classes
+        self.model_ = fit.model
+        self.settings_, self.choices_ = fit.settings, fit.choices
+        self.history_, self.n_iter_ = fit.training.history, len(fit.training.history)
+        return self
+
+    def predict_logits(self, X: Any) -> LogitArray:
+        """Return logits under the class frequencies of training.
+
+        Parameters
+        ----------
+        X : DataFrame, array or images
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (examples, classes)
+            Columns are in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.model_.logits(check_features(self, X, reset=False))
+
+    def predict_proba(self, X: Any) -> ProbaArray:
+        """Return class probabilities under `prior`.
+
+        Parameters
+        ----------
+        X : DataFrame, array or images
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (examples, classes)
+            Rows sum to one; columns are in the order of ``classes_``.
+        """
+        logits = self.predict_logits(X).astype(np.float64)
+        counts = self.model_.counts
+        prior = _prior(self.prior, self.classes_.tolist(), counts)
+        return softmax(shift_logits(logits, counts / counts.sum(), prior))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each example, under `prior`.
+
+        Parameters
+        ----------
+        X : DataFrame, array or images
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (examples,)
+            Labels from ``classes_``.
+        """
+        winners = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[winners]
+
+
+def softmax(logits: LogitArray) -> ProbaArray:
+    """Return the probabilities that belong to logits; rows sum to one.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _check_labels(y: Any, n: int) -> tuple[np.ndarray, CodeArray]:
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    if len(y) != n:
+        raise InputError(
+            "X and y must have the same number of examples.",
+            f"X has {n} and y has {len(y)}.",
+            "Check that both come from the same rows.",
+        )
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(
+            "A classifier needs examples of at least two classes.",
+            f"There is one class: {classes[0]!r}.",
+            "Check the labels, or add examples of another class.",
+        )
+    return classes, codes.astype(np.int64)
+
+
+def _check_weights(sample_weight: Any, n: int) -> WeightArray | None:
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape == ():
+        weights = np.full(n, float(weights))
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
+        raise InputError(
+            f"sample_weight must hold {n} finite weights of at least 0.",
+            f"Its shape is {weights.shape}, or a weight is negative or not finite.",
+            "Give one weight for each example.",
+        )
+    return weights
+
+
+def _prior(
+    prior: str | Mapping[Any, float], classes: Sequence[Any], counts: np.ndarray
+) -> PriorArray:
+    names = [str(c) for c in classes]
+    if not isinstance(prior, str):
+        named = {str(k): v for k, v in prior.items()}
+        return check_prior(named, names)
+    parsed = parse_prior(prior, names, counts)
+    return counts / counts.sum() if parsed is None else parsed
+
+
+def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))

@@ -1,0 +1,87 @@
+"""The command line: one lazily imported function for each verb, and what errors look like."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Toml
+
+from equipoise.errors import InputError, TrainingError
+
+app = App(
+    name="equipoise",
+    help="Train, measure and understand classifiers of class-imbalanced images and tables.",
+    help_epilogue="Exit status: 0 done, 1 failed, 2 the input cannot be used, 130 stopped by Ctrl-C.",
+)
+data = App(name="data", help="List, describe and subsample data sets.")
+
+app.command("equipoise.commands.demo:demo", help="Fit, evaluate and report on embedded data.")
+app.command(data)
+app.command("equipoise.commands.fit:fit", help="Train a classifier and keep it as a run.")
+app.command("equipoise.commands.evaluate:evaluate", help="Measure a run, on its test set or DATA.")
+app.command("equipoise.commands.predict:predict", help="Predict the classes of new examples.")
+app.command("equipoise.commands.report:report", help="Write one HTML file about one or more runs.")
+data.command("equipoise.commands.data:list_", name="list", help="List the named data sets.")
+data.command("equipoise.commands.data:describe", help="Print what is in DATA, and what is wrong.")
+data.command("equipoise.commands.data:subsample", help="Make DATA imbalanced and save the index.")
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Path | None = None,
+) -> object:
+    """Run one command.
+
+    Parameters
+    ----------
+    config : Path
+        TOML file of option values, one table for each command, such as ``[fit]``. Options
+        on the command line come before it.
+    """
+    if config is not None:
+        if not config.is_file():
+            raise InputError(
+                "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
+            )
+        app.config = (Toml(config, must_exist=True),)
+    return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        What follows the program's name; None: taken from the process.
+    """
+    try:
+        result = app.meta(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as error:
+        return _fail(str(error).strip(), 2)
+    except InputError as error:
+        return _fail(f"{error.requirement}\n  {error.actual}\n  {error.remedy}", 2)
+    except TrainingError as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("Stopped.", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`equipoise ... | head`); Python must not
+        # complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(f"The operating system refused: {error}. Check space and permissions.", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print(f"equipoise: {message}", file=sys.stderr)
+    return status

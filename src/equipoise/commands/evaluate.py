@@ -1,0 +1,105 @@
+"""``equipoise evaluate``: measure a run on its sealed test set, or on other labelled data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from equipoise._typing import CodeArray, LogitArray
+from equipoise.commands import console
+from equipoise.commands.options import Flag, Reading
+from equipoise.errors import InputError
+from equipoise.metrics import evaluate as evaluate_logits
+from equipoise.metrics import parse_prior
+from equipoise.runs import Run
+
+
+def evaluate(
+    run: Path,
+    data: str | None = None,
+    /,
+    *,
+    prior: str = "none",
+    device: str = "auto",
+    json: Flag = False,
+    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+) -> int:
+    """Measure RUN on labelled DATA, or on its own sealed test set.
+
+    Each look at the sealed test set is counted in the run's config.toml.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a finished run.
+    data : str
+        Labelled data of the same form; by default the run's test set.
+    prior : str
+        Class frequencies to correct to and to measure under: none (the data as they are),
+        balanced, train, or a=0.9,b=0.1.
+    device : str
+        Where the network runs.
+    json : bool
+        Print the result as JSON.
+    """
+    opened = Run.open(run)
+    config = opened.config
+    classes, counts = config["data"]["classes"], np.asarray(config["data"]["counts_train"])
+    wanted = parse_prior(prior, classes, counts)
+    if data is None:
+        logits, codes = test_predictions(opened)
+    else:
+        logits, codes = predictions_on(opened, data, reading, device)
+    found = evaluate_logits(
+        logits.astype(np.float64), codes, classes=classes, train_counts=counts, prior=wanted
+    )
+    if json:
+        console.print_json(found)
+        return 0
+    place = "the sealed test set" if data is None else data
+    console.print_metrics(f"{run} on {place}", {f"prior: {prior}": found})
+    return 0
+
+
+def test_predictions(run: Run) -> tuple[LogitArray, CodeArray]:
+    """Return the stored logits and labels of the sealed test set, and count the look."""
+    arrays = run.read_arrays("predictions.npz")
+    config = run.config
+    config["test"]["looks"] += 1
+    run.write_config(config)
+    console.say(f"This is look {config['test']['looks']} at the sealed test set.")
+    return arrays["test_logits"], arrays["test_labels"]
+
+
+def predictions_on(
+    run: Run, data: str, reading: Reading, device: str
+) -> tuple[LogitArray, CodeArray]:
+    """Return the logits and labels of other labelled data."""
+    # Only here is torch needed: measuring stored predictions starts at once.
+    from equipoise.data.sources import load  # noqa: PLC0415
+    from equipoise.experiment import load_run_model  # noqa: PLC0415
+
+    with console.reading_bar("reading") as progress:
+        dataset = load(data, reading.as_trained(run, progress), download=reading.download)
+    codes = matching_codes(dataset.classes, run.config["data"]["classes"])[dataset.codes]
+    return load_run_model(run, device).logits(dataset.X), codes
+
+
+def matching_codes(found: Sequence[str], known: Sequence[str]) -> CodeArray:
+    """Return the run's code of each class of the data.
+
+    Raises
+    ------
+    InputError
+        If the data has a class that the run does not know.
+    """
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        raise InputError(
+            f"The data must have the run's classes: {', '.join(known)}.",
+            f"The run does not know {', '.join(map(repr, unknown))}.",
+            "Check --label, or fit on data with these classes.",
+        )
+    return np.asarray([known.index(name) for name in found])

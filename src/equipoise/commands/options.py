@@ -1,0 +1,99 @@
+"""Options that several commands share; none of them needs torch."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from equipoise._typing import ProgressCallback
+from equipoise.data.options import Channels, ReadOptions
+from equipoise.runs import Run
+
+Flag = Annotated[bool, Parameter(negative="")]
+"""An option without a value that is off unless given."""
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """How DATA is read.
+
+    Parameters
+    ----------
+    label : str
+        Column of the class in a table or an index of images.
+    image : str
+        Column of the image paths in an index of images.
+    drop : list of str
+        Columns of a table to leave out.
+    size : int
+        Side in pixels to which image files are resized.
+    channels : {"auto", "grey", "rgb"}
+        Channels of image files.
+    skip_broken : bool
+        Leave out image files that cannot be read, and list them.
+    cache : Path
+        Folder of decoded images.
+    download : bool
+        Fetch a named data set that is not on this machine.
+    """
+
+    label: str | None = None
+    image: str | None = None
+    drop: list[str] = field(default_factory=list)
+    size: int | None = None
+    channels: Channels = "auto"
+    skip_broken: Flag = False
+    cache: Path | None = None
+    download: Flag = False
+
+    def options(self, progress: ProgressCallback | None = None) -> ReadOptions:
+        """Return them as the readers take them."""
+        return ReadOptions(
+            label=self.label,
+            image=self.image,
+            drop=tuple(self.drop),
+            size=self.size,
+            channels=self.channels,
+            skip_broken=self.skip_broken,
+            cache=self.cache,
+            progress=progress,
+        )
+
+    def as_trained(self, run: Run, progress: ProgressCallback | None = None) -> ReadOptions:
+        """Return them with what is not given taken from how the run's data was read."""
+        given = self.options(progress)
+        trained = run.config["data"].get("reading", {})
+        kept = {name: value for name, value in trained.items() if not getattr(given, name)}
+        if given.channels == "auto" and "shape" in run.config["data"]:
+            kept["channels"] = "grey" if run.config["data"]["shape"][2] == 1 else "rgb"
+        return replace(given, **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+
+
+@dataclass(kw_only=True)
+class Imbalance:
+    """How the training part is made imbalanced, and how parts are cut.
+
+    Parameters
+    ----------
+    ratio : float
+        Imbalance ratio to which the training part is subsampled: largest over smallest
+        class, at least 1; 0.01 is read as 100.
+    profile : {"exp", "step", "binary"}
+        Shape of the imbalance.
+    order : {"label", "random"}
+        Which classes become rare: the last in label order, or an order drawn from the seed.
+    test : float
+        Share of each class sealed as the test set, where DATA brings none.
+    rare : {"refuse", "merge", "drop"}
+        What happens to classes of a single example.
+    split_seed : int
+        Seed of the test split, the subsampling and the validation split.
+    """
+
+    ratio: float | None = None
+    profile: Literal["exp", "step", "binary"] = "exp"
+    order: Literal["label", "random"] = "label"
+    test: float = 0.2
+    rare: Literal["refuse", "merge", "drop"] = "refuse"
+    split_seed: int = 0

@@ -1,0 +1,28 @@
+"""``equipoise report``: one HTML file about one or more runs."""
+
+from pathlib import Path
+
+from equipoise.commands import console
+from equipoise.commands.options import Flag
+from equipoise.report import write_report
+
+
+def report(*runs: Path, out: Path | None = None, json: Flag = False) -> int:
+    """Write one HTML file about RUNS; it needs no network and opens by double click.
+
+    Parameters
+    ----------
+    runs : Path
+        Folders of runs, finished or not.
+    out : Path
+        The file to write; by default report.html in the first run's folder.
+    json : bool
+        Print the path as JSON.
+    """
+    target = out or runs[0] / "report.html"
+    write_report(runs, target)
+    if json:
+        console.print_json({"report": str(target)})
+    else:
+        console.say(f"The report is in {target}.")
+    return 0

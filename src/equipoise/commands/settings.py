@@ -1,0 +1,33 @@
+"""The classifier's fields as options of the command line."""
+
+import ast
+from dataclasses import field, fields, make_dataclass
+from typing import Any
+
+from equipoise.classifier import Classifier
+
+SETTINGS = [f for f in fields(Classifier) if f.name != "random_state"]
+"""The classifier's fields; each is an option of ``fit``, written as in Python."""
+
+# The options, their defaults and their help come from the classifier itself, so that a
+# field stands in one place only.
+ClassifierOptions = make_dataclass(
+    "ClassifierOptions", [(f.name, str, field(default=str(f.default))) for f in SETTINGS], kw_only=True
+)
+ClassifierOptions.__doc__ = Classifier.__doc__
+# Under the module name "types", which it gets otherwise, it is taken for a built-in type.
+ClassifierOptions.__module__ = __name__
+
+
+def classifier_params(options: Any) -> dict[str, Any]:
+    """Return a classifier's parameters from the texts of `ClassifierOptions`."""
+    texts = {f.name: getattr(options, f.name) for f in SETTINGS}
+    return {name: _value(text) for name, text in texts.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return value if value is None or isinstance(value, int | float) else text

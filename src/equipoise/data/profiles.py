@@ -1,0 +1,158 @@
+"""Sizes of imbalanced classes: which class becomes how rare."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equipoise._typing import CountArray, IndexArray
+from equipoise.data.wording import counted
+from equipoise.errors import InputError
+from equipoise.seeds import derive_seed
+
+Profile = Literal["exp", "step", "binary"]
+"""How class sizes fall from the largest to the smallest; see `target_counts`."""
+
+Order = Literal["label", "random", "size"]
+"""Which classes become rare; see `class_order`."""
+
+# Keeps a product that should be a whole number from being floored to the one below.
+_ROUNDING = 1e-9
+
+
+def class_order(counts: ArrayLike, order: Order = "label", seed: int = 0) -> IndexArray:
+    """Return class codes from the class that stays largest to the one that becomes rarest.
+
+    Parameters
+    ----------
+    counts : array-like of int, shape (classes,)
+        Examples of each class.
+    order : {"label", "random", "size"}, default="label"
+        ``"label"``: as numbered. ``"random"``: drawn by the seed, so that rarity is not
+        confounded with how hard a class is. ``"size"``: largest first, which keeps most
+        examples of data that is imbalanced already; equal classes as numbered.
+    seed : int, default=0
+        Seed of ``"random"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such order.
+
+    Examples
+    --------
+    >>> class_order([5, 9, 7], "size")
+    array([1, 2, 0])
+    """
+    sizes = np.asarray(counts)
+    if order == "label":
+        return np.arange(len(sizes))
+    if order == "random":
+        random = np.random.default_rng(derive_seed(seed, "order of classes"))
+        return random.permutation(len(sizes))
+    if order == "size":
+        return np.argsort(-sizes, kind="stable")
+    raise InputError(
+        "The order of classes must be label, random or size.",
+        f"It is {order!r}.",
+        "The default is label.",
+    )
+
+
+def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") -> CountArray:
+    r"""Return the size of each class, from rank 0 (largest) to rank K - 1.
+
+    Parameters
+    ----------
+    available : array-like of int, shape (classes,)
+        Examples there are, by rank.
+    ratio : float
+        Imbalance ratio :math:`\rho`, at least 1.
+    profile : {"exp", "step", "binary"}, default="exp"
+        ``"exp"``: a long tail. ``"step"``: half of the classes are rare; of an odd number the
+        odd one stays large. ``"binary"``: the last class alone is rare.
+
+    Returns
+    -------
+    ndarray of int64, shape (classes,)
+        Sizes that every class can supply.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes, or one would be left without examples.
+
+    Notes
+    -----
+    With :math:`n` the largest size for which every class has enough examples:
+
+    .. math::
+        n_k = \lfloor n \rho^{-k/(K-1)} \rfloor \text{ (exp)}, \quad
+        n_k = n \text{ or } \lfloor n / \rho \rfloor \text{ (step, binary)}
+
+    So :math:`n` is smaller than the largest class when a rarer one would fall short.
+
+    References
+    ----------
+    .. [1] Y. Cui et al., "Class-balanced loss based on effective number of samples", CVPR
+       2019 (the exponential profile on CIFAR).
+    .. [2] M. Buda, A. Maki, M. A. Mazurowski, "A systematic study of the class imbalance
+       problem in convolutional neural networks", Neural Networks 2018 (the step profile).
+
+    Examples
+    --------
+    >>> target_counts([5000] * 10, 100)
+    array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
+    >>> target_counts([500, 500, 20], 10, "binary")
+    array([209, 209,  20])
+    """
+    sizes = np.asarray(available, dtype=np.int64)
+    if len(sizes) < 2:
+        raise InputError(
+            "Imbalance needs at least two classes.",
+            f"There is {counted(len(sizes), 'class', 'classes')}.",
+            "Add another class.",
+        )
+    if sizes.min() < 1:
+        raise InputError(
+            "Every class must have an example to choose.",
+            f"{counted(int((sizes < 1).sum()), 'class has', 'classes have')} none.",
+            "Leave these classes out, or choose from another part of the data.",
+        )
+    shares = _shares(len(sizes), ratio, profile)
+    # The first size that asks for too much of some class; one below is the largest that does
+    # not, up to the rounding that the loop settles.
+    largest = int(np.ceil((sizes + 1) / shares).min())
+    while largest > 0 and (_floor(largest * shares) > sizes).any():
+        largest -= 1
+    targets = _floor(largest * shares)
+    if targets.min() < 1:
+        raise InputError(
+            "Every class must keep at least one example.",
+            f"With {largest} in the largest class, a ratio of {ratio:g} leaves the rarest none.",
+            f"Choose a ratio of at most {max(largest, 1)}, another profile or another order.",
+        )
+    return targets
+
+
+def _shares(classes: int, ratio: float, profile: Profile) -> np.ndarray:
+    """Return the size of each rank as a share of the largest."""
+    rank = np.arange(classes)
+    if not 1 <= ratio < math.inf:
+        raise InputError(
+            "The imbalance ratio must be at least 1.", f"It is {ratio:g}.", "Give for example 100."
+        )
+    if profile == "exp":
+        return ratio ** (-rank / (classes - 1))
+    if profile == "step":
+        return np.where(rank < (classes + 1) // 2, 1.0, 1 / ratio)
+    if profile == "binary":
+        return np.where(rank < classes - 1, 1.0, 1 / ratio)
+    raise InputError(
+        "The profile must be exp, step or binary.", f"It is {profile!r}.", "The default is exp."
+    )
+
+
+def _floor(sizes: np.ndarray) -> CountArray:
+    return np.floor(sizes * (1 + _ROUNDING)).astype(np.int64)

@@ -1,0 +1,160 @@
+"""What ``"auto"`` means: a pure function from facts about the data to settings with reasons."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from equipoise.devices import fast_bf16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """What the automatic choices depend on; never the speed of the machine, nor test data.
+
+    Parameters
+    ----------
+    kind : {"images", "table"}
+        What the examples are.
+    n_train : int
+        Training examples.
+    n_smallest : int
+        Training examples of the smallest class.
+    n_classes : int
+        Classes.
+    pixels : int
+        Height times width of images; 0 for tables.
+    channels : int
+        1 for grey images, 3 for colour; 0 for tables.
+    device : str
+        Where training runs.
+    """
+
+    kind: Literal["images", "table"]
+    n_train: int
+    n_smallest: int
+    n_classes: int
+    pixels: int
+    channels: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One automatic choice: the field, its value, and why."""
+
+    field: str
+    value: Any
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field} = {self.value!r}: {self.reason}"
+
+
+def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choice]:
+    """Return a choice for each parameter that is ``"auto"``.
+
+    Parameters
+    ----------
+    params : mapping of str to value
+        The classifier's parameters.
+    facts : DataFacts
+        What is known about the data.
+
+    Examples
+    --------
+    >>> facts = DataFacts(kind="table", n_train=1000, n_smallest=10, n_classes=3, pixels=0,
+    ...                   channels=0, device="cpu")
+    >>> [c.value for c in automatic_choices({"batch_size": "auto", "epochs": 5}, facts)]
+    [64]
+    """
+    rules = _image_rules(facts) if facts.kind == "images" else _table_rules(facts)
+    return [rules[name] for name, value in params.items() if value == "auto" and name in rules]
+
+
+PRESENTATIONS = {1: 300_000, 3: 400_000}
+"""Training images shown in all, by channels; enough for 30 or more passes over 10,000."""
+
+TABLE_STEPS = 6_000
+"""Steps of training on a table."""
+
+LARGE_PIXELS = 64 * 64
+"""Images of more pixels get a network that first shrinks them."""
+
+
+def _image_rules(facts: DataFacts) -> dict[str, Choice]:
+    side = math.isqrt(facts.pixels)
+    padding = max(1, round(side / 8))
+    colour = facts.channels == 3
+    epochs = _between(PRESENTATIONS[facts.channels] / facts.n_train, 10, 200)
+    choices = (
+        _backbone(facts),
+        Choice(
+            "augmentation",
+            f"CropFlip(padding={padding}, flip={colour})",
+            "shifts of an eighth of the side; "
+            + (
+                "colour images keep their meaning when mirrored"
+                if colour
+                else "grey images are often characters or scans, which mirroring changes"
+            ),
+        ),
+        Choice("scaling", "none", "images are standardised by the network"),
+        Choice(
+            "optimizer",
+            "SGD(weight_decay=0.002)",
+            "networks on imbalanced images need more weight decay than the usual 5e-4",
+        ),
+        Choice("average", "EMA()", "an average of weights is steadier than the last step"),
+        Choice("batch_size", _batch_size(facts, 64), "small batches do better under imbalance"),
+        Choice(
+            "epochs",
+            epochs,
+            f"about {PRESENTATIONS[facts.channels]:,} images shown in all, 10 to 200 epochs",
+        ),
+        _precision(facts),
+    )
+    return {choice.field: choice for choice in choices}
+
+
+def _backbone(facts: DataFacts) -> Choice:
+    if facts.pixels > LARGE_PIXELS:
+        return Choice("backbone", 'Timm(name="resnet18")', "a stem with strides for large images")
+    return Choice(
+        "backbone",
+        "ResNet18(width=16)",
+        "a small network: larger ones overfit the rare classes, and take longer",
+    )
+
+
+def _table_rules(facts: DataFacts) -> dict[str, Choice]:
+    batch_size = _batch_size(facts, 256)
+    steps = math.ceil(facts.n_train / batch_size)
+    choices = (
+        Choice("backbone", "MLP()", "a multi-layer perceptron on embedded columns"),
+        Choice("augmentation", None, "none for tables"),
+        Choice("scaling", "quantile", "skewed columns and outliers become harmless"),
+        Choice("optimizer", "AdamW()", "the usual choice for tables"),
+        Choice("average", "EMA()", "an average of weights is steadier than the last step"),
+        Choice("batch_size", batch_size, "a power of two, about a thirtieth of the training rows"),
+        Choice(
+            "epochs", _between(TABLE_STEPS / steps, 10, 200), f"about {TABLE_STEPS:,} steps in all"
+        ),
+        Choice("precision", "fp32", "the networks for tables gain nothing from bfloat16"),
+    )
+    return {choice.field: choice for choice in choices}
+
+
+def _batch_size(facts: DataFacts, most: int) -> int:
+    """Return a power of two from 16 to `most` that gives about 32 steps an epoch or more."""
+    return min(most, max(16, 2 ** round(math.log2(max(facts.n_train / 32, 1)))))
+
+
+def _precision(facts: DataFacts) -> Choice:
+    if fast_bf16(facts.device):
+        return Choice("precision", "bf16", "this device computes bfloat16 faster than float32")
+    return Choice("precision", "fp32", "this device has no fast bfloat16")
+
+
+def _between(value: float, low: int, high: int) -> int:
+    return max(low, min(high, round(value)))

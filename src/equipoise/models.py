@@ -1,0 +1,86 @@
+"""A trained model: its network, its preprocessing and the class counts it learnt from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray
+from equipoise.batches import Source
+from equipoise.checkpoints import read_weights, write_weights
+from equipoise.devices import Device
+from equipoise.preprocessing import Preprocessing, preprocessing_from_state
+from equipoise.runs import write_json
+from equipoise.standard.backbones import Backbone
+from equipoise.standard.heads import Linear
+from equipoise.standard.networks import build_network
+from equipoise.training import predict_logits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A network ready to predict.
+
+    Parameters
+    ----------
+    network : Module
+        Maps prepared inputs to logits.
+    preprocessing : ImagePreprocessing or TablePreprocessing
+        Prepares them.
+    device : Device
+        Where the network is.
+    counts : ndarray of int, shape (classes,)
+        Training examples of each class: the prior that the logits contain.
+    """
+
+    network: nn.Module
+    preprocessing: Preprocessing
+    device: Device
+    counts: CountArray
+
+    def logits(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> LogitArray:
+        """Return logits, float32, shape ``(examples, classes)``.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (examples, height, width, channels), or DataFrame
+            Examples like those trained on.
+        rows : ndarray of int or None
+            Positions of the examples that are wanted; None: all.
+        """
+        if isinstance(X, pd.DataFrame):
+            X = X if rows is None else X.iloc[rows]
+            rows = None
+        array = self.preprocessing.transform(X)  # type: ignore[arg-type]
+        source = Source(array, np.arange(len(array)) if rows is None else rows)
+        return predict_logits(self.network, source, self.device)
+
+    def save(self, folder: Path) -> None:
+        """Write ``preprocessing.json`` and ``model.safetensors`` into a run's folder."""
+        write_json(folder / "preprocessing.json", self.preprocessing.to_state())
+        write_weights(folder / "model.safetensors", self.network)
+
+
+def load_model(
+    folder: Path,
+    preprocessing: Mapping[str, Any],
+    backbone: Backbone[Any],
+    counts: CountArray,
+    device: Device,
+) -> Model:
+    """Rebuild a model that was saved in a run's folder, on a device.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, or does not fit the backbone.
+    """
+    prepared = preprocessing_from_state(preprocessing)
+    network = build_network(backbone, Linear(), prepared.spec, len(counts))
+    read_weights(folder / "model.safetensors", network)
+    network = network.to(device.name).eval()
+    return Model(network=network, preprocessing=prepared, device=device, counts=counts)

@@ -1,0 +1,132 @@
+"""How a network's inputs are made from images or from the rows of a table.
+
+Fitted on training examples only, saved as JSON, applied unchanged at prediction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from equipoise._typing import ImageArray, IndexArray
+from equipoise.data.encoding import TableEncoder
+from equipoise.errors import InputError
+from equipoise.seeds import derive_seed
+from equipoise.standard.backbones import ImageInput, TableInput
+
+STATISTICS_EXAMPLES = 20_000
+"""Mean and deviation of images are taken over at most this many training examples."""
+
+
+@dataclass(eq=False)
+class ImagePreprocessing:
+    """Images pass unchanged; their shape is fixed and their mean and deviation are known."""
+
+    spec: ImageInput
+    kind: ClassVar[str] = "images"
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def fit(cls, images: ImageArray, rows: IndexArray) -> "ImagePreprocessing":
+        """Measure mean and deviation of each channel over (at most 20,000) training images."""
+        if len(rows) > STATISTICS_EXAMPLES:
+            random = np.random.default_rng(derive_seed(0, "image statistics"))
+            rows = random.choice(rows, STATISTICS_EXAMPLES, replace=False)
+        _, height, width, channels = images.shape
+        counts = np.zeros((channels, 256), np.int64)
+        for start in range(0, len(rows), 500):
+            chunk = images[np.sort(rows[start : start + 500])]
+            for channel in range(channels):
+                counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+        levels = np.arange(256) / 255
+        share = counts / counts.sum(axis=1, keepdims=True)
+        mean = share @ levels
+        deviation = np.sqrt(np.maximum(share @ levels**2 - mean**2, 0))
+        # An image set of one single shade would otherwise be divided by zero.
+        deviation[deviation < 1e-3] = 1.0
+        return cls(ImageInput(height, width, channels, tuple(mean), tuple(deviation)))
+
+    def transform(self, images: ImageArray) -> np.ndarray:
+        """Return the images themselves, after a check of their shape.
+
+        Raises
+        ------
+        InputError
+            If they are not of the shape that was trained on.
+        """
+        expected = (self.spec.height, self.spec.width, self.spec.channels)
+        if images.shape[1:] != expected:
+            raise InputError(
+                f"This model takes images of {_shape(expected)}.",
+                f"These are {_shape(images.shape[1:])}.",
+                "Give images as they were at training, or train on these.",
+            )
+        return images
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {"kind": self.kind, "input": self.spec.to_state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "ImagePreprocessing":
+        """Rebuild what `to_state` described."""
+        return cls(ImageInput.from_state(state["input"]))
+
+
+@dataclass(eq=False)
+class TablePreprocessing:
+    """Rows become one float32 matrix: scaled numbers, then codes of categories."""
+
+    encoder: TableEncoder
+    kind: ClassVar[str] = "table"
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, rows: IndexArray, scaling: str) -> "TablePreprocessing":
+        """Fit the encoder on the training rows."""
+        return cls(TableEncoder(scaling=scaling).fit(frame.iloc[rows]))
+
+    @property
+    def spec(self) -> TableInput:
+        """What the backbone is told about its inputs."""
+        return TableInput(self.encoder.n_numeric, tuple(self.encoder.cardinalities))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Choices that the encoder made, as sentences."""
+        return tuple(self.encoder.notes)
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the encoded rows, float32, shape ``(examples, features)``."""
+        return self.encoder.transform(frame)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {"kind": self.kind, "encoder": self.encoder.to_state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "TablePreprocessing":
+        """Rebuild what `to_state` described."""
+        return cls(TableEncoder.from_state(state["encoder"]))
+
+
+Preprocessing = ImagePreprocessing | TablePreprocessing
+
+
+def preprocessing_from_state(state: Mapping[str, Any]) -> Preprocessing:
+    """Rebuild the preprocessing of either kind from its JSON state."""
+    kinds = {"images": ImagePreprocessing, "table": TablePreprocessing}
+    try:
+        return kinds[state["kind"]].from_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "A run's preprocessing.json must describe how its inputs are made.",
+            f"It is damaged: {error!r}.",
+            "Fit again, or restore the file.",
+        ) from None
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    height, width, channels = shape
+    return f"{height} x {width} pixels with {channels} channel{'s' if channels > 1 else ''}"

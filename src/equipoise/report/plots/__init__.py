@@ -1,0 +1,43 @@
+"""The pictures of the report: a summary in, themed SVG out."""
+
+from typing import Any
+
+from equipoise.report.plots.confusion import confusion_matrix
+from equipoise.report.plots.counts import class_counts
+from equipoise.report.plots.curves import learning_curves
+from equipoise.report.plots.recall import recall_by_count
+from equipoise.report.plots.reliability import reliability_diagram
+from equipoise.report.plots.theme import Picture, themed
+
+__all__ = ["Picture", "draw"]
+
+
+def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
+    """Return the pictures of one run.
+
+    Parameters
+    ----------
+    summary : dict
+        As `equipoise.report.summarise` returns it.
+    salt : str
+        Different for each run of a page; the same salt and summary give the same bytes.
+
+    Returns
+    -------
+    dict of str to Picture
+        ``counts``, ``curves``, ``recall``, ``confusion_as_is``, ``confusion_balanced`` and
+        ``reliability``; None for what the run has no data for.
+    """
+    painters = {
+        "counts": class_counts,
+        "curves": learning_curves,
+        "recall": recall_by_count,
+        "confusion_as_is": lambda s: confusion_matrix(s, "as_is"),
+        "confusion_balanced": lambda s: confusion_matrix(s, "balanced"),
+        "reliability": reliability_diagram,
+    }
+    pictures = {}
+    for name, paint in painters.items():
+        with themed(f"{salt}-{name}"):
+            pictures[name] = paint(summary)
+    return pictures

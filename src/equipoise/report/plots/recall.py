@@ -1,0 +1,160 @@
+"""The recall of each class against how often it was seen in training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from equipoise.report.formats import percent
+from equipoise.report.plots.theme import (
+    AS_IS,
+    CORRECTED,
+    INK,
+    Picture,
+    canvas,
+    label,
+    log_axis,
+    percent_axis,
+    svg,
+)
+
+NAMED = 12
+"""Most classes that are drawn one by one, with their names."""
+
+_MEANS = 8
+"""Points of the line that shows the trend of many classes."""
+
+_Known = list[tuple[float, dict[str, Any]]]
+_SERIES = (
+    ("as_is", "as trained", AS_IS, "none", -1),
+    ("balanced", "after prior correction", CORRECTED, CORRECTED, 1),
+)
+
+
+def recall_by_count(summary: dict[str, Any]) -> Picture | None:
+    """Draw per-class recall with intervals over the training count; None without results."""
+    if not summary["results"]:
+        return None
+    corrected = summary["results"]["balanced"]["per_class"]
+    places, reach = _places([row["n_train"] for row in corrected])
+    figure = canvas(310)
+    axes = figure.subplots()
+    log_axis(axes, "x", places.min() / reach**0.05, places.max() * reach**0.05)
+    for prior, name, colour, face, side in _SERIES:
+        rows = summary["results"][prior]["per_class"]
+        known = [
+            (place, row["recall"])
+            for place, row in zip(places, rows, strict=True)
+            if row["recall"]["value"] is not None
+        ]
+        if len(rows) <= NAMED:
+            _whiskers(axes, known, colour, reach ** (0.009 * side))
+            _points(axes, known, (colour, face), name, reach ** (0.009 * side))
+        else:
+            _cloud(axes, known, colour, name)
+    if len(corrected) <= NAMED:
+        _name(axes, places, corrected)
+    axes.set_ylim(-0.02, 1.03)
+    axes.grid(axis="y")
+    axes.set_xlabel("training examples of the class")
+    percent_axis(axes, "y")
+    figure.legend(loc="outside upper left", ncols=2)
+    return Picture(svg(figure), _description(corrected))
+
+
+def _places(counts: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Return where each class stands on the axis, and the ratio that the axis covers."""
+    positive = np.maximum(np.asarray(counts, dtype=float), 0.7)
+    reach = max(positive.max() / positive.min(), 4.0)
+    gap = 0.055 * np.log(reach) if len(counts) <= NAMED else 0.0
+    return np.exp(separate(np.log(positive), gap)), reach
+
+
+def separate(positions: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
+    """Move positions apart until no two are closer than a gap, each as little as needed.
+
+    Parameters
+    ----------
+    positions : array-like of float, shape (n,)
+        Places on a line.
+    gap : float
+        Smallest distance between neighbours afterwards, at least 0.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        New places in the given order, with the smallest sum of squared moves: after
+        subtracting ``rank * gap``, this is isotonic regression, solved by pooling neighbours.
+
+    Examples
+    --------
+    >>> separate([1.0, 1.0, 9.0], gap=2.0)
+    array([0., 2., 9.])
+    """
+    given = np.asarray(positions, dtype=float)
+    order = np.argsort(given, kind="stable")
+    blocks: list[list[float]] = []
+    for rank, index in enumerate(order):
+        blocks.append([given[index] - rank * gap, 1.0])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, size = blocks.pop()
+            total = blocks[-1][1] + size
+            blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / total, total]
+    flat = np.concatenate([np.full(int(size), mean) for mean, size in blocks])
+    moved = np.empty_like(given)
+    moved[order] = flat + np.arange(len(given)) * gap
+    return moved
+
+
+def _whiskers(axes: Axes, known: _Known, colour: str, shift: float) -> None:
+    spans = [(x * shift, r["low"], r["high"]) for x, r in known if r["low"] is not None]
+    if spans:
+        axes.vlines(*zip(*spans, strict=True), color=colour, linewidth=1.3, alpha=0.9)
+
+
+def _points(axes: Axes, known: _Known, colours: tuple[str, str], name: str, shift: float) -> None:
+    axes.plot(
+        [x * shift for x, _ in known],
+        [r["value"] for _, r in known],
+        "o",
+        markersize=4.6,
+        markeredgecolor=colours[0],
+        markerfacecolor=colours[1],
+        markeredgewidth=1.2,
+        label=name,
+    )
+
+
+def _cloud(axes: Axes, known: _Known, colour: str, name: str) -> None:
+    """Draw many classes as faint points and intervals, with a line through their local means."""
+    spans = [(x, r["low"], r["high"]) for x, r in known if r["low"] is not None]
+    if spans:
+        axes.vlines(*zip(*spans, strict=True), color=colour, linewidth=0.6, alpha=0.2)
+    ordered = sorted((x, r["value"]) for x, r in known)
+    x, y = np.array(ordered).T
+    axes.plot(x, y, "o", color=colour, markersize=2.4, alpha=0.55, markeredgewidth=0)
+    parts = np.array_split(np.arange(len(x)), min(len(x), _MEANS))
+    means = [(np.exp(np.log(x[part]).mean()), y[part].mean()) for part in parts]
+    axes.plot(*zip(*means, strict=True), color=colour, linewidth=1.8, label=name)
+
+
+def _name(axes: Axes, places: np.ndarray, rows: list[dict[str, Any]]) -> None:
+    for place, row in zip(places, rows, strict=True):
+        axes.annotate(
+            label(row["class"], 16),
+            (place, 1.045),
+            rotation=50,
+            rotation_mode="anchor",
+            ha="left",
+            va="center",
+            color=INK,
+            annotation_clip=False,
+        )
+
+
+def _description(rows: list[dict[str, Any]]) -> str:
+    known = [row for row in rows if row["recall"]["value"] is not None]
+    words = [f"{row['class']} {percent(row['recall']['value'], 0)}" for row in known[:NAMED]]
+    more = " and others" if len(known) > NAMED else ""
+    return f"Recall after prior correction: {', '.join(words)}{more}."

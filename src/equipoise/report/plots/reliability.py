@@ -1,0 +1,75 @@
+"""Whether the stated confidence can be believed."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from equipoise.report.formats import percent
+from equipoise.report.plots.theme import (
+    AS_IS,
+    CORRECTED,
+    MUTED,
+    Picture,
+    canvas,
+    percent_axis,
+    svg,
+)
+
+_SERIES = (
+    ("as_is", "as trained", AS_IS, "none", "-"),
+    ("balanced", "after prior correction", CORRECTED, CORRECTED, "-"),
+)
+
+
+def reliability_diagram(summary: dict[str, Any]) -> Picture | None:
+    """Draw accuracy over confidence, and how often each confidence occurs; None without results."""
+    results = summary["results"]
+    if not results:
+        return None
+    figure = canvas(350)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+    above.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    for prior, name, colour, face, _ in _SERIES:
+        bins = [b for b in results[prior]["reliability"] if b["confidence"] is not None]
+        above.plot(
+            [b["confidence"] for b in bins],
+            [b["accuracy"] for b in bins],
+            "o-",
+            color=colour,
+            markerfacecolor=face,
+            markersize=4.4,
+            label=name,
+        )
+        _histogram(below, bins, colour, filled=prior == "balanced")
+    above.set_title("Share of right answers", color=MUTED)
+    below.set_title("Share of examples", color=MUTED)
+    below.set_xlabel("stated confidence")
+    above.set(xlim=(0, 1), ylim=(0, 1.02))
+    for axes in (above, below):
+        axes.grid(axis="y")
+        percent_axis(axes, "y")
+    percent_axis(below, "x")
+    figure.legend(loc="outside upper left", ncols=2)
+    return Picture(svg(figure), _description(results))
+
+
+def _histogram(axes: Axes, bins: list[dict[str, Any]], colour: str, filled: bool) -> None:
+    total = sum(b["weight"] for b in bins) or 1.0
+    axes.bar(
+        [b["low"] for b in bins],
+        [b["weight"] / total for b in bins],
+        [b["high"] - b["low"] for b in bins],
+        align="edge",
+        facecolor=colour if filled else "none",
+        edgecolor="none" if filled else colour,
+        alpha=0.5 if filled else 1.0,
+        linewidth=0.0 if filled else 1.1,
+    )
+
+
+def _description(results: dict[str, Any]) -> str:
+    errors = [
+        f"{percent(results[prior]['overall']['top_label_ece']['value'])} {name}"
+        for prior, name, *_ in _SERIES
+    ]
+    return f"Reliability diagram; mean gap between confidence and accuracy: {', '.join(errors)}."

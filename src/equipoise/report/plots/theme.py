@@ -1,0 +1,184 @@
+"""Pictures that take the colours and the font of the page, in light and in dark.
+
+Matplotlib draws with placeholder colours; `svg` turns each into a CSS variable of the page,
+``#010001`` into ``var(--ink)``, and drops what would clash inside HTML: fixed sizes, fonts,
+style sheets, metadata and identifiers that nothing refers to.
+"""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from equipoise.report.formats import shorten, whole
+
+WIDTH = 380.0
+"""Width of a picture in its own units; text is 10.5 of them high, to stay readable on a phone."""
+
+INK, MUTED, RULE, PAGE = "#010001", "#010002", "#010003", "#010004"
+AS_IS, CORRECTED, TRAINING = "#010005", "#010006", "#010007"
+RIGHT, WRONG, BAR = "#010008", "#010009", "#01000a"
+
+VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    RULE: "rule",
+    PAGE: "page",
+    AS_IS: "as-is",
+    CORRECTED: "corrected",
+    TRAINING: "training",
+    RIGHT: "right",
+    WRONG: "wrong",
+    BAR: "bar",
+}
+"""CSS variable that each placeholder becomes."""
+
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a class may be called "$x$"
+    "font.size": 10.5,
+    "axes.labelsize": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "legend.borderaxespad": 0.0,
+    "legend.handlelength": 1.4,
+    "legend.columnspacing": 1.4,
+    "figure.facecolor": "none",
+    "lines.linewidth": 1.6,
+}
+
+_KEPT_IN_TEXT = {"font-size", "font-weight", "text-anchor", "fill"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing and the words that stand for it where it cannot be seen."""
+
+    svg: str
+    description: str
+
+
+@contextlib.contextmanager
+def themed(salt: str) -> Iterator[None]:
+    """Draw with the settings of the report, whatever the user's own settings are.
+
+    Parameters
+    ----------
+    salt : str
+        Different for each picture of a page, so that identifiers do not repeat in it; the same
+        salt and data give the same bytes.
+    """
+    with style.context(["default", {**_SETTINGS, "svg.hashsalt": salt}]), warnings.catch_warnings():
+        # The browser draws the text, so that Matplotlib's own font may lack a glyph.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        yield
+
+
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure, its size in the units of the picture."""
+    return Figure(figsize=(width / 72, height / 72), layout="constrained")
+
+
+def label(name: str, length: int = 18) -> str:
+    """Return a class name as it stands in a picture."""
+    return shorten(name, length)
+
+
+def log_axis(axes: Axes, which: str, low: float, high: float) -> None:
+    """Make an axis logarithmic, labelled with whole numbers at powers of ten."""
+    getattr(axes, f"set_{which}scale")("log")
+    getattr(axes, f"set_{which}lim")(low, high)
+    axis = getattr(axes, f"{which}axis")
+    narrow = high / low < 30
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
+    axis.set_minor_locator(NullLocator() if narrow else LogLocator(subs=(2.0, 5.0)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def percent_axis(axes: Axes, which: str) -> None:
+    """Label an axis of fractions in percent."""
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:.0f}\N{NO-BREAK SPACE}%")
+    )
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as one ``<svg>`` element for HTML, without colours or fonts of its own."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    root = ElementTree.fromstring(buffer.getvalue())
+    used = {value[1:] for e in root.iter() for k, value in e.items() if k.endswith("href")}
+    used |= {name for e in root.iter() for name in re.findall(r"url\(#(\w+)\)", str(e.attrib))}
+    _tidy(root, used)
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    root.set("aria-hidden", "true")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _tidy(element: ElementTree.Element, used: set[str]) -> None:
+    element.tag = _local(element.tag)
+    attributes = {_local(key): value for key, value in element.attrib.items()}
+    if attributes.get("id") not in used:
+        attributes.pop("id", None)
+    if attributes.get("transform", "").startswith("rotate(-0 "):
+        del attributes["transform"]
+    if "style" in attributes:
+        attributes["style"] = _style(attributes["style"], is_text=element.tag == "text")
+    if "d" in attributes:
+        attributes["d"] = re.sub(r"(\.\d\d)\d+", r"\1", " ".join(attributes["d"].split()))
+    element.attrib.clear()
+    element.attrib.update(attributes)
+    if element.tag != "text":
+        element.text = None
+    element.tail = None
+    for child in list(element):
+        if _local(child.tag) in {"metadata", "style"}:
+            element.remove(child)
+        else:
+            _tidy(child, used)
+
+
+def _local(name: str) -> str:
+    """Drop the namespace: inside HTML the parser knows it."""
+    return name.rpartition("}")[2]
+
+
+def _style(text: str, is_text: bool) -> str:
+    pairs = [part.partition(":") for part in text.split(";") if part.strip()]
+    kept = {key.strip(): value.strip() for key, _, value in pairs}
+    if is_text:
+        kept = {key: value for key, value in kept.items() if key in _KEPT_IN_TEXT}
+        kept.setdefault("fill", "#000000")
+    return ";".join(f"{key}:{_colour(value)}" for key, value in kept.items())
+
+
+def _colour(value: str) -> str:
+    return f"var(--{VARIABLES[value]})" if value in VARIABLES else value

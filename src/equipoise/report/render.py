@@ -1,0 +1,170 @@
+"""From plain data to one HTML file that needs nothing else: no network, no second file."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equipoise.errors import InputError
+from equipoise.report import formats
+from equipoise.report.provenance import provenance, settings
+from equipoise.report.summarise import Summary, summarise
+from equipoise.report.vocabulary import METRICS, metric
+from equipoise.runs import write_text
+
+_CONTENTS = (
+    ("reading", "In plain words"),
+    ("training", "Data and training"),
+    ("classes", "Class by class"),
+    ("confusions", "Confusions"),
+    ("metrics", "All measures"),
+    ("settings", "How it was made"),
+)
+
+
+def write_report(folders: Sequence[Path], out: Path) -> None:
+    """Write one page about one or more runs.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Run folders; they may be unfinished.
+    out : Path
+        The HTML file. It appears, or is replaced, only when it is whole.
+
+    Raises
+    ------
+    InputError
+        If no folder is given, one is no run folder, or `out` is a folder.
+    """
+    if Path(out).is_dir():
+        raise InputError(
+            "A report is one HTML file.",
+            f"`{out}` is a folder.",
+            f"Write for example --out {Path(out) / 'report.html'}.",
+        )
+    write_text(Path(out), render([summarise(Path(folder)) for folder in folders]))
+
+
+def render(runs: Sequence[Summary]) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    runs : sequence of dict
+        Summaries as `summarise` returns them, in the order of the page.
+
+    Returns
+    -------
+    str
+        A whole HTML document. Equal summaries give equal text.
+
+    Raises
+    ------
+    InputError
+        If there are no runs.
+
+    Notes
+    -----
+    Every text of the data is escaped by Jinja2. Besides, the page's content security policy
+    lets only the one script run whose SHA-256 it names, and nothing load.
+    """
+    if not runs:
+        raise InputError("A report needs at least one run.", "There is none.", "Name a run folder.")
+    # Matplotlib takes most of a second to import, which summaries alone do not need.
+    from equipoise.report import plots  # noqa: PLC0415
+
+    environment = _environment()
+    script = environment.get_template("sort.js.j2").render()
+    return environment.get_template("page.html.j2").render(
+        title=runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs",
+        runs=runs,
+        drawn=[plots.draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
+        cautions=_cautions(runs),
+        contents=[c for c in _CONTENTS if runs[0]["results"] or c[0] not in _MEASURED],
+        level=_level(runs),
+        style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(script),
+        script_hash=Markup(_source_hash(script)),
+        named=plots.counts.NAMED,
+        recall_named=plots.recall.NAMED,
+        counted=plots.confusion.COUNTED,
+        key=plots.confusion.key,
+        dash=formats.DASH,
+    )
+
+
+_WRITERS = (
+    formats.percent,
+    formats.decimal,
+    formats.significant,
+    formats.whole,
+    formats.interval,
+    formats.duration,
+    formats.shorten,
+)
+
+_MEASURED = {"classes", "confusions", "metrics"}
+"""Sections that need test results."""
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("equipoise.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for write in _WRITERS:
+        environment.filters[write.__name__] = write
+    environment.filters |= {
+        "metric": metric,
+        "settings": settings,
+        "provenance": provenance,
+        "paired_classes": _paired_classes,
+        "ordered": _ordered,
+    }
+    return environment
+
+
+def _source_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _paired_classes(results: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the rows of each class for both priors, most frequent class first."""
+    pairs = zip(results["as_is"]["per_class"], results["balanced"]["per_class"], strict=True)
+    return sorted(pairs, key=lambda pair: -pair[1]["n_train"])
+
+
+def _ordered(overall: dict[str, Any]) -> list[str]:
+    """Return the names of the metrics, the known ones first and in the order of the page."""
+    known = [name for name in METRICS if name in overall]
+    return known + [name for name in overall if name not in METRICS]
+
+
+def _level(runs: Sequence[Summary]) -> str:
+    levels = {run["results"]["balanced"]["level"] for run in runs if run["results"]}
+    return " and ".join(formats.percent(level, 0) for level in sorted(levels)) or "95 %"
+
+
+def _cautions(runs: Sequence[Summary]) -> list[str]:
+    """Return what forbids comparing the runs number by number."""
+    facts = {
+        "data": {run["data"].get("fingerprint") for run in runs},
+        "split": {str(run["seeds"].get("split_seed")) for run in runs},
+        "imbalance": {str(run["ratio"]) for run in runs},
+    }
+    different = [name for name, values in facts.items() if len(values) > 1]
+    if not different:
+        return []
+    return [
+        f"These runs differ in their {' and '.join(different)}: differences between their numbers "
+        "are not differences between methods alone."
+    ]

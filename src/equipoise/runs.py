@@ -1,0 +1,236 @@
+"""The run folder: what a run leaves behind, written atomically, opened without running code.
+
+A reader can trust that a file is whole (each is written under a temporary name, synced and
+renamed), that nothing in the folder is a pickle, and that ``DONE`` is written last.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tomli_w
+
+from equipoise.errors import InputError
+
+FORMAT = 1
+"""Version of the folder's layout; a run of another version is refused."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name only when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall be. What is there stays untouched until the new file is written
+        and synced; if writing fails, the temporary file is removed and the error goes on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "a.txt") as file:
+    ...         _ = file.write(b"whole")
+    ...     (Path(folder) / "a.txt").read_text()
+    'whole'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _give_usual_permissions(temporary)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _give_usual_permissions(path: str) -> None:
+    # mkstemp makes files private; a result should be as readable as any other file.
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(path).chmod(0o666 & ~mask)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an ``.npz`` file atomically; arrays of objects are refused."""
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects; only plain arrays are saved")
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder, with a reader and a writer for each file.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = Run.create(Path(folder) / "run", {"data": {"name": "digits"}})
+    ...     run.done, run.config["data"]["name"]
+    (False, 'digits')
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: Mapping[str, Any]) -> "Run":
+        """Make a new run folder with its configuration.
+
+        Raises
+        ------
+        InputError
+            If the folder exists and is not empty.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(
+                "A new run needs a folder of its own.",
+                f"`{path}` already exists.",
+                "Give another --out, or --resume to continue the run in it.",
+            )
+        run = cls(path)
+        run.write_config(config)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Open an existing run folder.
+
+        Raises
+        ------
+        InputError
+            If it is no run folder, its configuration cannot be read, or it was written by a
+            version with another layout.
+        """
+        run = cls(Path(path))
+        if not (run.path / "config.toml").is_file():
+            raise InputError(
+                "A run is a folder that `equipoise fit` has written.",
+                f"`{path}` has no config.toml.",
+                "Check the path.",
+            )
+        found = run.config.get("format")
+        if found != FORMAT:
+            raise InputError(
+                f"This version of Equipoise reads runs of format {FORMAT}.",
+                f"`{path}` has format {found!r}.",
+                "Open it with the version that wrote it, named in its config.toml, or run it again.",
+            )
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration, every value resolved."""
+        path = self.path / "config.toml"
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise _damaged(path, error) from None
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration; the format version is added."""
+        write_text(self.path / "config.toml", tomli_w.dumps({"format": FORMAT, **config}))
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has finished."""
+        return (self.path / "DONE").exists()
+
+    def finish(self) -> None:
+        """Mark the run as finished; to be called after everything else is written."""
+        write_text(self.path / "DONE", "")
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One row an epoch; empty before the first epoch has ended."""
+        path = self.path / "history.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [self._parse(path, line) for line in lines if line.strip()]
+
+    def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write all rows of the history."""
+        lines = [json.dumps(row, allow_nan=False) for row in rows]
+        write_text(self.path / "history.jsonl", "".join(line + "\n" for line in lines))
+
+    def has(self, name: str) -> bool:
+        """Whether the folder holds a file of this name."""
+        return (self.path / name).is_file()
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of the folder, such as ``metrics.json``."""
+        path = self._existing(name)
+        return self._parse(path, path.read_text(encoding="utf-8"))
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of the folder."""
+        write_json(self.path / name, value)
+
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read an ``.npz`` file of the folder, such as ``predictions.npz``; pickles are refused."""
+        path = self._existing(name)
+        return self._guarded(path, lambda: dict(np.load(path, allow_pickle=False)))
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write an ``.npz`` file of the folder."""
+        write_arrays(self.path / name, arrays)
+
+    def _existing(self, name: str) -> Path:
+        path = self.path / name
+        if not path.is_file():
+            raise InputError(
+                f"This needs the run's {name}.",
+                f"`{self.path}` has none{'' if self.done else ': the run has not finished'}.",
+                "Continue the run with `equipoise fit ... --resume`, or fit again.",
+            )
+        return path
+
+    def _parse(self, path: Path, text: str) -> Any:
+        return self._guarded(path, lambda: json.loads(text))
+
+    @staticmethod
+    def _guarded(path: Path, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"`{path.name}` of a run must be readable.",
+        f"`{path}` is damaged: {error}.",
+        "Fit again into another folder, or restore the file.",
+    )

@@ -1,0 +1,161 @@
+"""Which epoch to keep: the best by a validation score, with noise told apart from gain."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from equipoise._typing import CodeArray, LogitArray
+from equipoise.errors import InputError
+
+MONITORS = {
+    "balanced_accuracy": True,
+    "accuracy": True,
+    "macro_f1": True,
+    "g_mean": True,
+    "worst_class_recall": True,
+    "log_loss": False,
+    "balanced_log_loss": False,
+}
+"""Scores that can choose the epoch, and whether higher is better."""
+
+
+def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
+    """Return every score that can choose the epoch, over the classes that occur.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (examples, classes)
+        The network's logits; they may be of any size but must be finite.
+    codes : ndarray of int, shape (examples,)
+        Class codes; at least one.
+
+    Returns
+    -------
+    dict of str to float
+        The scores of `MONITORS`, and under ``"noise"`` the standard error of the balanced
+        accuracy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = validation_scores(np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([0, 0]))
+    >>> scores["accuracy"], round(scores["log_loss"], 3)
+    (0.5, 1.127)
+    """
+    n_classes = logits.shape[1]
+    predicted = logits.argmax(axis=1)
+    totals = np.bincount(codes, minlength=n_classes)
+    hits = np.bincount(codes[predicted == codes], minlength=n_classes)
+    claims = np.bincount(predicted, minlength=n_classes)
+    here = totals > 0
+    recalls = hits[here] / totals[here]
+    f1 = 2 * hits[here] / (totals + claims)[here]
+    losses = _log_losses(logits.astype(np.float64), codes)
+    class_losses = np.bincount(codes, losses, n_classes)[here] / totals[here]
+    return {
+        "balanced_accuracy": float(recalls.mean()),
+        "accuracy": float(hits.sum() / len(codes)),
+        "macro_f1": float(f1.mean()),
+        "g_mean": float(np.prod(recalls) ** (1 / len(recalls))),
+        "worst_class_recall": float(recalls.min()),
+        "log_loss": float(losses.mean()),
+        "balanced_log_loss": float(class_losses.mean()),
+        "noise": recall_noise(hits[here], totals[here]),
+    }
+
+
+def _log_losses(logits: LogitArray, codes: CodeArray) -> np.ndarray:
+    top = logits.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
+    return log_total - logits[np.arange(len(codes)), codes]
+
+
+def recall_noise(hits: np.ndarray, totals: np.ndarray) -> float:
+    r"""Return the standard error of balanced accuracy.
+
+    Parameters
+    ----------
+    hits, totals : ndarray of shape (classes,)
+        Correct and all examples of each class, the latter positive.
+
+    Returns
+    -------
+    float
+        :math:`\frac{1}{K}\sqrt{\sum_k p_k (1 - p_k) / n_k}` with
+        :math:`p_k = (h_k + 1/2)/(n_k + 1)`, which is not zero where every example was right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(recall_noise(np.array([50, 1]), np.array([100, 2])), 3)
+    0.179
+    """
+    p = (hits + 0.5) / (totals + 1)
+    return float(np.sqrt((p * (1 - p) / totals).sum()) / len(totals))
+
+
+@dataclass(eq=False)
+class Selection:
+    """The best epoch so far.
+
+    An epoch replaces the one that is kept if its score is better by more than the noise of
+    the best score seen, or within that noise and its balanced log-loss is lower.
+
+    Parameters
+    ----------
+    monitor : str
+        Validation score that decides; one of `MONITORS`.
+    patience : int or None
+        Epochs without replacement after which `exhausted` is true.
+    """
+
+    monitor: str
+    patience: int | None = None
+    best_epoch: int = -1
+    kept_score: float = -math.inf
+    kept_loss: float = math.inf
+    top_score: float = -math.inf
+    top_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.monitor not in MONITORS:
+            raise InputError(
+                f"The monitor must be one of {', '.join(MONITORS)}.",
+                f"It is {self.monitor!r}.",
+                "The default is balanced_accuracy.",
+            )
+
+    def update(self, epoch: int, scores: Mapping[str, float]) -> bool:
+        """Record an epoch's scores; return whether it is the one to keep.
+
+        Without scores (no validation examples) the last epoch is kept.
+        """
+        score = scores[self.monitor] if scores else 0.0
+        score = score if MONITORS[self.monitor] else -score
+        loss = scores["balanced_log_loss"] if scores else -float(epoch)
+        if score > self.top_score:
+            self.top_score = score
+            self.top_noise = scores.get("noise", 0.0) if self.monitor == "balanced_accuracy" else 0
+        in_reach = score >= self.top_score - self.top_noise
+        kept_in_reach = self.kept_score >= self.top_score - self.top_noise
+        if in_reach and (not kept_in_reach or loss < self.kept_loss):
+            self.best_epoch, self.kept_score, self.kept_loss = epoch, score, loss
+            return True
+        return False
+
+    def exhausted(self, epochs: int) -> bool:
+        """Whether patience has ended after this many epochs."""
+        return self.patience is not None and epochs - 1 - self.best_epoch >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        numbers = (self.kept_score, self.kept_loss, self.top_score, self.top_noise)
+        return {"best_epoch": self.best_epoch, "numbers": [float(n) for n in numbers]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over the state that `state` returned."""
+        self.best_epoch = state["best_epoch"]
+        self.kept_score, self.kept_loss, self.top_score, self.top_noise = state["numbers"]

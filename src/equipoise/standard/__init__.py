@@ -1,0 +1,1 @@
+"""The standard components whose tuning the package is about; one file each."""

@@ -1,0 +1,26 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _assets_folder() -> Path:
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imbalance-assets"
+    return Path(os.environ.get("EQUIPOISE_ASSETS") or default)
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """Folder of the real data sets; see benchmarks/assets/README.md."""
+    folder = _assets_folder()
+    if not folder.is_dir():
+        pytest.skip(f"real data absent: {folder} (make it with `python benchmarks/assets`)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache."""
+    monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path_factory.getbasetemp() / "equipoise-cache"))

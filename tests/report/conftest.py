@@ -1,0 +1,323 @@
+"""Run folders with made-up but consistent numbers."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from equipoise.runs import Run
+
+RunMaker = Callable[..., Path]
+
+_Z = 1.96
+_FRACTIONS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "g_mean",
+    "worst_class_recall",
+    "macro_auroc",
+    "macro_auprc",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sketch:
+    """What a made-up run shall look like."""
+
+    classes: Sequence[str]
+    counts: Sequence[int]
+    n_test: Sequence[int]
+    name: str = "Fashion-MNIST"
+    columns: Sequence[str] = ()
+    epochs: int = 40
+    done_epochs: int = 40
+    finished: bool = True
+    seed: int = 0
+
+
+def wilson(successes: float, n: float) -> dict[str, float | None]:
+    if n == 0:
+        return {"value": None, "low": None, "high": None}
+    p, z2 = successes / n, _Z**2
+    centre, half = p + z2 / (2 * n), _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
+    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+    return {"value": p, "low": max(float(low), 0.0), "high": min(float(high), 1.0)}
+
+
+def around(value: float, width: float) -> dict[str, float]:
+    return {"value": float(value), "low": float(value - width), "high": float(value + width)}
+
+
+def group_of(count: int) -> str:
+    return "many" if count > 100 else "medium" if count >= 20 else "few"
+
+
+def metrics(logits: np.ndarray, labels: np.ndarray, sketch: Sketch, balanced: bool) -> dict:
+    n_classes = len(sketch.classes)
+    shifted = logits - np.log(np.maximum(sketch.counts, 0.5)) if balanced else logits
+    proba = np.exp(shifted - shifted.max(1, keepdims=True))
+    proba /= proba.sum(1, keepdims=True)
+    predicted = proba.argmax(1)
+    confusion = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(confusion, (labels, predicted), 1)
+    n, hits, said = confusion.sum(1), confusion.diagonal(), confusion.sum(0)
+    recall = hits / np.maximum(n, 1)
+    f1 = 2 * hits / np.maximum(n + said, 1)
+    groups: dict[str, Any] = {}
+    for group in ("many", "medium", "few"):
+        inside = [k for k in range(n_classes) if group_of(sketch.counts[k]) == group]
+        if inside:
+            mean = around(recall[inside].mean(), 0.02)
+            groups[group] = {"classes": [sketch.classes[k] for k in inside], "recall": mean}
+    values = {name: recall.mean() for name in _FRACTIONS} | {
+        "accuracy": hits.sum() / n.sum(),
+        "macro_f1": f1.mean(),
+        "worst_class_recall": recall[n > 0].min(),
+        "log_loss": -np.log(proba[np.arange(len(labels)), labels] + 1e-9).mean(),
+        "balanced_log_loss": 0.9,
+        "brier": 0.3,
+        "top_label_ece": 0.031,
+        "class_wise_ece": 0.012,
+    }
+    per_class = [
+        {
+            "class": sketch.classes[k],
+            "n": int(n[k]),
+            "n_train": int(sketch.counts[k]),
+            "group": group_of(sketch.counts[k]),
+            "precision": wilson(hits[k], said[k]),
+            "recall": wilson(hits[k], n[k]),
+            "f1": around(f1[k], 0.05),
+            "auprc": around(recall[k], 0.05) if n[k] else dict.fromkeys(("value", "low", "high")),
+        }
+        for k in range(n_classes)
+    ]
+    return {
+        "n": len(labels),
+        "prior": dict.fromkeys(sketch.classes, 1 / n_classes) if balanced else None,
+        "level": 0.95,
+        "n_bootstrap": 2000,
+        "seed": 0,
+        "overall": {name: around(value, 0.012) for name, value in values.items()},
+        "groups": groups,
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+        "reliability": reliability(proba.max(1), predicted == labels),
+    }
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+    place = np.minimum((confidence * 15).astype(int), 14)
+    rows = []
+    for k in range(15):
+        inside = place == k
+        some = bool(inside.any())
+        rows.append(
+            {
+                "low": k / 15,
+                "high": (k + 1) / 15,
+                "confidence": float(confidence[inside].mean()) if some else None,
+                "accuracy": float(right[inside].mean()) if some else None,
+                "weight": float(inside.mean()),
+                "n": int(inside.sum()),
+            }
+        )
+    return rows
+
+
+def logits_of(sketch: Sketch, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the logits of Gaussian classes that overlap with a neighbour, rare ones less known."""
+    labels, n_classes = np.repeat(np.arange(len(sketch.classes)), sketch.n_test), len(sketch.counts)
+    counts = np.maximum(np.asarray(sketch.counts, dtype=float), 0.5)
+    means = 3.0 * (np.eye(n_classes) + 0.4 * np.roll(np.eye(n_classes), 1, axis=1))
+    seen = means + generator.normal(size=means.shape) * 2.0 / np.sqrt(counts)[:, None]
+    points = means[labels] + generator.normal(size=(len(labels), n_classes))
+    return points @ seen.T - (seen**2).sum(1) / 2 + np.log(counts), labels
+
+
+def history_of(sketch: Sketch, generator: np.random.Generator) -> list[dict[str, Any]]:
+    rows = []
+    for epoch in range(1, sketch.done_epochs + 1):
+        part = epoch / sketch.epochs
+        noise = generator.normal(0, 0.008)
+        accuracy = 0.85 - 0.5 * np.exp(-4 * part) + noise
+        loss = 0.55 + 1.4 * np.exp(-5 * part) + 0.12 * max(part - 0.7, 0) - noise
+        rows.append(
+            {
+                "epoch": epoch,
+                "seconds": 6.5,
+                "learning_rate": 0.1 * (1 - part),
+                "train_loss": float(0.1 + 1.6 * np.exp(-4 * part)),
+                "train_accuracy": float(0.985 - 0.5 * np.exp(-4 * part)),
+                "validation": {
+                    "accuracy": float(accuracy + 0.08),
+                    "balanced_accuracy": float(accuracy),
+                    "log_loss": float(loss - 0.2),
+                    "balanced_log_loss": float(loss),
+                },
+                "examples_per_second": 1900.0,
+                "best": False,
+            }
+        )
+    if rows:
+        kept = int(np.argmin([row["validation"]["balanced_log_loss"] for row in rows]))
+        rows[kept]["best"] = True
+    return rows
+
+
+def config_of(sketch: Sketch) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "source": sketch.name.lower(),
+        "name": sketch.name,
+        "kind": "table" if sketch.columns else "images",
+        "n": int(sum(sketch.counts) + 2 * sum(sketch.n_test)),
+        "fingerprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "classes": list(sketch.classes),
+        "counts_train": list(sketch.counts),
+        "counts_validation": [max(c // 6, 1) for c in sketch.counts],
+        "counts_test": list(sketch.n_test),
+        "notes": ["The test set is the one that comes with the data."],
+    }
+    data |= {"columns": list(sketch.columns)} if sketch.columns else {"shape": [28, 28, 1]}
+    if not sketch.columns:
+        data |= {"ratio": 100.0, "profile": "exp", "order": "label"}
+    return {
+        "data": data,
+        "classifier": {
+            "backbone": "MLP(width=256)" if sketch.columns else "ResNet(depth=32)",
+            "optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.005)",
+            "augmentation": "TrivialAugment()",
+            "smoothing": "ClassConditional(head=0.0, tail=0.1)",
+            "epochs": sketch.epochs,
+            "batch_size": "128",
+        },
+        "choices": [
+            {
+                "field": "epochs",
+                "value": str(sketch.epochs),
+                "reason": "About five minutes on this machine, from the speed of the first steps.",
+            },
+            {
+                "field": "batch_size",
+                "value": "128",
+                "reason": "Small batches help rare classes; smaller ones would idle the processor.",
+            },
+        ],
+        "seeds": {"seed": 0, "split_seed": 0},
+        "test": {"looks": 1},
+        "environment": {
+            "equipoise": "0.1.0",
+            "python": "3.11.9",
+            "torch": "2.9.0",
+            "platform": "Linux x86_64",
+            "device": "cpu (2 threads)",
+            "precision": "bf16",
+            "started": "2025-01-01T12:00:00Z",
+            "seconds": 272.4,
+        },
+        "network": {"parameters": 464154},
+    }
+
+
+def write_mistakes(run: Run, sketch: Sketch, generator: np.random.Generator) -> None:
+    m, n = 16, len(sketch.classes)
+    true = generator.integers(0, n, m)
+    predicted = (true + 1) % n
+    confidence = np.sort(generator.uniform(0.6, 1.0, m))[::-1]
+    if sketch.columns:
+        rows = [
+            {
+                "id": f"row {k}",
+                "true": int(true[k]),
+                "predicted": int(predicted[k]),
+                "confidence": float(confidence[k]),
+                "row": {c: f"{generator.normal():.3f}" for c in sketch.columns},
+            }
+            for k in range(m)
+        ]
+        run.write_json("mistakes.json", rows)
+        return
+    y, x = np.mgrid[0:28, 0:28]
+    waves = [np.sin(x / (2 + k % 5)) * np.cos(y / (2 + k % 3)) for k in range(m)]
+    images = np.stack([(127 * (1 + w)).astype(np.uint8) for w in waves])[..., None]
+    ids = np.array([f"test/{17 * k}" for k in range(m)])
+    arrays = {"images": images, "ids": ids, "true": true, "predicted": predicted}
+    run.write_arrays("mistakes.npz", arrays | {"confidence": confidence})
+
+
+def write_run(folder: Path, sketch: Sketch) -> Path:
+    generator = np.random.default_rng(sketch.seed)
+    run = Run.create(folder, config_of(sketch))
+    run.write_history(history_of(sketch, generator))
+    if sketch.finished:
+        logits, labels = logits_of(sketch, generator)
+        both = {
+            "as_is": metrics(logits, labels, sketch, balanced=False),
+            "balanced": metrics(logits, labels, sketch, balanced=True),
+        }
+        run.write_json("metrics.json", {"validation": both, "test": both})
+        write_mistakes(run, sketch, generator)
+        run.finish()
+    return folder
+
+
+GARMENTS = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+
+SKETCHES = {
+    "images": Sketch(
+        classes=GARMENTS,
+        counts=[int(4800 * 100 ** (-k / 9)) for k in range(10)],
+        n_test=[200] * 10,
+    ),
+    "table": Sketch(
+        classes=("text", "horizontal line", "graphic", "vertical line", "picture"),
+        counts=(3144, 210, 18, 56, 74),
+        n_test=(983, 66, 3, 18, 23),
+        name="page-blocks",
+        columns=("height", "length", "area", "eccentricity", "p_black", "p_and", "mean_tr"),
+    ),
+    "hundred": Sketch(
+        classes=tuple(f"class {k:02d}" for k in range(100)),
+        counts=[int(500 * 100 ** (-k / 99)) for k in range(100)],
+        n_test=[20] * 100,
+        name="CIFAR-100",
+    ),
+    "partial": Sketch(
+        classes=GARMENTS,
+        counts=[int(4800 * 100 ** (-k / 9)) for k in range(10)],
+        n_test=[200] * 10,
+        done_epochs=7,
+        finished=False,
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def run_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A finished run on images, on a table and on a hundred classes, and an unfinished one."""
+    parent = tmp_path_factory.mktemp("runs")
+    return {name: write_run(parent / name, sketch) for name, sketch in SKETCHES.items()}
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> RunMaker:
+    """Return a function that writes a run folder from the fields of a `Sketch`."""
+
+    def make(name: str = "run", **fields: Any) -> Path:
+        return write_run(tmp_path / name, Sketch(**fields))
+
+    return make
+
+
+def edit_json(path: Path, change: Callable[[Any], None]) -> None:
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
