@@ -37,11 +37,12 @@ def _place(path: Path) -> str:
 
 
 def _own(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Yield the public classes and functions that a module defines itself."""
-    for name, thing in vars(module).items():
-        is_own = getattr(thing, "__module__", None) == module.__name__
-        if is_own and not name.startswith("_") and (inspect.isclass(thing) or callable(thing)):
-            yield f"{module.__name__}.{name}", thing
+    """Yield the public classes and functions that a module defines itself, by a statement."""
+    source = Path(module.__file__ or "").read_text("utf-8")
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name[0] != "_":
+            thing = getattr(module, statement.name)
+            yield f"{module.__name__}.{statement.name}", thing
 
 
 def _members(qualified: str, kind: type) -> Iterator[tuple[str, Any]]:

@@ -32,7 +32,7 @@ _HOMES = {
     "write_report": "equipoise.report",
 }
 
-__all__ = [  # noqa: PLE0604 (the names are those of the table above)
+__all__ = [
     "Classifier",
     "Dataset",
     "InputError",

@@ -9,8 +9,11 @@ import torch
 
 from equipoise._tensors import Inputs
 
-RELEASE_BYTES = 64 * 2**20
+RELEASE_BYTES = 256 * 2**20
 """After reading this much from a memory map, its pages are handed back to the system."""
+
+READ_AROUND_BYTES = 64 * 2**10
+"""Linux maps this much around each place that is read, so a small row counts as this much."""
 
 
 @dataclass(eq=False)
@@ -44,20 +47,53 @@ class Source:
     def take(self, positions: np.ndarray) -> Inputs:
         """Return examples as a tensor: images as ``(batch, channels, height, width)``."""
         taken = self.array[self.rows[positions]]
-        self._release(taken.nbytes)
+        self._release(taken)
         tensor = torch.from_numpy(taken)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
-    def _release(self, n_bytes: int) -> None:
+    def _release(self, taken: np.ndarray) -> None:
         # Pages of a memory map count as this process's memory until they are handed back;
         # they stay in the system's cache, so reading them again is cheap.
-        pages = getattr(self.array, "_mmap", None)
+        pages = _memory_map(self.array)
         if pages is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
-        self._unreleased += n_bytes
+        self._unreleased += max(taken.nbytes, len(taken) * READ_AROUND_BYTES)
         if self._unreleased > RELEASE_BYTES:
             pages.madvise(mmap.MADV_DONTNEED)
             self._unreleased = 0
+
+
+def _memory_map(array: np.ndarray) -> mmap.mmap | None:
+    # A view of a memory map may be a plain array that only knows the map as its base. Changes
+    # made to a copy-on-write map live in its pages alone: these must not be handed back.
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return None if base.mode == "c" else base._mmap  # type: ignore[attr-defined]
+        base = base.base
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Inputs with their class codes and, for training, their weights.
+
+    Parameters
+    ----------
+    source : Source
+        The inputs.
+    codes : ndarray of int64, shape (examples,)
+        Class of each.
+    weights : ndarray of float, shape (examples,), or None, default=None
+        What the loss of each is multiplied by; of mean 1, lest they change the learning rate.
+    """
+
+    source: Source
+    codes: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.source)
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:

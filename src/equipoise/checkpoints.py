@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn, optim
@@ -23,7 +24,7 @@ class Checkpoint:
     tensors : mapping of str to Tensor
         Weights, averages and optimizer state; names are ``group/name``.
     facts : mapping of str to JSON value
-        Epoch, history, best epoch, and the configuration that they belong to.
+        History and the best epoch.
     """
 
     tensors: Mapping[str, Tensor]
@@ -36,7 +37,10 @@ class Checkpoint:
 
 
 def grouped(**groups: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Join groups of tensors into one mapping named ``group/name``."""
+    """Join groups of tensors into one mapping named ``group/name``, on the CPU.
+
+    What is there already is not copied, so write the result before training goes on.
+    """
     return {
         f"{group}/{name}": tensor.detach().to("cpu").contiguous()
         for group, tensors in groups.items()
@@ -64,7 +68,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = _tensors(file)
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise InputError(
             "A checkpoint must be readable to resume from it.",
@@ -87,12 +91,27 @@ def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give an optimizer the state that `optimizer_tensors` took from one like it."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
+        state.setdefault(int(index), {})[name] = _laid_out_like(parameters[int(index)], value)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    # State that lies in memory as its parameter does is added to it by the same instructions
+    # as before; with another layout the last bit may be rounded differently.
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
+
+
+def _tensors(file: safe_open) -> dict[str, Tensor]:
+    # Cloned, because what `get_tensor` returns lives in a map of the file, which shall be free
+    # to be replaced.
+    return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
 
 
 def write_weights(path: Path, module: nn.Module) -> None:
@@ -111,7 +130,7 @@ def read_weights(path: Path, module: nn.Module) -> None:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = _tensors(file)
         module.load_state_dict(tensors)
     except (SafetensorError, OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

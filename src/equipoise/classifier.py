@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -15,7 +16,7 @@ from equipoise.data.splits import hold_out
 from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
-from equipoise.metrics.prior import check_prior, parse_prior, shift_logits
+from equipoise.metrics.prior import parse_prior, shift_logits
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import EMA
 from equipoise.standard.backbones import Backbone
@@ -250,6 +251,13 @@ def _check_labels(y: Any, n: int) -> tuple[np.ndarray, CodeArray]:
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
+    if pd.isna(y).any():
+        raise InputError(
+            "Every example needs a label.",
+            f"Input y contains NaN at {np.flatnonzero(pd.isna(y))[:5].tolist()}.",
+            "Leave these examples out, or label them.",
+        )
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     if len(y) != n:
         raise InputError(
@@ -286,11 +294,18 @@ def _prior(
     prior: str | Mapping[Any, float], classes: Sequence[Any], counts: np.ndarray
 ) -> PriorArray:
     names = [str(c) for c in classes]
-    if not isinstance(prior, str):
-        named = {str(k): v for k, v in prior.items()}
-        return check_prior(named, names)
-    parsed = parse_prior(prior, names, counts)
-    return counts / counts.sum() if parsed is None else parsed
+    if isinstance(prior, str):
+        parsed = parse_prior(prior, names, counts)
+        return counts / counts.sum() if parsed is None else parsed
+    named = {str(k): v for k, v in prior.items()}
+    values = np.asarray([named.get(name, -1.0) for name in names], dtype=np.float64)
+    if set(named) != set(names) or not (values > 0).all() or abs(values.sum() - 1) > 1e-6:
+        raise InputError(
+            f"The prior must give each of {', '.join(names)} a probability above 0, 1 in all.",
+            f"It is {dict(prior)!r}.",
+            'Give every class, or "train" or "balanced".',
+        )
+    return values
 
 
 def _draw_seed(random_state: int | np.random.RandomState | None) -> int:

@@ -14,7 +14,7 @@ from equipoise.errors import InputError, TrainingError
 app = App(
     name="equipoise",
     help="Train, measure and understand classifiers of class-imbalanced images and tables.",
-    help_epilogue="Exit status: 0 done, 1 failed, 2 the input cannot be used, 130 stopped by Ctrl-C.",
+    help_epilogue="Exit status: 0 done, 1 failed, 2 unusable input, 130 stopped by Ctrl-C.",
 )
 data = App(name="data", help="List, describe and subsample data sets.")
 
@@ -63,22 +63,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app.meta(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
         )
-    except CycloptsError as error:
-        return _fail(str(error).strip(), 2)
-    except InputError as error:
-        return _fail(f"{error.requirement}\n  {error.actual}\n  {error.remedy}", 2)
-    except TrainingError as error:
-        return _fail(str(error), 1)
+    except Exception as error:
+        return _ended(error)
     except KeyboardInterrupt:
         return _fail("Stopped.", 130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`equipoise ... | head`); Python must not
-        # complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return _fail(f"The operating system refused: {error}. Check space and permissions.", 1)
     return result if isinstance(result, int) else 0
+
+
+def _ended(error: Exception) -> int:
+    """Return the exit status of an expected error, told in words; raise any other again."""
+    match error:
+        case CycloptsError():
+            return _fail(str(error).strip(), 2)
+        case InputError():
+            return _fail(f"{error.requirement}\n  {error.actual}\n  {error.remedy}", 2)
+        case TrainingError():
+            return _fail(str(error), 1)
+        case BrokenPipeError():
+            # The reader of our output has gone (`equipoise ... | head`); Python must not
+            # complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case OSError():
+            return _fail(f"The system refused: {error}. Check space and permissions.", 1)
+    raise error
 
 
 def _fail(message: str, status: int) -> int:

@@ -75,7 +75,7 @@ def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choic
 PRESENTATIONS = {1: 300_000, 3: 400_000}
 """Training images shown in all, by channels; enough for 30 or more passes over 10,000."""
 
-TABLE_STEPS = 6_000
+TABLE_STEPS = 3_000
 """Steps of training on a table."""
 
 LARGE_PIXELS = 64 * 64
@@ -131,14 +131,20 @@ def _table_rules(facts: DataFacts) -> dict[str, Choice]:
     batch_size = _batch_size(facts, 256)
     steps = math.ceil(facts.n_train / batch_size)
     choices = (
-        Choice("backbone", "MLP()", "a multi-layer perceptron on embedded columns"),
+        Choice(
+            "backbone",
+            "MLP(numeric=None)",
+            "scaled numbers need no embedding here, which would overfit",
+        ),
         Choice("augmentation", None, "none for tables"),
         Choice("scaling", "quantile", "skewed columns and outliers become harmless"),
         Choice("optimizer", "AdamW()", "the usual choice for tables"),
         Choice("average", "EMA()", "an average of weights is steadier than the last step"),
         Choice("batch_size", batch_size, "a power of two, about a thirtieth of the training rows"),
         Choice(
-            "epochs", _between(TABLE_STEPS / steps, 10, 200), f"about {TABLE_STEPS:,} steps in all"
+            "epochs",
+            _between(TABLE_STEPS / steps, 10, 30),
+            f"about {TABLE_STEPS:,} steps in all, 10 to 30 epochs; more overfit small tables",
         ),
         Choice("precision", "fp32", "the networks for tables gain nothing from bfloat16"),
     )

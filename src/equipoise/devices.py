@@ -1,6 +1,7 @@
 """Where tensors live and in which precision they are computed."""
 
 import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,13 @@ Precision = Literal["fp32", "bf16"]
 class Device:
     """A device and the precision used on it.
 
+    Parameters
+    ----------
+    name : str
+        ``"cpu"``, ``"mps"``, ``"cuda"`` or ``"cuda:0"``, as `choose_device` returns it.
+    precision : {"fp32", "bf16"}, default="fp32"
+        Precision of matrix products and convolutions.
+
     Examples
     --------
     >>> with Device("cpu", "bf16").autocast():
@@ -31,13 +39,23 @@ class Device:
         """Return the context in which a network runs forward."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.name.split(":")[0], torch.bfloat16)
+        return torch.autocast(self.kind, torch.bfloat16)
+
+    @property
+    def kind(self) -> str:
+        """``"cpu"``, ``"cuda"`` or ``"mps"``: the name without a number."""
+        return _kind(self.name)
 
     def __str__(self) -> str:
-        kind = self.name.split(":")[0]
-        if kind == "cuda":
+        if self.kind == "cuda":
             return f"{self.name} ({torch.cuda.get_device_name(self.name)})"
-        return f"{self.name} ({torch.get_num_threads()} threads)" if kind == "cpu" else self.name
+        if self.kind == "cpu":
+            return f"{self.name} ({torch.get_num_threads()} threads)"
+        return self.name
+
+
+def _kind(name: str) -> str:
+    return name.partition(":")[0]
 
 
 def choose_device(name: str = "auto") -> str:
@@ -66,22 +84,50 @@ def choose_device(name: str = "auto") -> str:
 
 def fast_bf16(device: str) -> bool:
     """Whether the device has instructions for bfloat16, without which it is slower."""
-    kind = device.split(":")[0]
-    if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if kind == "cpu":
+    if _kind(device) == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    if _kind(device) == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
 
 
 @contextlib.contextmanager
-def reproducible(seed: int):
-    """Draw from torch's global generator with this seed inside, and restore it after."""
-    deterministic = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+def reproducible(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Seed torch's global generators of the CPU and of a device inside, and restore them after.
+
+    Inside, cuDNN uses deterministic algorithms only. Other devices are left alone.
+
+    Examples
+    --------
+    >>> with reproducible(0):
+    ...     first = torch.rand(1)
+    >>> with reproducible(0):
+    ...     torch.equal(first, torch.rand(1))
+    True
+    """
+    generators = _generators(device)
+    flags = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    states = [generator.get_state() for generator in generators]
+    try:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-        try:
-            yield
-        finally:
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic
+        for generator in generators:
+            generator.manual_seed(seed)
+        yield
+    finally:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = flags
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+
+
+def _generators(device: str) -> list[torch.Generator]:
+    # Not `torch.random.fork_rng`, which by default starts every GPU of the machine, and which
+    # cannot restore the generator of MPS.
+    if _kind(device) == "cuda":
+        torch.cuda.init()
+        index = torch.device(device).index
+        own = torch.cuda.current_device() if index is None else index
+        return [torch.default_generator, torch.cuda.default_generators[own]]
+    if _kind(device) == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]

@@ -17,10 +17,10 @@ class InputError(ValueError):
 
     Examples
     --------
-    >>> raise InputError("Training needs two classes.", "There is one: 'cat'.", "Add another class.")
+    >>> raise InputError("It needs two classes.", "There is one: 'cat'.", "Add another.")
     Traceback (most recent call last):
     ...
-    equipoise.errors.InputError: Training needs two classes. There is one: 'cat'. Add another class.
+    equipoise.errors.InputError: It needs two classes. There is one: 'cat'. Add another.
     """
 
     def __init__(self, requirement: str, actual: str, remedy: str) -> None:

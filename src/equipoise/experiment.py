@@ -3,22 +3,22 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from equipoise import outcome
 from equipoise._typing import IndexArray
 from equipoise.classifier import Classifier
 from equipoise.data.dataset import Dataset
-from equipoise.data.imbalance import parse_ratio, subsample
+from equipoise.data.imbalance import load_index, parse_ratio, subsample
 from equipoise.data.options import ReadOptions
+from equipoise.data.rare import merge_rare_classes
 from equipoise.data.sources import load
-from equipoise.data.splits import hold_out, merge_rare_classes, split
+from equipoise.data.splits import Split, hold_out, split
 from equipoise.devices import Device, choose_device
 from equipoise.errors import InputError
 from equipoise.fitting import Fit, Task
@@ -28,6 +28,10 @@ from equipoise.settings import COMPONENTS, as_text, from_text
 from equipoise.spec import resolve
 from equipoise.standard.networks import count_parameters
 from equipoise.training import Observer, Progress
+
+PARTS = ("train", "validation", "test")
+"""The parts of a data set."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Experiment:
@@ -45,6 +49,8 @@ class Experiment:
         Imbalance ratio to which the training part is subsampled; None: as it is.
     profile, order : str
         Shape of the imbalance, and which class is rare; see `equipoise.data.imbalance`.
+    index : sequence of Path
+        Files of `save_index`; each thins the parts that it names examples of.
     test : float
         Share of each class that is sealed as the test set where DATA brings none.
     rare : {"refuse", "merge", "drop"}
@@ -63,6 +69,7 @@ class Experiment:
     ratio: float | None = None
     profile: str = "exp"
     order: str = "label"
+    index: Sequence[Path] = ()
     test: float = 0.2
     rare: str = "refuse"
     seed: int = 0
@@ -81,10 +88,23 @@ class Parts:
     notes: tuple[str, ...]
 
 
-def prepare(experiment: Experiment, params: Mapping[str, Any]) -> Parts:
-    """Read the data, seal the test set, make the imbalance, and hold out validation."""
+def prepare(experiment: Experiment, validation: float) -> Parts:
+    """Read the data, seal the test set, make the imbalance, and hold out validation.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Where the data is and how it is cut.
+    validation : float
+        Share of each class to hold out, where the data brings no validation part.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be read or cut so.
+    """
     dataset = load(experiment.source, experiment.options, download=experiment.download)
-    dataset = merge_rare_classes(dataset, experiment.rare)
+    dataset = merge_rare_classes(dataset, experiment.rare)  # type: ignore[arg-type]
     sealed = split(
         dataset.codes,
         parts=dataset.parts,
@@ -93,27 +113,40 @@ def prepare(experiment: Experiment, params: Mapping[str, Any]) -> Parts:
         validation=0.0,
         seed=experiment.split_seed,
     )
-    notes = [*dataset.notes, *sealed.notes]
-    pool, validation = sealed.train, sealed.validation
-    if experiment.ratio is not None:
-        ratio, ratio_note = parse_ratio(experiment.ratio)
-        chosen = subsample(
-            dataset.codes,
-            ratio,
-            profile=experiment.profile,
-            order=experiment.order,
-            seed=experiment.split_seed,
-            within=pool,
-        )
-        pool = chosen.index
-        notes += [*([ratio_note] if ratio_note else []), *chosen.notes]
-    if not len(validation):
-        train, validation = hold_out(
-            dataset.codes, params["validation"], experiment.split_seed, within=pool
-        )
-    else:
-        train = pool
-    return Parts(dataset, train, validation, sealed.test, tuple(notes))
+    sealed = _thinned(sealed, dataset, experiment.index)
+    pool, notes = _imbalanced(sealed.train, dataset, experiment)
+    held = sealed.validation
+    if not len(held):
+        pool, held = hold_out(dataset.codes, validation, experiment.split_seed, within=pool)
+    notes = (*dataset.notes, *sealed.notes, *notes)
+    return Parts(dataset, pool, held, sealed.test, notes)
+
+
+def _thinned(sealed: Split, dataset: Dataset, files: Sequence[Path]) -> Split:
+    for path in files:
+        kept = load_index(path, dataset.fingerprint).index
+        parts = {name: np.intersect1d(getattr(sealed, name), kept) for name in PARTS}
+        named = {name: index for name, index in parts.items() if len(index)}
+        note = f"{path} thins the {' and '.join(named)} part to its examples."
+        sealed = replace(sealed, **named, notes=(*sealed.notes, note))
+    return sealed
+
+
+def _imbalanced(
+    pool: IndexArray, dataset: Dataset, experiment: Experiment
+) -> tuple[IndexArray, tuple[str, ...]]:
+    if experiment.ratio is None:
+        return pool, ()
+    ratio, note = parse_ratio(experiment.ratio)
+    chosen = subsample(
+        dataset.codes,
+        ratio,
+        profile=experiment.profile,  # type: ignore[arg-type]
+        order=experiment.order,  # type: ignore[arg-type]
+        seed=experiment.split_seed,
+        within=pool,
+    )
+    return chosen.index, (*([note] if note else []), *chosen.notes)
 
 
 @dataclass(eq=False)
@@ -135,7 +168,7 @@ class Plan:
             If the data or a setting cannot be used.
         """
         params = {**Classifier().get_params(deep=False), **experiment.params}
-        parts = prepare(experiment, params)
+        parts = prepare(experiment, params["validation"])
         task = Task(
             X=parts.dataset.X,
             codes=parts.dataset.codes,
@@ -155,9 +188,7 @@ class Plan:
         """Everything that was decided automatically, as sentences."""
         return (*self.notes, *map(str, self.fit.choices))
 
-    def run(
-        self, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()
-    ) -> Run:
+    def run(self, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> Run:
         """Carry the plan out and keep it in a run folder.
 
         Parameters
@@ -219,10 +250,11 @@ def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) ->
     stored = run.config
     for section in ("data", "classifier", "seeds"):
         for key, value in config[section].items():
-            if stored.get(section, {}).get(key) != value:
+            was = stored.get(section, {}).get(key)
+            if was != value:
                 raise InputError(
                     "A run can only be resumed with the data and settings it was started with.",
-                    f"{section}.{key} was {stored.get(section, {}).get(key)!r} and is now {value!r}.",
+                    f"{section}.{key} was {was!r} and is now {value!r}.",
                     "Give the same settings, or another --out for a new run.",
                 )
     return run
@@ -246,14 +278,8 @@ def _config(plan: Plan) -> dict[str, Any]:
     experiment, parts, fit = plan.experiment, plan.parts, plan.fit
     dataset = parts.dataset
     counts = {
-        f"counts_{name}": np.bincount(
-            dataset.codes[index], minlength=len(dataset.classes)
-        ).tolist()
-        for name, index in (
-            ("train", parts.train),
-            ("validation", parts.validation),
-            ("test", parts.test),
-        )
+        f"counts_{name}": np.bincount(dataset.codes[index], minlength=len(dataset.classes)).tolist()
+        for name, index in zip(PARTS, (parts.train, parts.validation, parts.test), strict=True)
     }
     data = {
         "source": experiment.source,
@@ -352,14 +378,17 @@ def load_run(folder: str | Path, device: str = "auto") -> Classifier:
     known = Classifier().get_params(deep=False)
     given = {k: from_text(v) for k, v in config["classifier"].items() if k in known}
     classifier = Classifier(**{**given, "device": device, "random_state": config["seeds"]["seed"]})
-    classifier.classes_ = np.asarray(config["data"]["classes"])
-    classifier.model_ = load_run_model(run, device)
-    classifier.history_ = run.history
-    classifier.n_iter_ = len(run.history)
-    if config["data"]["kind"] == "table":
-        columns = config["data"]["columns"]
-        classifier.n_features_in_ = len(columns)
-        classifier.feature_names_in_ = np.asarray(columns, dtype=object)
+    data = config["data"]
+    fitted = {
+        "classes_": np.asarray(data["classes"]),
+        "model_": load_run_model(run, device),
+        "history_": run.history,
+        "n_iter_": len(run.history),
+    }
+    if data["kind"] == "table":
+        fitted["n_features_in_"] = len(data["columns"])
+        fitted["feature_names_in_"] = np.asarray(data["columns"], dtype=object)
     else:
-        classifier.n_features_in_ = int(np.prod(config["data"]["shape"]))
+        fitted["n_features_in_"] = int(np.prod(data["shape"]))
+    vars(classifier).update(fitted)
     return classifier

@@ -9,7 +9,9 @@ from equipoise._typing import ImageArray
 from equipoise.errors import InputError
 
 
-def check_features(estimator: BaseEstimator, X: object, *, reset: bool) -> ImageArray | pd.DataFrame:
+def check_features(
+    estimator: BaseEstimator, X: object, *, reset: bool
+) -> ImageArray | pd.DataFrame:
     """Return X in one of its two forms, after scikit-learn's checks.
 
     Parameters
@@ -35,10 +37,12 @@ def check_features(estimator: BaseEstimator, X: object, *, reset: bool) -> Image
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return _check_images(estimator, X, reset=reset)
     if isinstance(X, pd.DataFrame):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        # scikit-learn's types say that X is text; it is anything array-like.
+        validate_data(estimator, X, reset=reset, skip_check_array=True)  # pyright: ignore[reportArgumentType]
         _check_not_empty(X)
         return X.set_axis(X.columns.map(str), axis=1)
-    array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+    rules = {"dtype": "numeric", "ensure_all_finite": "allow-nan"}
+    array: np.ndarray = validate_data(estimator, X, reset=reset, **rules)  # pyright: ignore[reportArgumentType, reportAssignmentType]
     return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
 
 

@@ -59,15 +59,14 @@ class Task:
     @property
     def facts(self) -> dict[str, Any]:
         """What automatic choices may depend on, besides the device."""
-        images = isinstance(self.X, np.ndarray)
-        shape = self.X.shape[1:]
+        _, height, width, channels = self.X.shape if isinstance(self.X, np.ndarray) else (0,) * 4
         return {
-            "kind": "images" if images else "table",
+            "kind": "images" if isinstance(self.X, np.ndarray) else "table",
             "n_train": len(self.train),
             "n_smallest": int(self.counts.min()),
             "n_classes": self.n_classes,
-            "pixels": int(shape[0] * shape[1]) if images else 0,
-            "channels": int(shape[2]) if images else 0,
+            "pixels": height * width,
+            "channels": channels,
         }
 
 
@@ -130,6 +129,7 @@ class Fit:
             observers=observers,
             checkpoint=checkpoint,
         )
+
 
 def _check_task(task: Task) -> None:
     if task.n_classes < 2:

@@ -17,7 +17,7 @@ from equipoise.preprocessing import Preprocessing, preprocessing_from_state
 from equipoise.runs import write_json
 from equipoise.standard.backbones import Backbone
 from equipoise.standard.heads import Linear
-from equipoise.standard.networks import build_network
+from equipoise.standard.networks import rebuild_network
 from equipoise.training import predict_logits
 
 
@@ -80,7 +80,7 @@ def load_model(
         If a file is missing, damaged, or does not fit the backbone.
     """
     prepared = preprocessing_from_state(preprocessing)
-    network = build_network(backbone, Linear(), prepared.spec, len(counts))
+    network = rebuild_network(backbone, Linear(), prepared.spec, len(counts))
     read_weights(folder / "model.safetensors", network)
     network = network.to(device.name).eval()
     return Model(network=network, preprocessing=prepared, device=device, counts=counts)

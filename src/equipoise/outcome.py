@@ -8,7 +8,7 @@ import pandas as pd
 
 from equipoise._typing import CodeArray, IndexArray, LogitArray
 from equipoise.data.dataset import Dataset
-from equipoise.metrics import evaluate, shift_logits
+from equipoise.metrics import evaluate
 from equipoise.models import Model
 from equipoise.runs import Run
 
@@ -29,10 +29,10 @@ def write(
     parts = {"validation": validation, "test": test}
     logits = {name: model.logits(dataset.X, rows) for name, rows in parts.items() if len(rows)}
     predictions = {}
-    for name in logits:
+    for name, values in logits.items():
         predictions[f"{name}_ids"] = dataset.ids[parts[name]].astype(np.str_)
         predictions[f"{name}_labels"] = dataset.codes[parts[name]]
-        predictions[f"{name}_logits"] = logits[name]
+        predictions[f"{name}_logits"] = values
     run.write_arrays("predictions.npz", predictions)
     metrics = {
         name: both_priors(logits[name], dataset.codes[parts[name]], dataset.classes, model.counts)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from equipoise._typing import ImageArray, IndexArray
 from equipoise.data.encoding import TableEncoder
+from equipoise.data.scaling import Scaling
 from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
 from equipoise.standard.backbones import ImageInput, TableInput
@@ -46,7 +47,9 @@ class ImagePreprocessing:
         deviation = np.sqrt(np.maximum(share @ levels**2 - mean**2, 0))
         # An image set of one single shade would otherwise be divided by zero.
         deviation[deviation < 1e-3] = 1.0
-        return cls(ImageInput(height, width, channels, tuple(mean), tuple(deviation)))
+        return cls(
+            ImageInput(height, width, channels, tuple(mean.tolist()), tuple(deviation.tolist()))
+        )
 
     def transform(self, images: ImageArray) -> np.ndarray:
         """Return the images themselves, after a check of their shape.
@@ -72,7 +75,10 @@ class ImagePreprocessing:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "ImagePreprocessing":
         """Rebuild what `to_state` described."""
-        return cls(ImageInput.from_state(state["input"]))
+        spec = ImageInput.from_state(state["input"])
+        if not isinstance(spec, ImageInput):
+            raise TypeError("the input of images is that of a table")
+        return cls(spec)
 
 
 @dataclass(eq=False)
@@ -83,7 +89,7 @@ class TablePreprocessing:
     kind: ClassVar[str] = "table"
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, rows: IndexArray, scaling: str) -> "TablePreprocessing":
+    def fit(cls, frame: pd.DataFrame, rows: IndexArray, scaling: Scaling) -> "TablePreprocessing":
         """Fit the encoder on the training rows."""
         return cls(TableEncoder(scaling=scaling).fit(frame.iloc[rows]))
 

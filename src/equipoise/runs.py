@@ -7,18 +7,20 @@ renamed), that nothing in the folder is a pickle, and that ``DONE`` is written l
 import contextlib
 import json
 import os
-import tempfile
+import secrets
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import tomli_w
 
 from equipoise.errors import InputError
+
+ResultT = TypeVar("ResultT")
 
 FORMAT = 1
 """Version of the folder's layout; a run of another version is refused."""
@@ -44,24 +46,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     'whole'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not from `tempfile`, whose files are private: a result is as readable as any other file.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _give_usual_permissions(temporary)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _give_usual_permissions(path: str) -> None:
-    # mkstemp makes files private; a result should be as readable as any other file.
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(path).chmod(0o666 & ~mask)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -76,12 +71,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an ``.npz`` file atomically; arrays of objects are refused."""
-    for name, array in arrays.items():
-        if array.dtype.hasobject:
-            raise TypeError(f"{name} holds Python objects; only plain arrays are saved")
-    with replacing(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    """Write an ``.npz`` file atomically, the same bytes for the same arrays.
+
+    Raises
+    ------
+    TypeError
+        If an array holds Python objects, which could only be saved as a pickle.
+    """
+    # Not by `np.savez_compressed`: in NumPy 2.0 it takes `allow_pickle=False` for one more
+    # array to save, and no array can be named "file". A ZipInfo of ours has a fixed date.
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.hasobject:
+                raise TypeError(f"{name} holds Python objects; only plain arrays are saved")
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 @dataclass(frozen=True)
@@ -111,9 +117,10 @@ class Run:
         Raises
         ------
         InputError
-            If the folder exists and is not empty.
+            If the folder exists and holds more than hidden files, which a writer that was
+            killed may have left.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(map(_is_visible, path.iterdir()))):
             raise InputError(
                 "A new run needs a folder of its own.",
                 f"`{path}` already exists.",
@@ -145,7 +152,7 @@ class Run:
             raise InputError(
                 f"This version of Equipoise reads runs of format {FORMAT}.",
                 f"`{path}` has format {found!r}.",
-                "Open it with the version that wrote it, named in its config.toml, or run it again.",
+                "Open it with the version that its config.toml names, or run it again.",
             )
         return run
 
@@ -153,10 +160,7 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The configuration, every value resolved."""
         path = self.path / "config.toml"
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise _damaged(path, error) from None
+        return _guarded(path, lambda: tomllib.loads(path.read_text(encoding="utf-8")))
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the configuration; the format version is added."""
@@ -177,8 +181,7 @@ class Run:
         path = self.path / "history.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [self._parse(path, line) for line in lines if line.strip()]
+        return _guarded(path, lambda: [json.loads(line) for line in _lines(path)])
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows of the history."""
@@ -192,7 +195,7 @@ class Run:
     def read_json(self, name: str) -> Any:
         """Read a JSON file of the folder, such as ``metrics.json``."""
         path = self._existing(name)
-        return self._parse(path, path.read_text(encoding="utf-8"))
+        return _guarded(path, lambda: json.loads(path.read_text(encoding="utf-8")))
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the folder."""
@@ -201,7 +204,7 @@ class Run:
     def read_arrays(self, name: str) -> dict[str, np.ndarray]:
         """Read an ``.npz`` file of the folder, such as ``predictions.npz``; pickles are refused."""
         path = self._existing(name)
-        return self._guarded(path, lambda: dict(np.load(path, allow_pickle=False)))
+        return _guarded(path, lambda: _load_arrays(path))
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write an ``.npz`` file of the folder."""
@@ -217,20 +220,29 @@ class Run:
             )
         return path
 
-    def _parse(self, path: Path, text: str) -> Any:
-        return self._guarded(path, lambda: json.loads(text))
 
-    @staticmethod
-    def _guarded(path: Path, read: Callable[[], Any]) -> Any:
-        try:
-            return read()
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise _damaged(path, error) from None
+def _is_visible(path: Path) -> bool:
+    return not path.name.startswith(".")
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"`{path.name}` of a run must be readable.",
-        f"`{path}` is damaged: {error}.",
-        "Fit again into another folder, or restore the file.",
-    )
+def _lines(path: Path) -> list[str]:
+    # Only a newline ends a row: text may hold other separators that `splitlines` cuts at.
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    # Opened here, for `np.load` leaves a file open that turns out to be damaged.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _guarded(path: Path, read: Callable[[], ResultT]) -> ResultT:
+    try:
+        return read()
+    except Exception as error:  # Damage shows in many ways: zlib.error, BadZipFile, KeyError, ...
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise InputError(
+            f"`{path.name}` of a run must be readable.",
+            f"`{path}` is damaged: {reason}.",
+            "Fit again into another folder, or restore the file.",
+        ) from error

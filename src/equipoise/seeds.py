@@ -1,6 +1,7 @@
 """Random seeds derived by name, so that no use of randomness disturbs another."""
 
 import hashlib
+import json
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
@@ -11,8 +12,8 @@ def derive_seed(seed: int, *names: str | int) -> int:
     seed : int
         The user's seed.
     names : str or int
-        What the randomness is for, such as ``"order", epoch``. Different names give
-        unrelated seeds.
+        What the randomness is for, such as ``"order", epoch``. Different names, or the same
+        in another order, give unrelated seeds.
 
     Returns
     -------
@@ -26,5 +27,5 @@ def derive_seed(seed: int, *names: str | int) -> int:
     >>> derive_seed(0, "order", 1) == derive_seed(0, "order", 2)
     False
     """
-    text = "/".join(map(str, (seed, *names)))
+    text = json.dumps([int(seed), *names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

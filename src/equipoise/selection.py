@@ -59,7 +59,7 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
         "balanced_accuracy": float(recalls.mean()),
         "accuracy": float(hits.sum() / len(codes)),
         "macro_f1": float(f1.mean()),
-        "g_mean": float(np.prod(recalls) ** (1 / len(recalls))),
+        "g_mean": _geometric_mean(recalls),
         "worst_class_recall": float(recalls.min()),
         "log_loss": float(losses.mean()),
         "balanced_log_loss": float(class_losses.mean()),
@@ -71,6 +71,11 @@ def _log_losses(logits: LogitArray, codes: CodeArray) -> np.ndarray:
     top = logits.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
     return log_total - logits[np.arange(len(codes)), codes]
+
+
+def _geometric_mean(values: np.ndarray) -> float:
+    # By logarithms, for the product of a thousand recalls is too small for a float.
+    return float(np.exp(np.log(values).mean())) if values.all() else 0.0
 
 
 def recall_noise(hits: np.ndarray, totals: np.ndarray) -> float:
@@ -107,9 +112,24 @@ class Selection:
     Parameters
     ----------
     monitor : str
-        Validation score that decides; one of `MONITORS`.
-    patience : int or None
-        Epochs without replacement after which `exhausted` is true.
+        Validation score that decides; one of `MONITORS`. Noise is known of
+        ``"balanced_accuracy"`` only; other scores are taken as exact.
+    patience : int or None, default=None
+        Epochs without replacement after which `exhausted` is true; None: never.
+    best_epoch : int, default=-1
+        The epoch that is kept, from 0; -1 before the first.
+    kept_score, kept_loss : float
+        Its score, higher is better, and its balanced log-loss.
+    top_score, top_noise : float
+        The best score seen, which another epoch than the kept one may have, and its noise.
+
+    Examples
+    --------
+    >>> selection = Selection("balanced_accuracy")
+    >>> first = {"balanced_accuracy": 0.80, "balanced_log_loss": 0.5, "noise": 0.02}
+    >>> second = {"balanced_accuracy": 0.81, "balanced_log_loss": 0.6, "noise": 0.02}
+    >>> selection.update(0, first), selection.update(1, second)
+    (True, False)
     """
 
     monitor: str
@@ -151,7 +171,7 @@ class Selection:
         return self.patience is not None and epochs - 1 - self.best_epoch >= self.patience
 
     def state(self) -> dict[str, Any]:
-        """Return the state as JSON values."""
+        """Return the state as JSON values; there must have been an epoch."""
         numbers = (self.kept_score, self.kept_loss, self.top_score, self.top_noise)
         return {"best_epoch": self.best_epoch, "numbers": [float(n) for n in numbers]}
 

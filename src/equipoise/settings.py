@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from equipoise.data.scaling import Scaling
 from equipoise.defaults import Choice, DataFacts, automatic_choices
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
@@ -53,7 +54,7 @@ class Settings:
 
     backbone: Backbone[Any]
     augmentation: Augmentation | None
-    scaling: str
+    scaling: Scaling
     loss: Loss
     smoothing: Smoothing | None
     optimizer: Optimizer
@@ -89,9 +90,7 @@ def from_text(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
-def resolve_settings(
-    params: Mapping[str, Any], facts: DataFacts
-) -> tuple[Settings, list[Choice]]:
+def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Settings, list[Choice]]:
     """Resolve a classifier's parameters for given data.
 
     Parameters
@@ -124,13 +123,15 @@ def resolve_settings(
 
 
 def _resolved(name: str, value: Any) -> Any:
+    if value is None and name in OPTIONAL:
+        return None
     if name in COMPONENTS:
-        if value is None and name in OPTIONAL:
-            return None
         return resolve(value, COMPONENTS[name], name)
     if value not in BOUNDS[name]:
         raise InputError(
-            f"`{name}` must be {BOUNDS[name]}.", f"It is {value!r}.", "Leave it out for the default."
+            f"`{name}` must be {BOUNDS[name]}.",
+            f"It is {value!r}.",
+            "Leave it out for the default.",
         )
     return value
 

@@ -51,7 +51,7 @@ class Bounds:
             return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return above and below
+        return bool(above and below)
 
 
 def bounded(default: Any, **bounds: Any) -> Any:
@@ -68,7 +68,7 @@ class Component(BaseEstimator):
     and checks nothing, as scikit-learn requires; `validate` does.
     """
 
-    def __repr__(self, N_CHAR_MAX: int = 0) -> str:  # noqa: ARG002 (scikit-learn's signature)
+    def __repr__(self, N_CHAR_MAX: int = 0) -> str:
         """Return the text that `resolve` reads back: fields that differ from their default."""
         given = [
             f"{f.name}={_literal(value)!r}"
@@ -90,7 +90,7 @@ class Component(BaseEstimator):
 
 
 def resolve(
-    value: "Component | str", choices: Mapping[str, type[ComponentT]], role: str
+    value: "Component | str | None", choices: Mapping[str, type[ComponentT]], role: str
 ) -> ComponentT:
     """Return the component that a text names, or check a component that is given as an object.
 
@@ -124,7 +124,7 @@ def resolve(
     >>> resolve("Cosin", {"Cosine": Cosine}, "schedule")
     Traceback (most recent call last):
     ...
-    equipoise.errors.InputError: The schedule must be one of Cosine. It is 'Cosin'. Did you mean 'Cosine'?
+    equipoise.errors.InputError: ... It is 'Cosin'. Did you mean 'Cosine'?
     """
     component = _build(value, choices, role) if isinstance(value, str) else value
     if not isinstance(component, tuple(choices.values())):
@@ -173,7 +173,7 @@ def parse(text: str, role: str = "component") -> tuple[str, dict[str, Any]]:
     problem = InputError(
         f"The {role} must be written as Name or Name(key=value, ...) with literal values.",
         f"The text is {text!r}.",
-        "Give every value by its key; numbers, quoted text, True, False, None and tuples are allowed.",
+        "Give every value by its key: a number, quoted text, True, False, None or a tuple.",
     )
     try:
         node = ast.parse(text.strip(), mode="eval").body

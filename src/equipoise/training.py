@@ -5,6 +5,8 @@ stopped after any epoch goes on with the same numbers, and no component disturbs
 """
 
 import copy
+import math
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import Inputs, Labels
-from equipoise.batches import Source, in_order, shuffled
+from equipoise.batches import Examples, Source, in_order, shuffled
 from equipoise.checkpoints import (
     Checkpoint,
     grouped,
@@ -26,7 +28,7 @@ from equipoise.checkpoints import (
     write_checkpoint,
 )
 from equipoise.devices import Device, reproducible
-from equipoise.errors import TrainingError
+from equipoise.errors import InputError, TrainingError
 from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
 from equipoise.standard.augmentation import Augmentation
@@ -75,21 +77,26 @@ class Stage:
     patience: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Inputs with their class codes and, for training, their weights (of mean 1)."""
-
-    source: Source
-    codes: np.ndarray
-    weights: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-
 @dataclass(frozen=True)
 class Progress:
-    """What an observer is told after each step, and with `row` after each epoch."""
+    """What an observer is told after each step, and with `row` after each epoch.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        The epoch that is under way or done, from 1, and the number planned.
+    step, steps : int
+        The step that is done, from 1, and the number in this epoch; both 0 after an epoch.
+    loss : Tensor
+        Loss of the step, or the mean of the epoch; reading it makes the processor wait for
+        the device.
+    examples : int
+        Examples seen in this epoch.
+    seconds : float
+        Time since this epoch began.
+    row : mapping or None, default=None
+        After an epoch its row of the history.
+    """
 
     epoch: int
     epochs: int
@@ -102,12 +109,41 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
-"""Called while training advances; what it returns is ignored, what it raises stops training."""
+"""Called while training advances; what it returns is ignored, what it raises stops training.
+
+It must leave torch's global random generator alone, which dropout draws from.
+"""
 
 
 @dataclass(eq=False)
 class Training:
-    """A network being trained, with everything that changes from step to step."""
+    """A network being trained, with everything that changes from step to step.
+
+    Parameters
+    ----------
+    stage : Stage
+        What training does.
+    network : Module
+        What is trained, on its device.
+    device : Device
+        Where, and in which precision.
+    counts : Tensor of float, shape (classes,)
+        Training examples of each class, on the device.
+    seed : int
+        Seed of everything random.
+    optimizer : torch.optim.Optimizer
+        Built from the stage.
+    rates : Tensor of float, shape (classes,)
+        Smoothing rate of each class.
+    average : Module or None
+        The averaged network, if there is one.
+    best : dict of str to Tensor
+        State of the network that is kept.
+    selection : Selection
+        Which epoch is kept.
+    history : list of dict
+        One row an epoch.
+    """
 
     stage: Stage
     network: nn.Module
@@ -115,6 +151,7 @@ class Training:
     counts: Tensor
     seed: int
     optimizer: torch.optim.Optimizer = field(init=False)
+    rates: Tensor = field(init=False)
     average: nn.Module | None = field(init=False)
     best: dict[str, Tensor] = field(init=False)
     selection: Selection = field(init=False)
@@ -123,9 +160,17 @@ class Training:
     def __post_init__(self) -> None:
         stage = self.stage
         self.optimizer = stage.optimizer.build(self.network)
+        none = torch.zeros_like(self.counts)
+        self.rates = none if stage.smoothing is None else stage.smoothing.rates(self.counts)
         self.average = stage.average.start(self.network) if stage.average else None
         self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done or patience has ended."""
+        done = len(self.history)
+        return done >= self.stage.epochs or self.selection.exhausted(done)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -141,28 +186,21 @@ class Training:
         total = torch.zeros((), device=self.device.name)
         started, seen = time.perf_counter(), 0
         self.network.train()
-        with reproducible(derive_seed(self.seed, "network", epoch)):
+        with reproducible(derive_seed(self.seed, "network", epoch), self.device.name):
             for i, positions in enumerate(batches):
                 done = epoch * len(batches) + i
-                self._set_rate(done / (stage.epochs * len(batches)))
+                self._set_rate((done + 0.5) / (stage.epochs * len(batches)))
                 loss = self.step(*self._batch(examples, positions, draws), done)
                 total += loss * len(positions)
                 seen += len(positions)
                 elapsed = time.perf_counter() - started
-                observe(
-                    Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed)
-                )
+                observe(Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed))
         return (total / len(examples)).item()
 
     def step(self, inputs: Inputs, labels: Labels, weights: Tensor | None, done: int) -> Tensor:
         """Update the network on one batch, as step number `done`; return the batch's loss."""
         stage = self.stage
-        rates = (
-            torch.zeros_like(self.counts)
-            if stage.smoothing is None
-            else stage.smoothing.rates(self.counts)
-        )
-        targets = soft_targets(labels, rates)
+        targets = soft_targets(labels, self.rates)
 
         def closure() -> Tensor:
             self.optimizer.zero_grad(set_to_none=True)
@@ -208,7 +246,23 @@ class Training:
         return Checkpoint(tensors, {"history": self.history, "selection": self.selection.state()})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take over the state that `checkpoint` returned."""
+        """Take over the state that `checkpoint` returned.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is of another network.
+        """
+        try:
+            self._restore(checkpoint)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise InputError(
+                "A checkpoint must be of the network that is being trained.",
+                f"This one does not fit: {textwrap.shorten(str(error), 200)}",
+                "Delete it to start this run again from its first epoch.",
+            ) from error
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(checkpoint.group("network"))
         if self.average is not None:
             self.average.load_state_dict(checkpoint.group("average"))
@@ -231,7 +285,8 @@ class Training:
         labels = torch.from_numpy(examples.codes[positions]).to(device)
         if examples.weights is None:
             return inputs, labels, None
-        return inputs, labels, torch.from_numpy(examples.weights[positions]).to(device)
+        weights = torch.from_numpy(examples.weights[positions]).float()
+        return inputs, labels, weights.to(device)
 
 
 def train(
@@ -259,7 +314,9 @@ def train(
     Raises
     ------
     TrainingError
-        If the training loss stops being a finite number.
+        If the loss, the weights or the logits of an epoch are not all finite numbers.
+    InputError
+        If the checkpoint is damaged, or of another network.
     """
     saved = None if checkpoint is None else read_checkpoint(checkpoint)
     if saved is not None:
@@ -269,14 +326,12 @@ def train(
         for observer in observers:
             observer(progress)
 
-    written = 0.0
-    while len(training.history) < training.stage.epochs and not training.selection.exhausted(
-        len(training.history)
-    ):
+    written = -math.inf
+    while not training.finished:
         started = time.perf_counter()
         loss = training.run_epoch(examples, observe)
-        _check_finite(loss, len(training.history) + 1, training.stage)
         logits = predict_logits(training.evaluated, validation.source, training.device)
+        _check_finite(training, loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)
         seconds = time.perf_counter() - started
         row["seconds"] = seconds
@@ -294,11 +349,18 @@ def _epoch_done(training: Training, row: Mapping[str, Any], loss: float, n: int)
     return Progress(row["epoch"], epochs, 0, 0, torch.tensor(loss), n, row["seconds"], row)
 
 
-def _check_finite(loss: float, epoch: int, stage: Stage) -> None:
-    if not np.isfinite(loss):
+def _check_finite(training: Training, loss: float, logits: np.ndarray) -> None:
+    weights = training.evaluated.parameters()
+    whole = {
+        "training loss": math.isfinite(loss),
+        "weights": all(bool(weight.isfinite().all()) for weight in weights),
+        "validation logits": bool(np.isfinite(logits).all()),
+    }
+    if broken := [name for name, is_whole in whole.items() if not is_whole]:
         raise TrainingError(
-            f"Training diverged: the loss of epoch {epoch} is {loss}. "
-            f"Lower the learning rate of {stage.optimizer!r}, or set a clip_norm."
+            f"Training diverged: infinite or undefined {' and '.join(broken)} in epoch "
+            f"{len(training.history) + 1}. "
+            f"Lower the learning rate of {training.stage.optimizer!r}, or set a clip_norm."
         )
 
 

@@ -1,6 +1,5 @@
 """Run folders with made-up but consistent numbers."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equipoise.report import render, summarise
 from equipoise.runs import Run
 
 RunMaker = Callable[..., Path]
@@ -307,17 +307,29 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: write_run(parent / name, sketch) for name, sketch in SKETCHES.items()}
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> RunMaker:
-    """Return a function that writes a run folder from the fields of a `Sketch`."""
+@pytest.fixture(scope="session")
+def pages(run_folders: dict[str, Path]) -> dict[str, str]:
+    """Each run on a page of its own, and all of them on one."""
+    summaries = {name: summarise(folder) for name, folder in run_folders.items()}
+    single = {name: render([summary]) for name, summary in summaries.items()}
+    return single | {"several": render(list(summaries.values()))}
 
-    def make(name: str = "run", **fields: Any) -> Path:
-        return write_run(tmp_path / name, Sketch(**fields))
+
+@pytest.fixture(scope="session")
+def make_run_once(tmp_path_factory: pytest.TempPathFactory) -> RunMaker:
+    """The same as `make_run`, for fixtures that serve several tests."""
+
+    def make(**fields: Any) -> Path:
+        return write_run(tmp_path_factory.mktemp("made") / "run", Sketch(**fields))
 
     return make
 
 
-def edit_json(path: Path, change: Callable[[Any], None]) -> None:
-    value = json.loads(path.read_text())
-    change(value)
-    path.write_text(json.dumps(value))
+@pytest.fixture
+def make_run(tmp_path: Path) -> RunMaker:
+    """Return a function that writes a run folder from the fields of a `Sketch`."""
+
+    def make(**fields: Any) -> Path:
+        return write_run(tmp_path / "run", Sketch(**fields))
+
+    return make

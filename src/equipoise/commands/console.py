@@ -98,7 +98,8 @@ def training_bar() -> Iterator[Callable[[Any], None]]:
             if now - shown["time"] < 0.25 and state.step < state.steps:  # type: ignore[operator]
                 return
             shown["time"] = now
-            facts = f"loss {float(state.loss):.3f}{shown['score']}  {state.examples / state.seconds:,.0f}/s"
+            speed = f"{state.examples / max(state.seconds, 1e-9):,.0f}/s"
+            facts = f"loss {float(state.loss):.3f}{shown['score']}  {speed}"
             done = (state.epoch - 1) * state.steps + state.step
             progress.update(
                 task,

@@ -1,5 +1,6 @@
 """``equipoise data``: list, describe and subsample data sets."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,11 @@ from rich.table import Table
 
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading
+from equipoise.data.catalog import catalog_entries
 from equipoise.data.dataset import Dataset
+from equipoise.data.description import describe as describe_dataset
+from equipoise.data.imbalance import parse_ratio, save_index
+from equipoise.data.imbalance import subsample as choose
 from equipoise.data.sources import load
 
 
@@ -61,14 +66,14 @@ def describe(
     return 0
 
 
-def subsample(
+def subsample(  # noqa: PLR0913 (each is an option)
     data: str,
     /,
     *,
     ratio: float,
     out: Path,
     profile: Literal["exp", "step", "binary"] = "exp",
-    order: Literal["label", "random"] = "label",
+    order: Literal["label", "random", "size"] = "label",
     seed: int = 0,
     part: Literal["train", "test", "all"] = "train",
     json: Flag = False,
@@ -86,8 +91,9 @@ def subsample(
         JSON file for the index.
     profile : {"exp", "step", "binary"}
         Shape of the imbalance.
-    order : {"label", "random"}
-        Which classes become rare: the last in label order, or an order drawn from the seed.
+    order : {"label", "random", "size"}
+        Which classes become rare: the last in label order, an order drawn from the seed,
+        or the smallest.
     seed : int
         Seed of the order and of the choice of examples.
     part : {"train", "test", "all"}
@@ -95,4 +101,56 @@ def subsample(
     json : bool
         Print a summary as JSON.
     """
+    dataset = _load(data, reading)
+    within = None if part == "all" or dataset.parts is None else dataset.part(part)
+    exact, note = parse_ratio(ratio)
+    chosen = choose(dataset.codes, exact, profile=profile, order=order, seed=seed, within=within)
+    save_index(out, chosen, dataset.fingerprint)
+    counts = {dataset.classes[code]: int(n) for code, n in enumerate(chosen.counts)}
+    if json:
+        console.print_json({"out": str(out), "ratio": exact, "counts": counts})
+        return 0
+    for line in (*([note] if note else []), *chosen.notes):
+        console.say(line)
+    table = Table("class", "examples", title=f"{len(chosen.index)} examples of {dataset.name}")
+    for name, n in counts.items():
+        table.add_row(escape(name), str(n))
+    console.results.print(table)
+    console.say(f"Wrote {out}. Use it with: equipoise fit {data} --index {out}")
     return 0
+
+
+def _print_description(found: Mapping[str, Any]) -> None:
+    ratio = "undefined" if found["ratio"] is None else f"{found['ratio']:g}"
+    facts = Table(show_header=False, title=escape(found["name"]), title_justify="left")
+    facts.add_row("examples", f"{found['n']:,} ({found['kind']})")
+    if "shape" in found:
+        facts.add_row("shape", " x ".join(map(str, found["shape"])))
+    facts.add_row("imbalance ratio", f"{ratio} (largest over smallest class in training)")
+    duplicates = found["duplicates"]
+    within = ", ".join(f"{n} in {name}" for name, n in duplicates["within"].items())
+    facts.add_row("duplicates", f"{within}; {duplicates['across']} in several parts")
+    facts.add_row("alike, other class", str(duplicates["conflicting"]))
+    facts.add_row("fingerprint", found["fingerprint"][:16])
+    console.results.print(facts)
+    _print_classes(found)
+    if "columns" in found:
+        _print_columns(found)
+    for note in found["notes"]:
+        console.say(note)
+
+
+def _print_classes(found: Mapping[str, Any]) -> None:
+    parts = list(found["parts"])
+    table = Table("class", *parts, "group", title="Classes", title_justify="left")
+    for entry in found["classes"]:
+        counts = (f"{entry['counts'][part]:,}" for part in parts)
+        table.add_row(escape(entry["name"]), *counts, entry["group"] or "-")
+    console.results.print(table)
+
+
+def _print_columns(found: Mapping[str, Any]) -> None:
+    table = Table("column", "kind", "missing", title="Columns", title_justify="left")
+    for column in found["columns"]:
+        table.add_row(escape(column["name"]), column["kind"], str(column["missing"]))
+    console.results.print(table)

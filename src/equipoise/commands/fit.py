@@ -26,7 +26,10 @@ def fit(  # noqa: PLR0913 (each is an option)
     json: Flag = False,
     reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
     imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
-    classifier: Annotated[ClassifierOptions, Parameter(name="*")] = ClassifierOptions(),  # noqa: B008
+    classifier: Annotated[
+        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        Parameter(name="*"),
+    ] = ClassifierOptions(),  # noqa: B008
 ) -> int:
     """Train a classifier on DATA and keep it as a run.
 

@@ -67,7 +67,9 @@ class Reading:
         kept = {name: value for name, value in trained.items() if not getattr(given, name)}
         if given.channels == "auto" and "shape" in run.config["data"]:
             kept["channels"] = "grey" if run.config["data"]["shape"][2] == 1 else "rgb"
-        return replace(given, **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+        return replace(
+            given, **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+        )
 
 
 @dataclass(kw_only=True)
@@ -81,8 +83,12 @@ class Imbalance:
         class, at least 1; 0.01 is read as 100.
     profile : {"exp", "step", "binary"}
         Shape of the imbalance.
-    order : {"label", "random"}
-        Which classes become rare: the last in label order, or an order drawn from the seed.
+    order : {"label", "random", "size"}
+        Which classes become rare: the last in label order, an order drawn from the seed,
+        or the smallest.
+    index : list of Path
+        Files of `data subsample`: of each part that a file names examples of, only these
+        are used.
     test : float
         Share of each class sealed as the test set, where DATA brings none.
     rare : {"refuse", "merge", "drop"}
@@ -93,7 +99,8 @@ class Imbalance:
 
     ratio: float | None = None
     profile: Literal["exp", "step", "binary"] = "exp"
-    order: Literal["label", "random"] = "label"
+    order: Literal["label", "random", "size"] = "label"
+    index: list[Path] = field(default_factory=list)
     test: float = 0.2
     rare: Literal["refuse", "merge", "drop"] = "refuse"
     split_seed: int = 0

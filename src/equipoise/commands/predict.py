@@ -15,7 +15,7 @@ from equipoise.experiment import load_run
 from equipoise.runs import Run, replacing
 
 
-def predict(
+def predict(  # noqa: PLR0913 (each is an option)
     run: Path,
     data: str,
     /,

@@ -12,7 +12,9 @@ SETTINGS = [f for f in fields(Classifier) if f.name != "random_state"]
 # The options, their defaults and their help come from the classifier itself, so that a
 # field stands in one place only.
 ClassifierOptions = make_dataclass(
-    "ClassifierOptions", [(f.name, str, field(default=str(f.default))) for f in SETTINGS], kw_only=True
+    "ClassifierOptions",
+    [(f.name, str, field(default=str(f.default))) for f in SETTINGS],
+    kw_only=True,
 )
 ClassifierOptions.__doc__ = Classifier.__doc__
 # Under the module name "types", which it gets otherwise, it is taken for a built-in type.

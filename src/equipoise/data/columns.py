@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from equipoise.data.wording import rows_where
+from equipoise.data.wording import listing, rows_where
 from equipoise.errors import InputError
 
 Kind = Literal["numeric", "boolean", "date", "categorical", "text", "constant", "empty"]
@@ -23,6 +23,25 @@ _ISO_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 _TRUTH = {"true": 1.0, "false": 0.0}
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _DATES = {"date", "datetime", "datetime64"}
+
+
+def with_text_names(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return a frame whose column names are text, each of which occurs once.
+
+    Raises
+    ------
+    InputError
+        If a name occurs twice; `source` says where.
+    """
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    repeated = frame.columns[frame.columns.duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            "Every column of a table must have a name of its own.",
+            f"In {source} these names stand more than once: {listing(map(repr, repeated))}.",
+            "Rename or remove the repeated columns.",
+        )
+    return frame
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -58,18 +58,20 @@ def read_header(path: Path) -> Header:
     return Header(names=names, separator=separator, decimal=_decimal(separator, rows))
 
 
-def read_rows(path: Path, header: Header, label: str) -> pd.DataFrame:
-    """Return the rows of a delimited file; the label column stays text.
+def read_rows(path: Path, header: Header, labels: Collection[str] = ()) -> pd.DataFrame:
+    """Return the rows of a delimited file.
 
-    Empty cells, ``NA``, ``NaN``, ``null``, ``None`` and ``?`` are missing values; in the label
-    column ``None`` and ``?`` are class names.
+    Empty cells, ``NA``, ``NaN``, ``null``, ``None`` and ``?`` are missing values. Columns in
+    `labels` stay text, and there ``None`` and ``?`` are class names.
 
     Raises
     ------
     InputError
         If there are no rows, or a row has more or fewer fields than the header.
     """
-    missing = {name: list(_MISSING if name == label else _MISSING_FEATURE) for name in header.names}
+    missing = {
+        name: list(_MISSING if name in labels else _MISSING_FEATURE) for name in header.names
+    }
     try:
         frame = pd.read_csv(
             path,
@@ -77,7 +79,7 @@ def read_rows(path: Path, header: Header, label: str) -> pd.DataFrame:
             decimal=header.decimal,
             names=list(header.names),
             header=0,
-            dtype={label: str},
+            dtype=dict.fromkeys(labels, str),
             na_values=missing,
             keep_default_na=False,
             skipinitialspace=True,

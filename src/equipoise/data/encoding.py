@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.data.columns import Kind, column_kind, column_of
+from equipoise.data.columns import Kind, column_kind, column_of, with_text_names
 from equipoise.data.features import (
     CategoricalFeature,
     DateFeature,
@@ -201,15 +201,7 @@ class TableEncoder:
 def _as_frame(X: "pd.DataFrame | np.ndarray", columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return rows as a frame whose columns are called as in training."""
     if isinstance(X, pd.DataFrame):
-        frame = X.set_axis([str(name) for name in X.columns], axis=1)
-        repeated = frame.columns[frame.columns.duplicated()]
-        if len(repeated):
-            raise InputError(
-                "Every column of a table must have a name of its own.",
-                f"These names stand more than once: {listing(map(repr, repeated))}.",
-                "Rename or remove the repeated columns.",
-            )
-        return frame.reset_index(drop=True)
+        return with_text_names(X, "the table").reset_index(drop=True)
     array = np.asarray(X)
     if array.ndim != 2 or (columns is not None and array.shape[1] != len(columns)):
         expected = "n" if columns is None else len(columns)

@@ -225,7 +225,7 @@ def _date_parts(stamps: pd.Series) -> dict[str, np.ndarray]:
         "day": days,
         "year": stamps.dt.year,
         "month": stamps.dt.month,
-        "weekday": stamps.dt.dayofweek,
+        "weekday": stamps.dt.day_of_week,
         "hour": stamps.dt.hour,
     }
     return {part: values.to_numpy(np.float64, na_value=np.nan) for part, values in parts.items()}

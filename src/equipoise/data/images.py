@@ -153,7 +153,8 @@ def read_image_index(path: Path, frame: pd.DataFrame, options: ReadOptions) -> D
     files = _inside(_column(frame, image), path)
     notes = [*([label_note] if label_note else []), *label_notes(classes), *split_notes]
     if repeated := len(files) - len(set(files)):
-        notes.append(f"{counted(repeated, 'row')} name a file that an earlier row names, too.")
+        rows = counted(repeated, "row repeats", "rows repeat")
+        notes.append(f"{rows} the file of an earlier row.")
     labelled = _Labelled(path.stem, path.parent, files, codes, classes, split, notes)
     dataset = _decoded(labelled, options)
     return replace(dataset, fingerprint=_fingerprint(dataset))

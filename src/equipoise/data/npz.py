@@ -1,6 +1,7 @@
 """Reading .npz archives piece by piece: nothing is unpickled, nothing large enters memory."""
 
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -72,8 +73,6 @@ class Archive:
                     raise _damaged(self.path, f"`{key}` ends early")
                 left -= len(chunk)
                 yield chunk
-            # The checksum is compared when the end is read.
-            member.read(1)
 
     def array(self, key: str) -> np.ndarray:
         """Return a small array, such as the labels."""
@@ -102,8 +101,9 @@ class Archive:
         }
         try:
             shape, by_column, dtype = readers[np.lib.format.read_magic(member)](member)
-        except (ValueError, KeyError):
-            raise _damaged(self.path, f"`{key}` is no array of numbers or text") from None
+        # The header is a Python literal; parsing a damaged one may raise nearly anything.
+        except Exception as error:
+            raise _damaged(self.path, f"`{key}` is no array of numbers or text") from error
         if dtype.hasobject:
             raise InputError(
                 "Arrays must hold numbers or text.",
@@ -150,10 +150,13 @@ def _faults(path: Path) -> Iterator[None]:
     """Turn what damaged archives raise into one error."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
-    except NotImplementedError as error:
-        raise _damaged(path, f"it is compressed in an unknown way ({error})") from error
+    # A damaged directory sends the reader to places before the file or to unknown methods.
+    except (OSError, ValueError, OverflowError, NotImplementedError) as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _damaged(path: Path, fault: str) -> InputError:

@@ -127,9 +127,10 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
     with _reasons(), _opened(data) as image:
         if size is not None:
             _shrink_on_load(image, size)
+        declared = _orientation(image)
         image.load()
         several = getattr(image, "is_animated", False)
-        orientation = _orientation(image)
+        orientation = _orientation(image)  # upright by now if Pillow turns the format itself
         flat, remarks = _flatten(image)
         if orientation > 1:
             flat = flat.transpose(_UPRIGHT[orientation])
@@ -139,7 +140,7 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
         pixels = np.asarray(flat).reshape(flat.height, flat.width, channels)
     if several:
         remarks.append("frames")
-    if orientation > 1:
+    if declared > 1 or orientation > 1:
         remarks.append("rotated")
     return Picture(pixels, tuple(remarks))
 

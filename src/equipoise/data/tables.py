@@ -1,6 +1,7 @@
 """Tables as data sets: CSV and Parquet files, and frames that are already in memory."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,12 @@ import pandas as pd
 from pandas.api import types
 
 from equipoise._typing import NameArray
-from equipoise.data.columns import column_of
+from equipoise.data.columns import column_of, with_text_names
 from equipoise.data.dataset import Dataset
-from equipoise.data.delimited import read_header, read_rows
+from equipoise.data.frames import read_frame
 from equipoise.data.hashing import file_fingerprint, frame_fingerprint
 from equipoise.data.labels import encode_labels, find_label, label_notes
 from equipoise.data.options import ReadOptions
-from equipoise.data.parquet import read_parquet
 from equipoise.data.parts import PART_NAMES, check_classes, own_split
 from equipoise.data.wording import listing, rows_where, suggestion
 from equipoise.errors import InputError
@@ -23,17 +23,6 @@ SPLIT_COLUMN = "split"
 """Name of the column that is taken as the data's own split if its values are names of parts."""
 
 _FEWEST_COUNTED = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Raw:
-    """A table before anything is taken out of it."""
-
-    frame: pd.DataFrame
-    label: str
-    name: str
-    fingerprint: str
-    notes: tuple[str, ...] = ()
 
 
 def read_table(path: Path, options: ReadOptions) -> Dataset:
@@ -73,10 +62,38 @@ def read_table(path: Path, options: ReadOptions) -> Dataset:
     >>> data.classes, data.X.columns.tolist()
     (('cat', 'dog'), ['age'])
     """
-    if not path.is_file():
-        raise InputError("A table must be a file.", f"There is no file {path}.", "Check the path.")
-    parquet = path.suffix.lower() == ".parquet"
-    return _dataset(_raw_parquet(path, options) if parquet else _raw_csv(path, options), options)
+    frame, notes = read_frame(path, options)
+    return make_table(path, frame, notes, options)
+
+
+def make_table(
+    path: Path, frame: pd.DataFrame, notes: Sequence[str], options: ReadOptions
+) -> Dataset:
+    """Make a data set of what `read_frame` returned for a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    frame : DataFrame
+        Its rows, the label among the columns.
+    notes : sequence of str
+        Notes on the reading.
+    options : ReadOptions
+        As for `read_table`.
+
+    Raises
+    ------
+    InputError
+        As `read_table` does.
+    """
+    dataset = _dataset(frame, options)
+    return replace(
+        dataset,
+        name=path.stem,
+        fingerprint=file_fingerprint(path),
+        notes=(*notes, *dataset.notes),
+    )
 
 
 def from_frame(frame: pd.DataFrame, label: str | None = None, name: str = "table") -> Dataset:
@@ -107,85 +124,45 @@ def from_frame(frame: pd.DataFrame, label: str | None = None, name: str = "table
     >>> from_frame(frame).classes
     ('False', 'True')
     """
-    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    _refuse_repeated(frame, name)
-    column, note = find_label(list(frame.columns), label)
-    raw = _Raw(
-        frame=frame.reset_index(drop=True),
-        label=column,
-        name=name,
-        fingerprint=frame_fingerprint(frame),
-        notes=(note,) if note else (),
-    )
-    return _dataset(raw, ReadOptions(label=label))
+    frame = with_text_names(frame, name).reset_index(drop=True)
+    dataset = _dataset(frame, ReadOptions(label=label))
+    return replace(dataset, name=name, fingerprint=frame_fingerprint(frame))
 
 
-def _raw_csv(path: Path, options: ReadOptions) -> _Raw:
-    header = read_header(path)
-    label, note = find_label(header.names, options.label)
-    frame = read_rows(path, header, label)
-    notes = [note] if note else []
-    if header.decimal == ",":
-        notes.append("Numbers were read with a decimal comma.")
-    first = header.names[0]
-    if first == "" and np.array_equal(frame[first], np.arange(len(frame))):
-        frame = frame.drop(columns=first)
-        notes.append("The first column has no name and counts the rows: it was left out.")
-    return _Raw(
-        frame=frame,
-        label=label,
-        name=path.stem,
-        fingerprint=file_fingerprint(path),
-        notes=tuple(notes),
-    )
-
-
-def _raw_parquet(path: Path, options: ReadOptions) -> _Raw:
-    frame, notes = read_parquet(path)
-    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    _refuse_repeated(frame, str(path))
-    label, note = find_label(list(frame.columns), options.label)
-    return _Raw(
-        frame=frame,
-        label=label,
-        name=path.stem,
-        fingerprint=file_fingerprint(path),
-        notes=tuple([note, *notes] if note else notes),
-    )
-
-
-def _dataset(raw: _Raw, options: ReadOptions) -> Dataset:
-    _refuse_no_rows(raw)
-    codes, classes = encode_labels(column_of(raw.frame, raw.label))
-    X = raw.frame.drop(columns=[raw.label, *_dropped(raw, options)])
+def _dataset(frame: pd.DataFrame, options: ReadOptions) -> Dataset:
+    if frame.empty:
+        raise InputError(
+            "A table must have rows and columns.",
+            f"It has the shape {frame.shape}.",
+            "Check that it was written completely.",
+        )
+    label, chosen = find_label(list(frame.columns), options.label)
+    codes, classes = encode_labels(column_of(frame, label))
+    X = frame.drop(columns=[label, *_dropped(frame, label, options)])
     X, parts, notes = _own_split(X)
     _check_features(X)
-    notes += check_classes(codes, classes, parts)
+    lacks = check_classes(codes, classes, parts)
     return Dataset(
-        name=raw.name,
+        name="",
         X=X,
         codes=codes,
         classes=classes,
         ids=np.arange(len(X)).astype(str),
         parts=parts,
-        fingerprint=raw.fingerprint,
-        notes=(*raw.notes, *notes, *label_notes(classes), *_counting_notes(X)),
+        notes=(
+            *([chosen] if chosen else []),
+            *notes,
+            *lacks,
+            *label_notes(classes),
+            *_counting_notes(X),
+        ),
     )
 
 
-def _refuse_no_rows(raw: _Raw) -> None:
-    if raw.frame.empty:
-        raise InputError(
-            "A table must have rows.",
-            f"The table {raw.name} has columns only.",
-            "Check that it was written completely.",
-        )
-
-
-def _dropped(raw: _Raw, options: ReadOptions) -> list[str]:
-    columns = list(raw.frame.columns)
+def _dropped(frame: pd.DataFrame, label: str, options: ReadOptions) -> list[str]:
+    columns = list(frame.columns)
     for name in options.drop:
-        if name == raw.label:
+        if name == label:
             raise InputError(
                 "The label column cannot be dropped.",
                 f"{name!r} is both the label and dropped.",
@@ -253,13 +230,3 @@ def _counting_notes(X: pd.DataFrame) -> list[str]:
         "unless it means something."
         for name in counting
     ]
-
-
-def _refuse_repeated(frame: pd.DataFrame, source: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()].unique()
-    if len(repeated):
-        raise InputError(
-            "Every column of a table must have a name of its own.",
-            f"In {source} these names stand more than once: {listing(map(repr, repeated))}.",
-            "Rename or remove the repeated columns.",
-        )

@@ -18,7 +18,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     """Write a fraction as a percentage.
 
     >>> print(percent(0.8713), percent(0.8713, 0))
-    87.1 % 87 %
+    87.1...% 87...%
     """
     return f"{100 * value:.{digits}f}{_SPACE}%" if value is not None and defined(value) else DASH
 
@@ -45,7 +45,7 @@ def whole(value: float | None) -> str:
     """Write a count in groups of three digits.
 
     >>> print(whole(12406))
-    12 406
+    12...406
     """
     return f"{value:,.0f}".replace(",", _THIN) if value is not None and defined(value) else DASH
 
@@ -68,7 +68,7 @@ def duration(seconds: float | None) -> str:
     """Write a time span in its two largest units.
 
     >>> print(duration(272.4), "|", duration(7384), "|", duration(5.26))
-    4 min 32 s | 2 h 3 min | 5.3 s
+    4...min 32...s | 2...h 3...min | 5.3...s
     """
     if seconds is None or not defined(seconds):
         return DASH

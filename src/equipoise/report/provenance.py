@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from equipoise.report.formats import DASH, whole
+from equipoise.report.formats import DASH, duration, whole
 
 
 def settings(run: dict[str, Any]) -> list[dict[str, str]]:
@@ -47,13 +47,18 @@ def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
         ("Fingerprint (SHA-256)", data.get("fingerprint")),
         ("Looks at the test set", run["looks"]),
         *((name.replace("_", " ").capitalize(), value) for name, value in run["seeds"].items()),
-        *((name.capitalize(), _text(name, v)) for name, v in run["environment"].items()),
+        *(
+            ("Time" if name == "seconds" else name.capitalize(), _text(name, value))
+            for name, value in run["environment"].items()
+        ),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 
 
 def _text(name: str, value: Any) -> str:
-    return f"{value:.1f}" if name == "seconds" and isinstance(value, float) else str(value)
+    if name == "seconds":
+        return duration(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _content(data: dict[str, Any]) -> str:
@@ -65,4 +70,4 @@ def _content(data: dict[str, Any]) -> str:
 
 def _subsampling(data: dict[str, Any]) -> str:
     named = {"ratio": "imbalance ratio", "profile": "profile", "order": "order"}
-    return ", ".join(f"{words} {data[k]}" for k, words in named.items() if data.get(k))
+    return ", ".join(f"{words} {_text(k, data[k])}" for k, words in named.items() if data.get(k))

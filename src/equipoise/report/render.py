@@ -76,24 +76,24 @@ def render(runs: Sequence[Summary]) -> str:
     if not runs:
         raise InputError("A report needs at least one run.", "There is none.", "Name a run folder.")
     # Matplotlib takes most of a second to import, which summaries alone do not need.
-    from equipoise.report import plots  # noqa: PLC0415
+    from equipoise.report.plots import confusion, counts, draw, recall  # noqa: PLC0415
 
     environment = _environment()
     script = environment.get_template("sort.js.j2").render()
     return environment.get_template("page.html.j2").render(
         title=runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs",
         runs=runs,
-        drawn=[plots.draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
+        drawn=[draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
         cautions=_cautions(runs),
         contents=[c for c in _CONTENTS if runs[0]["results"] or c[0] not in _MEASURED],
         level=_level(runs),
         style=Markup(environment.get_template("style.css.j2").render()),
         script=Markup(script),
         script_hash=Markup(_source_hash(script)),
-        named=plots.counts.NAMED,
-        recall_named=plots.recall.NAMED,
-        counted=plots.confusion.COUNTED,
-        key=plots.confusion.key,
+        named=counts.NAMED,
+        recall_named=recall.NAMED,
+        counted=confusion.COUNTED,
+        key=confusion.key,
         dash=formats.DASH,
     )
 

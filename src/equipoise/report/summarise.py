@@ -50,7 +50,7 @@ def summarise(path: Path) -> Summary:
         return _summary(run)
     except InputError:
         raise
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise InputError(
             "The files of a run must hold what Equipoise wrote into them.",
             f"`{path}` does not fit together: {type(error).__name__}: {error}.",

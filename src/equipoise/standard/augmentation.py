@@ -20,7 +20,7 @@ class Augmentation(Component):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class CropFlip(Augmentation):
-    """Shift each image at random over a black border, and mirror every second one.
+    """Shift each image at random over a black border, and mirror about every second one.
 
     The standard augmentation of small images. Leave `flip` off where left and right differ in
     meaning, as in digits.
@@ -35,8 +35,7 @@ class CropFlip(Augmentation):
     Notes
     -----
     For an image of ``(height, width)``, offsets are uniform over the ``(2 padding + 1)^2`` crops
-    of that size in the padded image, as in He et al. (2016), section 4.2. Nothing is converted:
-    uint8 images stay uint8.
+    of that size in the padded image [1]_. Nothing is converted: uint8 images stay uint8.
 
     References
     ----------
@@ -56,7 +55,7 @@ class CropFlip(Augmentation):
     flip: bool = bounded(True, choices=(True, False))
 
     def __call__(self, images: ImageBatch, generator: torch.Generator) -> ImageBatch:
-        """Return shifted and mirrored images of the same shape, type and memory format."""
+        """Return new images of the same shape and type; in memory the channels are last."""
         n, _, height, width = images.shape
         pad = self.padding
         rows = torch.randint(2 * pad + 1, (n, 1), generator=generator) + torch.arange(height)

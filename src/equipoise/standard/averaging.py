@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from equipoise.spec import Component, bounded
 
@@ -46,9 +47,8 @@ class EMA(Component):
         decay = min(self.decay, (1 + step) / (10 + step))
         held, new = average.state_dict(), module.state_dict()
         floating = [name for name, value in held.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [held[name] for name in floating], [new[name] for name in floating], 1 - decay
-        )
+        mix = get_ema_multi_avg_fn(decay)
+        mix([held[name] for name in floating], [new[name] for name in floating], step)
         for name in held.keys() - set(floating):
             held[name].copy_(new[name])
 

@@ -6,13 +6,11 @@ import torch
 from torch import nn
 
 from equipoise.spec import Component, bounded
+from equipoise.standard.networks import decay_groups
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Split trainable parameters into those that decay and those that do not.
-
-    Matrices and convolution kernels decay; vectors (norms, biases, frequencies) do not.
-    Empty groups are left out.
+    """Return the groups of `decay_groups` as PyTorch's optimizers take them, empty ones left out.
 
     Examples
     --------
@@ -21,16 +19,19 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, o
     >>> [(g["weight_decay"], len(g["params"])) for g in groups]
     [(0.01, 1), (0.0, 1)]
     """
-    trainable = [p for p in module.parameters() if p.requires_grad]
-    decayed = [p for p in trainable if p.ndim > 1]
-    undecayed = [p for p in trainable if p.ndim <= 1]
-    pairs = ((decayed, weight_decay), (undecayed, 0.0))
+    pairs = zip(decay_groups(module), (weight_decay, 0.0), strict=True)
     return [{"params": params, "weight_decay": decay} for params, decay in pairs if params]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Optimizer(Component):
-    """Base of optimizers: builds an object whose ``step(closure)`` updates a network."""
+    """Base of optimizers: builds an object whose ``step(closure)`` updates a network.
+
+    Parameters
+    ----------
+    lr : float, default=0.1
+        Peak learning rate, at least 0.
+    """
 
     lr: float = bounded(0.1, low=0)
 

@@ -28,14 +28,15 @@ class Schedule(Component):
         Parameters
         ----------
         progress : float
-            Share of the steps already taken, from 0 to 1.
+            Share of training that is done, from 0 to 1. Training asks in the middle of each
+            step, so that even the first of few has a rate above 0.
         """
         if progress < self.warmup:
             return progress / self.warmup
         return self.after_warmup((progress - self.warmup) / (1 - self.warmup))
 
     def after_warmup(self, progress: float) -> float:
-        """Return the share of the peak, given the share of the steps after warm-up."""
+        """Return the share of the peak, given the share of what follows warm-up that is done."""
         raise NotImplementedError
 
 
@@ -72,7 +73,7 @@ class Cosine(Schedule):
 
     Notes
     -----
-    At the share :math:`s` of the steps after warm-up:
+    When the share :math:`s` of what follows warm-up is done:
     :math:`final + (1 - final)\,(1 + \cos \pi s)/2`.
 
     Examples

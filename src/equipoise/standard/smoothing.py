@@ -91,7 +91,7 @@ class ClassConditional(Smoothing):
     -----
     With :math:`u_k` the count of class :math:`k`, or its logarithm, scaled to 1 for the largest
     class and 0 for the smallest: :math:`\epsilon_k = tail + (head - tail)\,u_k`. With equal
-    counts :math:`u_k = 1`.
+    counts :math:`u_k = 1`. Counts must be at least 1.
 
     References
     ----------

@@ -19,6 +19,7 @@ from equipoise.standard.backbones.embeddings import (
     category_width,
     quantile_edges,
 )
+from equipoise.standard.networks import count_parameters
 
 
 def _skewed(rows: int, seed: int = 0) -> torch.Tensor:
@@ -70,6 +71,14 @@ def test_piecewise_encoding_is_finite_and_rises(values: np.ndarray, n_bins: int)
     assert codes.min() >= -1
     assert codes.max() <= 2
     assert (codes.diff(dim=0) >= 0).all()
+
+
+def test_edges_that_nearly_meet_stay_finite() -> None:
+    """Two edges too close for a finite slope give finite components."""
+    encoding = PiecewiseLinear(torch.tensor([[0.0], [1e-42], [1.0]]))
+    codes = encoding(torch.tensor([[-1.0], [0.0], [1e-42], [0.5], [3e38]]))
+    assert codes.isfinite().all()
+    torch.testing.assert_close(codes[3, 0], torch.tensor([1.0, 0.5]))
 
 
 def test_constant_columns_and_single_rows_encode_to_zero() -> None:
@@ -127,6 +136,7 @@ def test_each_category_has_its_own_vector() -> None:
     torch.manual_seed(0)
     embedding = CategoryEmbedding((3, 9, 3))
     assert embedding.n_features == 2 + 5 + 2
+    assert count_parameters(embedding) == (3 + 3) * 2 + 9 * 5
     codes = torch.tensor([[a, b, a] for a in range(3) for b in range(9)])
     vectors = embedding(codes)
     assert len(torch.unique(vectors, dim=0)) == 27
@@ -134,6 +144,8 @@ def test_each_category_has_its_own_vector() -> None:
     one_changed = embedding(torch.tensor([[1, 4, 1], [1, 5, 1], [2, 4, 1], [1, 4, 2]]))
     changed = (one_changed[1:] != one_changed[0]).sum(dim=1)
     assert changed.tolist() == [5, 2, 2]
+    first, last = embedding(torch.tensor([[1, 0, 0], [0, 0, 1]]))
+    assert not torch.isin(first[first != 0], last).any()
 
 
 def test_an_unseen_category_says_nothing_at_first() -> None:

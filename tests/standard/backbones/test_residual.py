@@ -130,9 +130,9 @@ def test_wide_resnet_is_its_own_definition() -> None:
 
 
 def test_kernels_start_at_the_variance_of_he() -> None:
-    """A 3x3 kernel starts with variance 2 / (9 * channels out) and mean zero."""
+    """A 3x3 kernel from 128 to 256 channels starts with variance 2 / (9 * 256) and mean zero."""
     torch.manual_seed(0)
-    kernel = ResNet18(width=64).build(COLOUR).get_parameter("stage3.1.conv1.weight")
+    kernel = ResNet18(width=64).build(COLOUR).get_parameter("stage3.0.conv1.weight")
     assert kernel.var().item() == pytest.approx(2 / (9 * 256), rel=0.01)
     assert kernel.mean().item() == pytest.approx(0, abs=1e-3)
 

@@ -1,11 +1,14 @@
 """Networks for tables."""
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor
 
 from equipoise.errors import InputError
 from equipoise.standard.backbones import MLP, TableInput, TabularResNet
+from equipoise.standard.networks import count_parameters
 
 NUMERIC = ("piecewise", "periodic", "linear", None)
 BACKBONES = [
@@ -107,6 +110,47 @@ def test_the_residual_network_is_its_own_definition() -> None:
     inner = linear(norm(outer), "blocks.0.branch.1").relu()
     expected = norm(outer + linear(inner, "blocks.0.branch.4")).relu()
     torch.testing.assert_close(network(rows), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "by_hand"),
+    [
+        (MLP(layers=1, width=2, numeric="linear", embedding_width=5), 2 * 3 * 5),
+        (MLP(layers=1, width=2, embedding_width=5, n_bins=4), 3 * (4 + 1) * 5),
+        (
+            MLP(layers=1, width=2, numeric="periodic", embedding_width=5, n_frequencies=4),
+            3 * 4 + (8 + 1) * 5,
+        ),
+        (
+            MLP(
+                layers=1,
+                width=2,
+                numeric="periodic",
+                embedding_width=5,
+                n_frequencies=4,
+                shared=False,
+            ),
+            3 * 4 + 3 * (8 + 1) * 5,
+        ),
+    ],
+)
+def test_embeddings_have_the_parameters_of_their_definition(backbone: MLP, by_hand: int) -> None:
+    """Three columns of five numbers each: encoding, then one linear layer, shared or not."""
+    network = backbone.build(TableInput(3))
+    assert count_parameters(network.get_submodule("embedding")) == by_hand
+    assert count_parameters(network) == by_hand + (3 * 5 + 1) * 2
+
+
+@pytest.mark.parametrize("kind", NUMERIC[:3])
+def test_embedded_numbers_are_rectified(kind: Literal["piecewise", "periodic", "linear"]) -> None:
+    """Whatever the encoding, ReLU comes last: some numbers are zero and none is negative."""
+    torch.manual_seed(0)
+    inputs = TableInput(3)
+    embedding = MLP(numeric=kind).build(inputs, _rows(30, inputs)).get_submodule("embedding")
+    numbers = embedding(_rows(20, inputs))
+    assert (numbers == 0).any()
+    assert (numbers >= 0).all()
+    assert (numbers > 0).any()
 
 
 def test_dropout_acts_in_training_only() -> None:

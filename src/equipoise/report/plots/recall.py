@@ -43,14 +43,14 @@ def recall_by_count(summary: dict[str, Any]) -> Picture | None:
     log_axis(axes, "x", places.min() / reach**0.05, places.max() * reach**0.05)
     for prior, name, colour, face, side in _SERIES:
         rows = summary["results"][prior]["per_class"]
+        shift = reach ** (side * (0.009 if len(rows) <= NAMED else 0.003))
         known = [
-            (place, row["recall"])
+            (place * shift, row["recall"])
             for place, row in zip(places, rows, strict=True)
             if row["recall"]["value"] is not None
         ]
         if len(rows) <= NAMED:
-            _whiskers(axes, known, colour, reach ** (0.009 * side))
-            _points(axes, known, (colour, face), name, reach ** (0.009 * side))
+            _points(axes, known, (colour, face), name)
         else:
             _cloud(axes, known, colour, name)
     if len(corrected) <= NAMED:
@@ -96,7 +96,7 @@ def separate(positions: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
     order = np.argsort(given, kind="stable")
     blocks: list[list[float]] = []
     for rank, index in enumerate(order):
-        blocks.append([given[index] - rank * gap, 1.0])
+        blocks.append([float(given[index]) - rank * gap, 1.0])
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             mean, size = blocks.pop()
             total = blocks[-1][1] + size
@@ -107,15 +107,17 @@ def separate(positions: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
     return moved
 
 
-def _whiskers(axes: Axes, known: _Known, colour: str, shift: float) -> None:
-    spans = [(x * shift, r["low"], r["high"]) for x, r in known if r["low"] is not None]
+def _whiskers(axes: Axes, known: _Known, colour: str, weight: tuple[float, float]) -> None:
+    spans = [(x, r["low"], r["high"]) for x, r in known if r["low"] is not None]
     if spans:
-        axes.vlines(*zip(*spans, strict=True), color=colour, linewidth=1.3, alpha=0.9)
+        x, low, high = zip(*spans, strict=True)
+        axes.vlines(x, low, high, color=colour, linewidth=weight[0], alpha=weight[1])
 
 
-def _points(axes: Axes, known: _Known, colours: tuple[str, str], name: str, shift: float) -> None:
+def _points(axes: Axes, known: _Known, colours: tuple[str, str], name: str) -> None:
+    _whiskers(axes, known, colours[0], (1.3, 0.9))
     axes.plot(
-        [x * shift for x, _ in known],
+        [x for x, _ in known],
         [r["value"] for _, r in known],
         "o",
         markersize=4.6,
@@ -128,12 +130,12 @@ def _points(axes: Axes, known: _Known, colours: tuple[str, str], name: str, shif
 
 def _cloud(axes: Axes, known: _Known, colour: str, name: str) -> None:
     """Draw many classes as faint points and intervals, with a line through their local means."""
-    spans = [(x, r["low"], r["high"]) for x, r in known if r["low"] is not None]
-    if spans:
-        axes.vlines(*zip(*spans, strict=True), color=colour, linewidth=0.6, alpha=0.2)
+    _whiskers(axes, known, colour, (0.6, 0.25))
+    if not known:
+        return
     ordered = sorted((x, r["value"]) for x, r in known)
     x, y = np.array(ordered).T
-    axes.plot(x, y, "o", color=colour, markersize=2.4, alpha=0.55, markeredgewidth=0)
+    axes.plot(x, y, "o", color=colour, markersize=2.8, alpha=0.7, markeredgewidth=0)
     parts = np.array_split(np.arange(len(x)), min(len(x), _MEANS))
     means = [(np.exp(np.log(x[part]).mean()), y[part].mean()) for part in parts]
     axes.plot(*zip(*means, strict=True), color=colour, linewidth=1.8, label=name)

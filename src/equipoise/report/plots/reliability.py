@@ -16,8 +16,8 @@ from equipoise.report.plots.theme import (
 )
 
 _SERIES = (
-    ("as_is", "as trained", AS_IS, "none", "-"),
-    ("balanced", "after prior correction", CORRECTED, CORRECTED, "-"),
+    ("as_is", "as trained", AS_IS),
+    ("balanced", "after prior correction", CORRECTED),
 )
 
 
@@ -29,17 +29,9 @@ def reliability_diagram(summary: dict[str, Any]) -> Picture | None:
     figure = canvas(350)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     above.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
-    for prior, name, colour, face, _ in _SERIES:
+    for prior, name, colour in _SERIES:
         bins = [b for b in results[prior]["reliability"] if b["confidence"] is not None]
-        above.plot(
-            [b["confidence"] for b in bins],
-            [b["accuracy"] for b in bins],
-            "o-",
-            color=colour,
-            markerfacecolor=face,
-            markersize=4.4,
-            label=name,
-        )
+        _curve(above, bins, colour, name, filled=prior == "balanced")
         _histogram(below, bins, colour, filled=prior == "balanced")
     above.set_title("Share of right answers", color=MUTED)
     below.set_title("Share of examples", color=MUTED)
@@ -51,6 +43,23 @@ def reliability_diagram(summary: dict[str, Any]) -> Picture | None:
     percent_axis(below, "x")
     figure.legend(loc="outside upper left", ncols=2)
     return Picture(svg(figure), _description(results))
+
+
+def _curve(axes: Axes, bins: list[dict[str, Any]], colour: str, name: str, filled: bool) -> None:
+    """Draw accuracy over confidence; the area of a point is the share of its examples."""
+    total = sum(b["weight"] for b in bins) or 1.0
+    confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
+    axes.plot(confidence, accuracy, color=colour, linewidth=1.0, label=name)
+    axes.scatter(
+        confidence,
+        accuracy,
+        s=[3 + 120 * b["weight"] / total for b in bins],
+        facecolor=colour if filled else "none",
+        edgecolor=colour,
+        linewidth=1.1,
+        zorder=3,
+        clip_on=False,
+    )
 
 
 def _histogram(axes: Axes, bins: list[dict[str, Any]], colour: str, filled: bool) -> None:
@@ -70,6 +79,6 @@ def _histogram(axes: Axes, bins: list[dict[str, Any]], colour: str, filled: bool
 def _description(results: dict[str, Any]) -> str:
     errors = [
         f"{percent(results[prior]['overall']['top_label_ece']['value'])} {name}"
-        for prior, name, *_ in _SERIES
+        for prior, name, _ in _SERIES
     ]
     return f"Reliability diagram; mean gap between confidence and accuracy: {', '.join(errors)}."

@@ -85,8 +85,8 @@ class TableInput(InputFormat):
     n_numeric : int
         Number of scaled numeric columns; they come first.
     cardinalities : tuple of int
-        Number of codes of each categorical column, with code 0 (unseen in training)
-        counted: codes run from 0 to the cardinality less 1.
+        Number of codes of each categorical column, code 0 (unseen or nearly so in
+        training) counted: codes run from 0 to the cardinality less 1.
     """
 
     kind: ClassVar[Modality] = "table"
@@ -180,9 +180,10 @@ class Standardise(nn.Module):
         floored = [max(deviation, 1 / 255) for deviation in std]
         scale = [1 / (255 * deviation) for deviation in floored]
         shift = [-centre / deviation for centre, deviation in zip(mean, floored, strict=True)]
-        # Not in the state dict: `ImageInput` is what is stored, and it says the same.
-        self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("shift", torch.tensor(shift).view(1, -1, 1, 1), persistent=False)
+        for name, values in (("scale", scale), ("shift", shift)):
+            tensor = torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+            # Not in the state dict: `ImageInput` is what is stored, and it says the same.
+            self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, images: ImageBatch) -> Tensor:
         """Return float32 ``(batch, channels, height, width)``."""

@@ -30,7 +30,8 @@ class CategoryEmbedding(nn.Module):
 
     Columns of equal width share one table of vectors and one look-up; the result holds the
     narrowest columns first. Vectors start from a normal distribution of unit variance, but
-    that of code 0 at zero: a category unseen in training says nothing.
+    that of code 0 at zero: a category unseen in training says nothing, unless the few of
+    training that share the code teach it something.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class Timm(Backbone[ImageInput]):
         if published.fixed_input_size:
             options["img_size"] = self._size(inputs)
         if weighted and self.weights is not None:
-            model = _from_file(self.name, self.weights, options)
+            model = _from_file(self.name, str(Path(self.weights).expanduser()), options)
         elif weighted:
             model = _from_hub(self.name, options)
         else:

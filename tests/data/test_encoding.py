@@ -1,0 +1,261 @@
+"""Laws of the table encoder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise.data.encoding import TableEncoder
+from equipoise.data.options import ReadOptions
+from equipoise.data.scaling import Scaling
+from equipoise.data.tables import read_table
+from equipoise.errors import InputError
+
+ALL: tuple[Scaling, ...] = ("standard", "quantile", "robust", "none")
+
+
+def _mixed(n: int = 60) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "number": random.normal(size=n),
+            "holes": np.where(np.arange(n) % 7 == 0, np.nan, random.normal(size=n)),
+            "flag": random.random(n) < 0.3,
+            "day": pd.Timestamp("2023-12-01") + pd.to_timedelta(np.arange(n), unit="D"),
+            "colour": random.choice(["red", "green", "blue"], n),
+            "town": [None if i % 9 == 0 else f"t{i % 4}" for i in range(n)],
+            "same": 3,
+            "key": [f"key {i}" for i in range(n)],
+        }
+    )
+
+
+def test_numbers_come_first_and_codes_last() -> None:
+    """The matrix has n_numeric columns, then one code a categorical column."""
+    frame = _mixed()
+    encoder = TableEncoder("none").fit(frame)
+    matrix = encoder.transform(frame)
+    assert matrix.dtype == np.float32
+    assert encoder.names == (
+        *("number", "holes", "holes missing", "flag"),
+        *("day day", "day year", "day month", "day weekday"),
+        *("colour", "town"),
+    )
+    assert (encoder.n_numeric, encoder.cardinalities) == (8, (4, 6))
+    assert matrix.shape == (60, 10)
+    np.testing.assert_array_equal(matrix[:, 0], frame["number"].to_numpy(np.float32))
+    np.testing.assert_array_equal(matrix[:, 3], frame["flag"])
+    for column, cardinality in zip((8, 9), encoder.cardinalities, strict=True):
+        codes = matrix[:, column]
+        assert set(codes) <= set(range(1, cardinality))
+
+
+def test_missing_numbers_are_the_median_and_marked() -> None:
+    """A hole becomes the median of the training values, with a one in the next column."""
+    frame = pd.DataFrame({"a": [1.0, None, 4.0, 9.0]})
+    matrix = TableEncoder("none").fit(frame).transform(frame)
+    np.testing.assert_array_equal(matrix, [[1, 0], [4, 1], [4, 0], [9, 0]])
+
+
+def test_holes_that_training_did_not_have_are_filled_without_a_mark() -> None:
+    """The width of the matrix is that of training."""
+    encoder = TableEncoder("none").fit(pd.DataFrame({"a": [1.0, 4.0, 9.0]}))
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"a": [None, 2.0]})), [[4], [2]])
+
+
+def test_codes_follow_the_documented_order() -> None:
+    """Code 0: unseen or seen once; then sorted categories; missing values last."""
+    column = ["b", "a", "b", "a", "once", None]
+    encoder = TableEncoder().fit(pd.DataFrame({"c": column}))
+    assert encoder.cardinalities == (4,)
+    codes = encoder.transform(pd.DataFrame({"c": ["a", "b", None, "once", "new"]}))
+    assert codes.ravel().tolist() == [1, 2, 3, 0, 0]
+
+
+def test_missing_categories_that_training_did_not_have_are_unseen() -> None:
+    """Without missing values in training, a missing one has code 0."""
+    encoder = TableEncoder().fit(pd.DataFrame({"c": ["a", "b", "a", "b"]}))
+    assert encoder.transform(pd.DataFrame({"c": [None, "b"]})).ravel().tolist() == [0, 2]
+
+
+def test_categories_do_not_depend_on_the_type_of_their_column() -> None:
+    """Integers, fractional columns with holes and text give the same codes."""
+    encoder = TableEncoder().fit(pd.DataFrame({"c": pd.Categorical([1, 2, 1, 2])}))
+    for column in ([1, 2], [1.0, 2.0], ["1", "2"], pd.Categorical([1, 2])):
+        assert encoder.transform(pd.DataFrame({"c": column})).ravel().tolist() == [1, 2]
+
+
+def test_dates_become_days_and_the_parts_that_vary() -> None:
+    """Day number, month, weekday and hour are the calendar's; a constant year is left out."""
+    frame = pd.DataFrame({"t": ["2024-01-01T06:00", "2024-02-29T18:00", None]})
+    encoder = TableEncoder("none").fit(frame)
+    assert encoder.names == ("t day", "t month", "t weekday", "t hour", "t missing")
+    matrix = encoder.transform(frame)
+    np.testing.assert_array_equal(matrix[0], np.float32([19723.25, 1, 0, 6, 0]))
+    np.testing.assert_array_equal(matrix[1], np.float32([19782.75, 2, 3, 18, 0]))
+    np.testing.assert_array_equal(matrix[2], (matrix[0] + matrix[1]) / 2 + [0, 0, 0, 0, 1])
+
+
+def test_dates_mean_the_same_as_text_and_as_timestamps() -> None:
+    """Training on text and predicting on timestamps is the same, and so are time zones."""
+    text = pd.DataFrame({"t": ["2024-01-01", "2024-02-29"]})
+    stamps = pd.DataFrame({"t": pd.to_datetime(text["t"])})
+    encoder = TableEncoder().fit(text)
+    np.testing.assert_array_equal(encoder.transform(stamps), encoder.transform(text))
+    zoned = stamps.assign(t=stamps["t"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"))
+    np.testing.assert_array_equal(encoder.transform(zoned), encoder.transform(text))
+
+
+def test_text_among_numbers_is_missing_if_training_had_it() -> None:
+    """Stray text in a column of numbers is tolerated with a note, and tolerated again."""
+    frame = pd.DataFrame({"a": [*map(str, range(40)), "unknown"]})
+    encoder = TableEncoder("none").fit(frame)
+    assert encoder.names == ("a", "a missing")
+    assert any("'a'" in note for note in encoder.notes)
+    np.testing.assert_array_equal(
+        encoder.transform(pd.DataFrame({"a": ["7", "other"]})), [[7, 0], [19.5, 1]]
+    )
+
+
+def test_unusable_columns_are_left_out_with_notes() -> None:
+    """Constant, empty and nearly unique text columns are named in the notes."""
+    frame = _mixed().assign(nothing=None)
+    notes = TableEncoder().fit(frame).notes
+    assert len(notes) == 3
+    for name, word in (("same", "the same"), ("key", "identifier"), ("nothing", "missing")):
+        assert any(f"'{name}'" in note and word in note for note in notes)
+
+
+def test_a_table_without_usable_columns_is_refused() -> None:
+    """The message says why each column was left out."""
+    with pytest.raises(InputError, match="all values are the same: 'a'"):
+        TableEncoder().fit(pd.DataFrame({"a": [1, 1, 1]}))
+
+
+@pytest.mark.parametrize("scaling", ALL)
+def test_the_state_is_the_encoder(scaling: Scaling) -> None:
+    """Written as JSON and read again, an encoder gives bit-equal matrices."""
+    frame = _mixed()
+    encoder = TableEncoder(scaling).fit(frame)
+    again = TableEncoder.from_state(json.loads(json.dumps(encoder.to_state())))
+    probe = frame.iloc[::3].assign(colour="pink", holes=np.nan, town=None, number=1e30)
+    for rows in (frame, probe):
+        np.testing.assert_array_equal(again.transform(rows), encoder.transform(rows))
+    assert (again.names, again.cardinalities, again.notes, again.scaling) == (
+        *(encoder.names, encoder.cardinalities, encoder.notes),
+        scaling,
+    )
+
+
+FITTED = TableEncoder().fit(_mixed())
+
+
+@settings(deadline=None, derandomize=True, max_examples=15)
+@given(order=st.permutations(list(_mixed().columns)), rows=st.integers(1, 20))
+def test_column_order_and_extra_columns_do_not_matter(order: list[str], rows: int) -> None:
+    """Columns are found by name, and others are ignored."""
+    frame, encoder = _mixed(), FITTED
+    shuffled = frame[order].assign(extra="x").iloc[:rows]
+    expected = encoder.transform(frame)[:rows]
+    np.testing.assert_array_equal(encoder.transform(shuffled), expected)
+
+
+def test_rows_are_encoded_one_by_one() -> None:
+    """A row's encoding does not depend on the rows beside it, nor on the index."""
+    frame = _mixed()
+    encoder = TableEncoder("quantile").fit(frame)
+    expected = encoder.transform(frame)
+    single = [encoder.transform(frame.iloc[[row]]) for row in range(0, 60, 7)]
+    np.testing.assert_array_equal(np.concatenate(single), expected[::7])
+
+
+def test_missing_columns_are_named() -> None:
+    """A column that training used must be there; one that it left out need not."""
+    frame = _mixed()
+    encoder = TableEncoder().fit(frame)
+    encoder.transform(frame.drop(columns=["same", "key"]))
+    with pytest.raises(InputError, match="Missing are 'number', 'colour'"):
+        encoder.transform(frame.drop(columns=["colour", "number"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"number": "high"}, "'number' must hold numbers. It holds 'high' in rows 0, 1"),
+        ({"number": np.inf}, "'number' must be finite"),
+        ({"flag": 7}, "'flag' must hold true or false.*'7' in rows 0, 1"),
+        ({"flag": "maybe"}, "'flag' must hold numbers. It holds 'maybe'"),
+        ({"day": "soon"}, "'day' must hold dates.*'soon' in rows 0, 1"),
+        ({"day": 20240101}, "'day' must hold dates.*'20240101'"),
+        ({"number": pd.Timestamp("2024-01-01")}, "'number' must hold numbers"),
+    ],
+)
+def test_values_of_another_kind_are_refused_with_an_example(
+    change: dict[str, object], match: str
+) -> None:
+    """The message names the column, a value and the rows."""
+    encoder = TableEncoder().fit(_mixed())
+    with pytest.raises(InputError, match=match):
+        encoder.transform(_mixed(2).assign(**change))
+
+
+def test_booleans_may_be_spelt() -> None:
+    """True and false as text, numbers or booleans are the same."""
+    encoder = TableEncoder("none").fit(pd.DataFrame({"b": [True, False, True]}))
+    for column in ([True, False], ["True", "false"], [1, 0], [1.0, 0.0], ["1", "0"]):
+        np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"b": column})), [[1], [0]])
+
+
+def test_arrays_are_frames_with_numbered_columns() -> None:
+    """A plain array is encoded as the frame with columns x0, x1, ..."""
+    array = np.random.default_rng(0).normal(size=(20, 3))
+    array[3, 1] = np.nan
+    encoder = TableEncoder().fit(array)
+    assert encoder.names == ("x0", "x1", "x1 missing", "x2")
+    frame = pd.DataFrame(array, columns=["x0", "x1", "x2"])
+    np.testing.assert_array_equal(encoder.transform(array), encoder.transform(frame))
+    for wrong in (array[:, :2], array[0]):
+        with pytest.raises(InputError, match=r"shape \(examples, 3\)"):
+            encoder.transform(wrong)
+
+
+def test_columns_may_have_numbers_as_names() -> None:
+    """Names are compared as text."""
+    frame = pd.DataFrame({0: [1.0, 2.0], 1: [3.0, 5.0]})
+    encoder = TableEncoder().fit(frame)
+    np.testing.assert_array_equal(
+        encoder.transform(frame.rename(columns=str)), encoder.transform(frame)
+    )
+
+
+def test_values_beyond_32_bits_are_kept_finite() -> None:
+    """A value far outside the training range is cut to the largest float32."""
+    encoder = TableEncoder().fit(pd.DataFrame({"a": [0.0, 1e-6]}))
+    assert np.isfinite(encoder.transform(pd.DataFrame({"a": [3e38, -3e38]}))).all()
+
+
+def test_an_unfitted_encoder_says_so() -> None:
+    """Transforming before fitting is a mistake of the caller, not of the data."""
+    with pytest.raises(RuntimeError, match="fit"):
+        TableEncoder().transform(_mixed())
+    with pytest.raises(RuntimeError, match="fit"):
+        TableEncoder().to_state()
+
+
+@pytest.mark.parametrize("name", ["keel/hypothyroid", "keel/automobile", "yeast"])
+@pytest.mark.parametrize("scaling", ALL)
+def test_real_tables_are_encoded_whole(assets: Path, name: str, scaling: Scaling) -> None:
+    """Real tables give finite matrices whose numeric columns are of order one."""
+    data = read_table(assets / f"{name}.csv", ReadOptions())
+    assert isinstance(data.X, pd.DataFrame)
+    encoder = TableEncoder(scaling).fit(data.X)
+    matrix = encoder.transform(data.X)
+    assert np.isfinite(matrix).all()
+    if scaling != "none":
+        assert np.abs(np.median(matrix[:, : encoder.n_numeric], axis=0)).max() < 1.5
+    for column, size in enumerate(encoder.cardinalities, start=encoder.n_numeric):
+        assert matrix[:, column].max() < size

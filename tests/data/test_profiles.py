@@ -1,0 +1,91 @@
+"""Laws of the sizes of imbalanced classes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise.data.profiles import Profile, class_order, target_counts
+from equipoise.errors import InputError
+
+PROFILES: tuple[Profile, ...] = ("exp", "step", "binary")
+SIZES = st.lists(st.integers(20, 300), min_size=2, max_size=12)
+
+
+def test_the_long_tails_of_cifar_are_the_published_ones() -> None:
+    """At ratio 100, CIFAR-10-LT has 12,406 and CIFAR-100-LT 10,847 examples."""
+    ten = [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]
+    assert target_counts([5000] * 10, 100).tolist() == ten
+    assert sum(ten) == 12_406
+    hundred = target_counts([500] * 100, 100)
+    assert (hundred.sum(), hundred[0], hundred[-1]) == (10_847, 500, 5)
+
+
+def test_steps_have_two_sizes() -> None:
+    """Half of the classes are rare; of an odd number the middle one is not."""
+    assert target_counts([60] * 4, 10, "step").tolist() == [60, 60, 6, 6]
+    assert target_counts([60] * 5, 10, "step").tolist() == [60, 60, 60, 6, 6]
+
+
+def test_binary_makes_the_last_class_rare() -> None:
+    """All classes but the last keep the largest size."""
+    assert target_counts([60] * 3, 10, "binary").tolist() == [60, 60, 6]
+    assert target_counts([60, 60], 10, "binary").tolist() == [60, 6]
+
+
+@settings(deadline=None, derandomize=True)
+@given(sizes=SIZES, ratio=st.floats(1, 20), profile=st.sampled_from(PROFILES))
+def test_targets_are_feasible_falling_and_of_the_ratio(
+    sizes: list[int], ratio: float, profile: Profile
+) -> None:
+    """Sizes never rise, never exceed what there is, and their ends have the ratio."""
+    targets = target_counts(sizes, ratio, profile)
+    assert (targets <= sizes).all()
+    assert (np.diff(targets) <= 0).all()
+    assert targets[-1] == int(targets[0] / ratio + 1e-6)
+
+
+@settings(deadline=None, derandomize=True)
+@given(sizes=SIZES, ratio=st.floats(1, 20), profile=st.sampled_from(PROFILES))
+def test_no_larger_class_would_be_feasible(
+    sizes: list[int], ratio: float, profile: Profile
+) -> None:
+    """With one more example in the largest class, some class would fall short."""
+    first = int(target_counts(sizes, ratio, profile)[0])
+    # With plenty in every other class, the first alone decides the largest size.
+    larger = target_counts([first + 1, *[10**6] * (len(sizes) - 1)], ratio, profile)
+    assert larger[0] == first + 1
+    assert (larger > sizes).any()
+
+
+def test_a_ratio_that_leaves_a_class_empty_is_refused() -> None:
+    """The message says which ratio is possible."""
+    with pytest.raises(InputError, match="ratio of at most 30"):
+        target_counts([30, 30], 31)
+    assert target_counts([30, 30], 30).tolist() == [30, 1]
+    with pytest.raises(InputError, match="1 class has none"):
+        target_counts([30, 0], 2)
+
+
+def test_impossible_arguments_are_refused() -> None:
+    """One class, a ratio below 1 and unknown names are input errors."""
+    with pytest.raises(InputError, match="two classes"):
+        target_counts([30], 2)
+    for ratio in (0.5, np.nan, np.inf):
+        with pytest.raises(InputError, match="at least 1"):
+            target_counts([30, 30], ratio)
+    with pytest.raises(InputError, match="exp, step or binary"):
+        target_counts([30, 30], 2, "linear")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="label, random or size"):
+        class_order([30, 30], "name")  # pyright: ignore[reportArgumentType]
+
+
+def test_orders_are_permutations_with_their_meaning() -> None:
+    """Label keeps the order, size sorts by it with ties as labelled, random depends on the seed."""
+    counts = [5, 9, 5, 20, 1]
+    assert class_order(counts).tolist() == [0, 1, 2, 3, 4]
+    assert class_order(counts, "size").tolist() == [3, 1, 0, 2, 4]
+    drawn = {tuple(class_order(counts, "random", seed).tolist()) for seed in range(20)}
+    assert len(drawn) > 10
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in drawn)
+    assert class_order(counts, "random", 3).tolist() == class_order(counts, "random", 3).tolist()

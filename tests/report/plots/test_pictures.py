@@ -1,0 +1,43 @@
+"""All pictures of a run."""
+
+from pathlib import Path
+
+import pytest
+
+from equipoise.report import summarise
+from equipoise.report.plots import draw
+
+
+def test_an_unfinished_run_has_the_pictures_it_has_data_for(
+    run_folders: dict[str, Path],
+) -> None:
+    """Counts and curves need no results; the others are left out."""
+    pictures = draw(summarise(run_folders["partial"]), "run-1")
+    assert [name for name, picture in pictures.items() if picture] == ["counts", "curves"]
+
+
+def test_descriptions_carry_the_numbers(run_folders: dict[str, Path]) -> None:
+    """Who cannot see a picture learns its main numbers."""
+    pictures = draw(summarise(run_folders["table"]), "run-1")
+    descriptions = {name: p.description for name, p in pictures.items() if p}
+    assert "3\N{NARROW NO-BREAK SPACE}144 (text) to 18 (graphic)" in descriptions["counts"]
+    assert "over 40 epochs" in descriptions["curves"]
+    assert "horizontal line" in descriptions["recall"]
+
+
+def test_identifiers_differ_between_runs_and_not_between_days(
+    run_folders: dict[str, Path],
+) -> None:
+    """The salt decides the identifiers, so that equal pictures may share a page."""
+    summary = summarise(run_folders["partial"])
+    first, again, other = (draw(summary, salt)["curves"] for salt in ("a", "a", "b"))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("counts", [(1,), (7, 7), (0, 3), (1000, 1)])
+def test_odd_counts_can_be_drawn(make_run, counts: tuple[int, ...]) -> None:
+    """One class, equal classes, empty classes: every run folder gives its pictures."""
+    names = tuple("abc"[: len(counts)])
+    folder = make_run(classes=names, counts=counts, n_test=(2,) * len(counts))
+    assert all(draw(summarise(folder), "run-1").values())

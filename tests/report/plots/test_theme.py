@@ -1,0 +1,100 @@
+"""Pictures that take the colours of the page."""
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib import rc_context, rcParams
+
+from equipoise.report.plots import theme
+from equipoise.report.plots.confusion import TINT
+
+
+@pytest.fixture
+def drawing() -> Iterator[str]:
+    with theme.themed("test"):
+        figure = theme.canvas(100)
+        axes = figure.subplots()
+        axes.plot([1, 10], [1, 2], "o-", color=theme.CORRECTED, clip_on=True)
+        axes.set_title("a <b> & 日本 $x$")
+        theme.log_axis(axes, "x", 1, 100)
+        yield theme.svg(figure)
+
+
+def palette(dark: bool) -> dict[str, tuple[float, ...]]:
+    css = (resources.files("equipoise.report") / "templates" / "style.css.j2").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
+    found = re.findall(r"--([\w-]+): #([0-9a-f]{6});", blocks[1] if dark else blocks[0])
+    return {k: tuple(int(v[i : i + 2], 16) / 255 for i in (0, 2, 4)) for k, v in found}
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """Return the relative luminance of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def blend(top: tuple[float, ...], below: tuple[float, ...], opacity: float) -> tuple[float, ...]:
+    return tuple(opacity * t + (1 - opacity) * b for t, b in zip(top, below, strict=True))
+
+
+def test_a_picture_is_one_element_without_a_size_or_fonts(drawing: str) -> None:
+    """The page decides about size and type."""
+    root = ElementTree.fromstring(drawing)
+    assert root.tag == "svg"
+    assert set(root.attrib) == {"viewBox", "aria-hidden"}
+    assert "font-family" not in drawing
+    assert "<style" not in drawing
+    assert "metadata" not in drawing
+
+
+def test_no_placeholder_is_left(drawing: str) -> None:
+    """Every colour of the theme became a variable of the page."""
+    assert "var(--corrected)" in drawing
+    assert not set(theme.VARIABLES) & set(re.findall(r"#[0-9a-f]{6}", drawing))
+
+
+def test_text_stays_text(drawing: str) -> None:
+    """Titles can be selected and searched, and are escaped."""
+    assert "a &lt;b&gt; &amp; 日本 $x$" in drawing
+
+
+def test_the_users_settings_neither_matter_nor_change() -> None:
+    """A user's style sheet does not reach the report, nor the other way round."""
+    with rc_context({"lines.linewidth": 17.0, "font.size": 3.0}):
+        with theme.themed("test"):
+            assert rcParams["lines.linewidth"] == 1.6
+            assert rcParams["font.size"] == 10.5
+        assert rcParams["lines.linewidth"] == 17.0
+        assert rcParams["font.size"] == 3.0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_variable_has_a_colour_in_both_themes(dark: bool) -> None:
+    """A picture never asks for a variable that the page does not have."""
+    assert set(theme.VARIABLES.values()) <= set(palette(dark))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ["ink", "muted", "as-is", "corrected"])
+def test_text_can_be_read_on_the_page(dark: bool, name: str) -> None:
+    """Contrast of text is at least 4.5, as WCAG 2 level AA asks."""
+    colours = palette(dark)
+    assert contrast(colours[name], colours["page"]) >= 4.5
+    assert contrast(colours["ink"], colours["notice"]) >= 4.5
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ["right", "wrong"])
+def test_counts_can_be_read_on_full_cells(dark: bool, name: str) -> None:
+    """The strongest tint behind a number keeps the contrast of text above 4.5."""
+    colours = palette(dark)
+    cell = blend(colours[name], colours["page"], TINT)
+    assert contrast(colours["ink"], cell) >= 4.5

@@ -1,0 +1,130 @@
+"""The page in a real browser."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from equipoise.report import write_report
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if BROWSER is None or DRIVER is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.get("about:blank")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def files(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+def visit(browser, page: Path, width: int = 1200, theme: str = "light") -> None:
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get_log("performance")  # drop what the browser asked for when it started
+    browser.get(page.as_uri())
+
+
+def requests(browser) -> set[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {
+        message["params"]["request"]["url"].partition(":")[0]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+
+
+@pytest.mark.parametrize("name", ["images", "hundred", "several"])
+def test_the_page_opens_offline_and_without_complaint(browser, files, name: str) -> None:
+    """Nothing but the file itself is requested, and the console stays empty."""
+    visit(browser, files[name])
+    assert requests(browser) <= {"file", "data"}
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("name", ["images", "hundred", "several"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_never_scrolls_sideways(browser, files, name: str, width: int) -> None:
+    """Wide tables scroll in their own frame, down to the width of a small phone."""
+    visit(browser, files[name], width)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_colours_follow_the_theme_of_the_reader(browser, files) -> None:
+    """Page, text and pictures change between light and dark."""
+    script = (
+        "const bar = document.querySelector('svg [style*=\"--bar\"]');"
+        "return [getComputedStyle(document.body).backgroundColor,"
+        "getComputedStyle(document.body).color, getComputedStyle(bar).fill]"
+    )
+    visit(browser, files["images"], theme="light")
+    light = browser.execute_script(script)
+    visit(browser, files["images"], theme="dark")
+    dark = browser.execute_script(script)
+    assert light[0] == "rgb(252, 252, 250)"
+    assert dark[0] == "rgb(21, 23, 26)"
+    assert all(a != b for a, b in zip(light, dark, strict=True))
+
+
+def test_a_header_sorts_the_classes(browser, files) -> None:
+    """Numbers sort largest first, then smallest first."""
+    visit(browser, files["images"])
+    read = (
+        "return [...document.querySelectorAll('table.wide tbody tr')]"
+        ".map(row => Number(row.cells[4].dataset.value))"
+    )
+    click = "document.querySelector('table.wide th[data-column=\"4\"] button').click()"
+    before = browser.execute_script(read)
+    browser.execute_script(click)
+    assert browser.execute_script(read) == sorted(before, reverse=True)
+    browser.execute_script(click)
+    assert browser.execute_script(read) == sorted(before)
+
+
+def test_hostile_names_run_nothing(browser, make_run, tmp_path: Path) -> None:
+    """Markup in names of classes, columns and data stays text in a real browser."""
+    attack = "<img src=x onerror=window.__xss=1><script>window.__xss=1</script>"
+    folder = make_run(
+        classes=(attack, f'">{attack}', "ê" * 200),
+        counts=(50, 20, 3),
+        n_test=(5, 5, 2),
+        name=f"</title>{attack}",
+        columns=(attack, f"'>{attack}"),
+    )
+    write_report([folder], tmp_path / "report.html")
+    visit(browser, tmp_path / "report.html", width=360)
+    assert browser.execute_script("return window.__xss === undefined")
+    assert browser.execute_script("return document.images.length") == 0
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert browser.get_log("browser") == []

@@ -1,0 +1,104 @@
+"""The sentences for a reader in a hurry."""
+
+from typing import Any
+
+import pytest
+
+from equipoise.report.reading import read_aloud
+
+
+def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict:
+    return {"value": value, "low": low, "high": high}
+
+
+def measured(accuracy: float, rare: dict, n_rare: int = 3) -> dict[str, Any]:
+    return {
+        "overall": {
+            "balanced_accuracy": estimate(accuracy),
+            "accuracy": estimate(0.9),
+            "top_label_ece": estimate(0.031),
+        },
+        "per_class": [
+            {"class": "cat", "n": 100, "n_train": 900, "recall": estimate(0.9, 0.85, 0.95)},
+            {"class": "lynx", "n": n_rare, "n_train": 9, "recall": rare},
+        ],
+        "confusion": [[90, 10], [2, 1]],
+    }
+
+
+def spoken(**changes: Any) -> str:
+    rare = changes.pop("rare", estimate(1 / 3, 0.06, 0.79))
+    n_rare = changes.pop("n_rare", 3)
+    summary = {
+        "classes": [{"name": "cat", "train": 900}, {"name": "lynx", "train": 9}],
+        "ratio": 100.0,
+        "looks": 1,
+        "results": {
+            "as_is": measured(changes.pop("before", 0.5), rare, n_rare),
+            "balanced": measured(changes.pop("after", 0.6), rare, n_rare),
+        },
+    }
+    return " ".join(read_aloud(summary | changes)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_wide_interval_is_said_to_be_little_knowledge() -> None:
+    """Three test examples cannot settle a recall, and the page says so."""
+    assert "has 3 test examples: its recall is known only to lie between 6 % and 79 %" in spoken()
+
+
+def test_a_narrow_interval_is_stated_plainly() -> None:
+    """Many test examples need no warning."""
+    text = spoken(rare=estimate(0.5, 0.45, 0.55), n_rare=400)
+    assert "has 400 test examples: its recall lies between 45 % and 55 %" in text
+
+
+def test_without_test_examples_nothing_is_known() -> None:
+    """An undefined recall is never written as a number."""
+    text = spoken(rare=estimate(None), n_rare=0)
+    assert "has no test examples: nothing is known about its recall" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (0.5, 0.6, "raises balanced accuracy from 50.0 % to 60.0 %"),
+        (0.6, 0.5, "lowers balanced accuracy from 60.0 % to 50.0 %"),
+        (0.6, 0.60001, "leaves balanced accuracy at 60.0 %"),
+    ],
+)
+def test_the_correction_is_described_in_its_direction(
+    before: float, after: float, words: str
+) -> None:
+    """Raised, lowered or left: as it was."""
+    assert words in spoken(before=before, after=after)
+
+
+def test_the_worst_class_is_named_with_what_it_is_taken_for() -> None:
+    """The reader learns where to look first."""
+    text = spoken()
+    assert "the class found least often is “lynx”: 33 % of its 3 test examples" in text
+    assert "67 % are taken for “cat”" in text
+
+
+def test_only_repeated_looks_at_the_test_set_are_warned_of() -> None:
+    """One look is honest; more are told."""
+    assert "looked at" not in spoken(looks=1)
+    assert "looked at 3 times" in spoken(looks=3)
+
+
+def test_balanced_data_is_said_to_be_balanced() -> None:
+    """A ratio of one is no imbalance."""
+    classes = [{"name": "cat", "train": 9}, {"name": "lynx", "train": 9}]
+    assert "Every class has 9 training examples" in spoken(classes=classes, ratio=1.0)
+
+
+def test_a_class_that_was_never_seen_is_named() -> None:
+    """A count of zero has no ratio, but it has a sentence."""
+    classes = [{"name": "cat", "train": 9}, {"name": "lynx", "train": 0}]
+    text = spoken(classes=classes, ratio=None)
+    assert "“lynx”, has no training examples, so the network never saw it" in text
+
+
+def test_without_results_only_the_data_is_described() -> None:
+    """An unfinished run makes no claims."""
+    assert spoken(results=None).count(".") == 1

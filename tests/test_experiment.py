@@ -1,0 +1,191 @@
+"""A run is complete, honest about its test set, and the same after any number of kills."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise import InputError, load, load_run
+from equipoise.experiment import Experiment, Plan, load_run_model
+from equipoise.runs import Run
+
+PARAMS = {"backbone": "ResNet(depth=8, width=8)", "epochs": 3, "device": "cpu"}
+
+
+def plan(**changes):
+    return Plan.make(Experiment(**{"source": "digits", "ratio": 10, "params": PARAMS, **changes}))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """A finished run on the embedded digits; not to be changed."""
+    return plan().run(tmp_path_factory.mktemp("runs") / "digits")
+
+
+def test_a_finished_run_holds_every_file_of_the_contract(run):
+    """Each file is there, and the checkpoint is gone."""
+    names = {path.name for path in run.path.iterdir()}
+    assert names == {
+        "config.toml", "split.npz", "history.jsonl", "predictions.npz", "metrics.json",
+        "mistakes.npz", "model.safetensors", "preprocessing.json", "DONE",
+    }  # fmt: skip
+
+
+def test_parts_do_not_overlap_and_only_training_is_made_imbalanced(run):
+    """No example is in two parts, and the test part keeps the classes' own frequencies."""
+    parts = run.read_arrays("split.npz")
+    everything = np.concatenate(list(parts.values()))
+    assert len(np.unique(everything)) == len(everything)
+    data = run.config["data"]
+    assert max(data["counts_train"]) / min(data["counts_train"]) > 8
+    assert max(data["counts_test"]) / min(data["counts_test"]) < 1.2
+
+
+def test_the_test_set_does_not_depend_on_how_training_is_set_up(run):
+    """Another ratio, validation share or seed of training leaves the sealed test set alone."""
+    other = plan(ratio=5, seed=3, params={**PARAMS, "validation": 0.3, "epochs": 1})
+    assert np.array_equal(other.parts.test, run.read_arrays("split.npz")["test"])
+
+
+def test_metrics_are_those_of_the_stored_predictions(run):
+    """Accuracy recomputed from the stored logits is the one in metrics.json."""
+    predictions = run.read_arrays("predictions.npz")
+    hits = predictions["test_logits"].argmax(axis=1) == predictions["test_labels"]
+    stored = run.read_json("metrics.json")["test"]["as_is"]["overall"]["accuracy"]["value"]
+    assert stored == pytest.approx(hits.mean())
+
+
+def test_a_reloaded_run_predicts_the_stored_logits(run):
+    """The model on disk is the model that was measured."""
+    dataset = load("digits")
+    rows = run.read_arrays("split.npz")["test"]
+    logits = load_run_model(run, "cpu").logits(dataset.X, rows)
+    assert np.array_equal(logits, run.read_arrays("predictions.npz")["test_logits"])
+    classifier = load_run(run.path, "cpu")
+    proba = classifier.predict_proba(dataset.X[rows])
+    assert np.array_equal(proba.argmax(axis=1), logits.argmax(axis=1))
+    assert set(classifier.predict(dataset.X[:50])) <= set(dataset.classes)
+
+
+def test_one_look_at_the_test_set_is_recorded(run):
+    """Fitting looks at the test set once."""
+    assert run.config["test"]["looks"] == 1
+
+
+def test_every_choice_is_recorded_with_its_reason(run):
+    """config.toml says what was chosen automatically and why."""
+    choices = {choice["field"]: choice for choice in run.config["choices"]}
+    assert {"augmentation", "optimizer", "batch_size", "precision"} <= set(choices)
+    assert all(choice["reason"] for choice in choices.values())
+
+
+def test_the_same_seed_gives_the_same_metrics_and_another_does_not(run, tmp_path):
+    """A run can be repeated to the last digit."""
+    again = plan().run(tmp_path / "again")
+    other = plan(seed=1).run(tmp_path / "other")
+    assert again.read_json("metrics.json") == run.read_json("metrics.json")
+    assert other.read_json("metrics.json") != run.read_json("metrics.json")
+
+
+def test_a_finished_run_is_not_trained_again(run):
+    """Resuming a finished run leaves it as it is."""
+    before = (run.path / "metrics.json").stat().st_mtime_ns
+    plan().run(run.path, resume=True)
+    assert (run.path / "metrics.json").stat().st_mtime_ns == before
+
+
+def test_a_taken_folder_is_refused_and_kept(run):
+    """Without resume, an existing run is neither overwritten nor damaged."""
+    before = (run.path / "config.toml").read_bytes()
+    with pytest.raises(InputError, match="resume"):
+        plan().run(run.path)
+    assert (run.path / "config.toml").read_bytes() == before
+
+
+def test_resuming_with_other_settings_is_refused(run):
+    """The message names the setting that differs."""
+    with pytest.raises(InputError, match="epochs"):
+        plan(params={**PARAMS, "epochs": 4}).run(run.path, resume=True)
+
+
+SCRIPT = """
+import sys, time
+from equipoise.experiment import Experiment, Plan
+params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 8, "device": "cpu"}
+experiment = Experiment(source="digits", ratio=10, params=params)
+import equipoise.training
+equipoise.training.CHECKPOINT_SECONDS = 0.0
+from pathlib import Path
+Plan.make(experiment).run(Path(sys.argv[1]), resume=True)
+"""
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], env=environment)
+
+
+def test_killed_runs_end_with_the_numbers_of_an_undisturbed_one(tmp_path):
+    """SIGKILL at random moments, then resume: metrics, predictions and history are the same."""
+    assert _start(tmp_path / "calm").wait() == 0
+    kills, moments = 0, random.Random(0)
+    while kills < 3:
+        process = _start(tmp_path / "killed")
+        history = tmp_path / "killed" / "config.toml"
+        while not history.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0.1, 1.2))
+        process.send_signal(signal.SIGKILL)
+        kills += 1
+        if process.wait() == 0:
+            break
+    assert _start(tmp_path / "killed").wait() == 0
+    calm, killed = Run.open(tmp_path / "calm"), Run.open(tmp_path / "killed")
+    assert calm.read_json("metrics.json") == killed.read_json("metrics.json")
+    first, second = (run.read_arrays("predictions.npz") for run in (calm, killed))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    timings = ("seconds", "examples_per_second")
+    rows = [
+        [{k: v for k, v in row.items() if k not in timings} for row in run.history]
+        for run in (calm, killed)
+    ]
+    assert rows[0] == rows[1]
+    leftovers = [path.name for path in (tmp_path / "killed").rglob(".*")]
+    assert all(name.startswith(".") for name in leftovers)
+
+
+def test_a_run_holds_no_pickle(run):
+    """Arrays load without pickles, and nothing starts with a pickle's protocol byte."""
+    for path in run.path.iterdir():
+        assert path.read_bytes()[:1] != b"\x80", path
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                assert all(arrays[name].dtype != object for name in arrays)
+
+
+def test_a_table_with_every_kind_of_column_makes_a_run(tmp_path):
+    """Numbers, text, booleans, dates and missing values go from CSV to a finished run."""
+    rng = np.random.default_rng(0)
+    n = 90
+    y = np.repeat(["a", "b", "c"], [60, 20, 10])
+    lines = ["amount,colour,flag,day,target"]
+    for i, label in enumerate(y):
+        amount = "" if rng.random() < 0.1 else f"{rng.normal() + ord(label):.3f}"
+        lines.append(f"{amount},{'red' if label == 'a' else 'blue'},{i % 2 == 0},2024-01-{i % 28 + 1:02d},{label}")
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(lines) + "\n")
+    run = Plan.make(
+        Experiment(source=str(path), params={"epochs": 5, "device": "cpu"})
+    ).run(tmp_path / "run")
+    assert run.done
+    assert len(run.read_arrays("predictions.npz")["test_ids"]) == round(0.2 * n)
+    for mistake in run.read_json("mistakes.json"):
+        assert set(mistake["row"]) == {"amount", "colour", "flag", "day"}
+    json.dumps(run.read_json("preprocessing.json"))
