@@ -57,7 +57,7 @@ def seconds(folder: Path, cache: Path, workers: int | None = None) -> tuple[floa
     """Return the time of one reading, and the images."""
     start = time.perf_counter()
     data = read_class_folder(folder, ReadOptions(cache=cache, workers=workers))
-    return time.perf_counter() - start, np.asanyarray(data.X)
+    return time.perf_counter() - start, np.asarray(data.X)
 
 
 def decoding(folder: Path, cache: Path, repeats: int) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def gathering(mapped: np.ndarray, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--n", type=int, default=10_000, help="number of files")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each kind")
     parser.add_argument("--out", type=Path, help="where to keep the result")
@@ -115,7 +115,7 @@ def main() -> None:
             "open_seconds": summary([each[0] for each in opened]),
             "gather": gathering(opened[-1][1], arguments.repeats),
             "processors": os.cpu_count(),
-            "pillow": f"{features.version('pil')}, libjpeg-turbo {features.version('libjpeg_turbo')}",
+            "decoder": {name: features.version(name) for name in ("pil", "libjpeg_turbo")},
         }
     record(arguments.out, result)
 

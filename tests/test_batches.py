@@ -140,7 +140,7 @@ print(peak(batches.Source(array, np.arange(len(array))), 250) - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_a_memory_map_is_never_held_as_a_whole(tmp_path: Path) -> None:
-    """25,000 of 100,000 images are read at random, and the process grows by a fifth of 300 MB at most."""
+    """A quarter of 300 MB is read at random, in pieces, and the process grows by a fifth at most."""
     path, shape = tmp_path / "images.npy", (100_000, 32, 32, 3)
     np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
     done = subprocess.run(

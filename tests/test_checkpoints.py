@@ -113,7 +113,7 @@ def test_going_on_from_a_checkpoint_is_never_having_stopped(
 
 @pytest.mark.parametrize("component", [SGD(), AdamW()], ids=repr)
 def test_restored_state_lies_in_memory_as_before(component: Optimizer) -> None:
-    """Another layout would be added by other instructions, which may round otherwise."""
+    """A resumed step runs the very instructions, and is as fast, as one that was not."""
     first, second = _network(), _network()
     optimizer, other = component.build(first), component.build(second)
     _learn(first, optimizer, range(1))
@@ -125,7 +125,7 @@ def test_restored_state_lies_in_memory_as_before(component: Optimizer) -> None:
         assert found[name].stride() == value.stride()
 
 
-def test_rates_are_not_restored(tmp_path: Path) -> None:
+def test_rates_are_not_restored() -> None:
     """The learning rate comes from the schedule, and the optimizer keeps its own settings."""
     first, second = _network(), _network()
     optimizer, other = SGD(lr=0.5).build(first), SGD(lr=0.25, momentum=0.5).build(second)

@@ -20,7 +20,7 @@ def test_the_cpu_is_always_there() -> None:
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "CPU", ""])
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     """The message lists what this machine has."""
-    with pytest.raises(InputError, match="auto, .*cpu"):
+    with pytest.raises(InputError, match=r"auto, .*cpu"):
         choose_device(name)
 
 
@@ -56,14 +56,18 @@ def test_the_same_seed_draws_the_same() -> None:
     assert torch.equal(draws[0], torch.rand(5, generator=torch.Generator().manual_seed(3)))
 
 
+def _fail_after_a_draw() -> None:
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == (True, False)
+    torch.rand(10)
+    raise KeyError
+
+
 def test_seeding_leaves_no_trace() -> None:
     """After it, even after an error, the global generator and cuDNN are as they were."""
     cudnn = torch.backends.cudnn
     before = torch.get_rng_state(), cudnn.deterministic, cudnn.benchmark
     with pytest.raises(KeyError), reproducible(1):
-        assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
-        torch.rand(10)
-        raise KeyError
+        _fail_after_a_draw()
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (cudnn.deterministic, cudnn.benchmark) == before[1:]
 

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -98,14 +99,18 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def _write_and_fail(file: BinaryIO) -> None:
+    file.write(b"new")
+    file.flush()
+    raise KeyboardInterrupt
+
+
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     """Even an interrupt between two writes changes nothing, and is passed on."""
     path = tmp_path / "a.txt"
     write_text(path, "old")
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
-        file.write(b"new")
-        file.flush()
-        raise KeyboardInterrupt
+        _write_and_fail(file)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

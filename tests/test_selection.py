@@ -148,7 +148,7 @@ def test_without_scores_the_last_epoch_is_kept(monitor: str) -> None:
 
 def test_an_unknown_monitor_is_refused() -> None:
     """The message lists what there is."""
-    with pytest.raises(InputError, match="macro_f1.*'auc'"):
+    with pytest.raises(InputError, match=r"macro_f1.*'auc'"):
         Selection("auc")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from equipoise.errors import InputError
+from equipoise.settings import COMPONENTS
 from equipoise.spec import Bounds, Component, bounded, parse, resolve
 
 
@@ -363,3 +364,13 @@ def test_components_are_equal_only_to_themselves() -> None:
     first, second = Momentum(), Momentum()
     assert first != second
     assert len({first, second, first}) == 2
+
+
+@pytest.mark.parametrize("role", COMPONENTS)
+def test_every_component_can_be_had_by_its_own_name(role: str) -> None:
+    """Names in the tables are the names that `repr` writes, and defaults are within bounds."""
+    choices = COMPONENTS[role]
+    for name in choices:
+        component = resolve(name, choices, role)
+        assert repr(component) == f"{name}()"
+        assert type(resolve(repr(component), choices, role)) is choices[name]

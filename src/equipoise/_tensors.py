@@ -10,7 +10,7 @@ Targets = Float[Tensor, "batch classes"]
 """Soft targets: each row is non-negative and sums to one."""
 
 Labels = Int64[Tensor, " batch"]
-"""Class codes ``0 .. classes - 1``."""
+"""Class codes, from 0 to classes - 1."""
 
 ClassCounts = Float[Tensor, " classes"]
 """Number of training examples of each class."""

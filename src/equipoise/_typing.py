@@ -15,7 +15,7 @@ ProbaArray = Float[np.ndarray, "examples classes"]
 """Probabilities; each row sums to one."""
 
 CodeArray = Integer[np.ndarray, " examples"]
-"""Class codes ``0 .. classes - 1``."""
+"""Class codes, from 0 to classes - 1."""
 
 CountArray = Integer[np.ndarray, " classes"]
 """Number of training examples of each class."""

@@ -97,7 +97,7 @@ class Examples:
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
-    """Return the positions ``0 .. n - 1`` in random order, in batches of nearly equal size.
+    """Return the positions 0 to n - 1 in random order, in batches of nearly equal size.
 
     No example is dropped and no batch is much smaller than the others, which batch norm
     would suffer from: sizes differ by one at most and never exceed `batch_size`.
@@ -112,6 +112,6 @@ def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[np.nda
 
 
 def in_order(n: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield the positions ``0 .. n - 1`` in order, in batches."""
+    """Yield the positions 0 to n - 1 in order, in batches."""
     for start in range(0, n, batch_size):
         yield np.arange(start, min(start + batch_size, n))

@@ -101,8 +101,8 @@ def restore_optimizer(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor])
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    # State that lies in memory as its parameter does is added to it by the same instructions
-    # as before; with another layout the last bit may be rounded differently.
+    # State that lies in memory as its parameter does, as it did before the stop, is added to it
+    # by the same and by the fastest instructions.
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)

@@ -41,7 +41,17 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class Choice:
-    """One automatic choice: the field, its value, and why."""
+    """One automatic choice.
+
+    Parameters
+    ----------
+    field : str
+        The parameter that was ``"auto"``.
+    value : object
+        What it became, in the form in which a user would give it.
+    reason : str
+        Why, in words.
+    """
 
     field: str
     value: Any
@@ -73,7 +83,7 @@ def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choic
 
 
 PRESENTATIONS = {1: 300_000, 3: 400_000}
-"""Training images shown in all, by channels; enough for 30 or more passes over 10,000."""
+"""Training images shown in all, by channels: 30 or 40 passes over 10,000 images."""
 
 TABLE_STEPS = 3_000
 """Steps of training on a table."""
@@ -86,7 +96,7 @@ def _image_rules(facts: DataFacts) -> dict[str, Choice]:
     side = math.isqrt(facts.pixels)
     padding = max(1, round(side / 8))
     colour = facts.channels == 3
-    epochs = _between(PRESENTATIONS[facts.channels] / facts.n_train, 10, 200)
+    epochs = _between(PRESENTATIONS[facts.channels] / facts.n_train, 10, 60)
     choices = (
         _backbone(facts),
         Choice(
@@ -110,7 +120,7 @@ def _image_rules(facts: DataFacts) -> dict[str, Choice]:
         Choice(
             "epochs",
             epochs,
-            f"about {PRESENTATIONS[facts.channels]:,} images shown in all, 10 to 200 epochs",
+            f"about {PRESENTATIONS[facts.channels]:,} images shown in all, 10 to 60 epochs",
         ),
         _precision(facts),
     )

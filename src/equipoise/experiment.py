@@ -79,7 +79,17 @@ class Experiment:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A data set and the positions of its three parts."""
+    """A data set and the positions of its three parts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All examples, also those that are in no part.
+    train, validation, test : ndarray of int
+        Positions in the data set.
+    notes : tuple of str
+        What was decided on the way, as sentences.
+    """
 
     dataset: Dataset
     train: IndexArray
@@ -151,7 +161,19 @@ def _imbalanced(
 
 @dataclass(eq=False)
 class Plan:
-    """An experiment whose data is read and whose settings are resolved, ready to run."""
+    """An experiment whose data is read and whose settings are resolved, ready to run.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was asked for.
+    parts : Parts
+        The data and its parts.
+    fit : Fit
+        The settings and the network.
+    params : mapping of str to value
+        Parameters of `Classifier`, as given.
+    """
 
     experiment: Experiment
     parts: Parts

@@ -72,7 +72,25 @@ class Task:
 
 @dataclass(eq=False)
 class Fit:
-    """A fit about to run, running, or done: the settings, the inputs and the network."""
+    """A fit about to run, running, or done; `prepare` makes one.
+
+    Parameters
+    ----------
+    task : Task
+        The examples.
+    seed : int
+        Seed of everything random.
+    settings : Settings
+        Everything resolved.
+    choices : list of Choice
+        What stood in for each ``"auto"``.
+    device : Device
+        Where training runs.
+    preprocessing : ImagePreprocessing or TablePreprocessing
+        How inputs are made.
+    training : Training
+        The network and its state.
+    """
 
     task: Task
     seed: int

@@ -23,7 +23,13 @@ STATISTICS_EXAMPLES = 20_000
 
 @dataclass(eq=False)
 class ImagePreprocessing:
-    """Images pass unchanged; their shape is fixed and their mean and deviation are known."""
+    """Images pass unchanged; their shape is fixed and their mean and deviation are known.
+
+    Parameters
+    ----------
+    spec : ImageInput
+        Shape, and mean and deviation of each channel over training images.
+    """
 
     spec: ImageInput
     kind: ClassVar[str] = "images"
@@ -83,7 +89,13 @@ class ImagePreprocessing:
 
 @dataclass(eq=False)
 class TablePreprocessing:
-    """Rows become one float32 matrix: scaled numbers, then codes of categories."""
+    """Rows become one float32 matrix: scaled numbers, then codes of categories.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted on the training rows.
+    """
 
     encoder: TableEncoder
     kind: ClassVar[str] = "table"

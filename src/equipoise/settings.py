@@ -49,7 +49,24 @@ BOUNDS = {
 class Settings:
     """Everything that training needs, with nothing left to decide.
 
-    The fields are those of `Classifier`, in their resolved form.
+    Parameters
+    ----------
+    backbone, augmentation, loss, smoothing, optimizer, schedule, average : Component or None
+        The components, as objects; None: not used.
+    scaling : str
+        How the numbers of a table are scaled.
+    batch_size, epochs : int
+        Examples in a step, and passes over the training examples.
+    clip_norm : float or None
+        Largest norm of the gradient.
+    validation : float
+        Share of each class held out to choose the best epoch.
+    monitor : str
+        Validation score that chooses it.
+    patience : int or None
+        Epochs without a better one after which training stops.
+    precision : {"fp32", "bf16"}
+        Precision of convolutions and matrix products.
     """
 
     backbone: Backbone[Any]

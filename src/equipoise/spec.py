@@ -22,7 +22,21 @@ ComponentT = TypeVar("ComponentT", bound="Component")
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The values a component's field may take; kept in the field's metadata."""
+    """The values a component's field may take; kept in the field's metadata.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval; infinity: no end. What is not finite is never inside.
+    open_low, open_high : bool, default=False
+        Whether that end is outside.
+    integer : bool, default=False
+        Whether only whole numbers are inside.
+    optional : bool, default=False
+        Whether None is inside.
+    choices : tuple, default=()
+        If given, these values and no others are inside.
+    """
 
     low: float = -math.inf
     high: float = math.inf
@@ -36,7 +50,8 @@ class Bounds:
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
         kind = "a whole number" if self.integer else "a number"
-        left, right = "(" if self.open_low else "[", ")" if self.open_high else "]"
+        left = "(" if self.open_low or self.low == -math.inf else "["
+        right = ")" if self.open_high or self.high == math.inf else "]"
         return f"{kind} in {left}{self.low:g}, {self.high:g}{right}" + (
             " or None" if self.optional else ""
         )
@@ -47,7 +62,7 @@ class Bounds:
         if self.choices:
             return value in self.choices
         kinds = (int, np.integer) if self.integer else (int, float, np.integer, np.floating)
-        if isinstance(value, bool) or not isinstance(value, kinds):
+        if isinstance(value, bool) or not isinstance(value, kinds) or not _is_finite(value):
             return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
@@ -158,7 +173,7 @@ def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> Com
     if required:
         raise InputError(
             f"`{name}` needs {', '.join(f'`{k}`' for k in required)}.",
-            f"The text is {text!r}.",
+            f"The text is {_shortened(text)}.",
             f'Write "{name}({required[0]}=...)".',
         )
     return kind(**arguments)
@@ -170,28 +185,47 @@ def parse(text: str, role: str = "component") -> tuple[str, dict[str, Any]]:
     >>> parse("SGD(lr=0.1, nesterov=True)")
     ('SGD', {'lr': 0.1, 'nesterov': True})
     """
-    problem = InputError(
-        f"The {role} must be written as Name or Name(key=value, ...) with literal values.",
-        f"The text is {text!r}.",
-        "Give every value by its key: a number, quoted text, True, False, None or a tuple.",
-    )
     try:
         node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise problem from None
-    if isinstance(node, ast.Name):
-        return node.id, {}
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
-        raise problem
+        if isinstance(node, ast.Name):
+            return node.id, {}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+            return node.func.id, _arguments(node)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        pass  # what the parser says of the text is no help: the form is too simple
+    raise InputError(
+        f"The {role} must be written as Name or Name(key=value, ...) with literal values.",
+        f"The text is {_shortened(text)}.",
+        "Give every value once, by its key; numbers, quoted text, True, False, None and tuples "
+        "are allowed.",
+    )
+
+
+def _arguments(node: ast.Call) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for keyword in node.keywords:
-        if keyword.arg is None:
-            raise problem
-        try:
-            arguments[keyword.arg] = ast.literal_eval(keyword.value)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            raise problem from None
-    return node.func.id, arguments
+        value = ast.literal_eval(keyword.value)
+        if keyword.arg is None or keyword.arg in arguments or not _is_literal(value):
+            raise ValueError(keyword.arg)
+        arguments[keyword.arg] = value
+    return arguments
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_literal, value))
+    return value is None or isinstance(value, str) or _is_finite(value)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except (OverflowError, TypeError):  # a whole number too large for a float; no real number
+        return False
+
+
+def _shortened(text: str) -> str:
+    return repr(text) if len(text) <= 200 else f"{text[:200]!r} and goes on"
 
 
 def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
@@ -200,6 +234,8 @@ def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 
 def _literal(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_literal, value))
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -350,10 +350,10 @@ def _epoch_done(training: Training, row: Mapping[str, Any], loss: float, n: int)
 
 
 def _check_finite(training: Training, loss: float, logits: np.ndarray) -> None:
-    weights = training.evaluated.parameters()
+    state = training.evaluated.state_dict().values()
     whole = {
         "training loss": math.isfinite(loss),
-        "weights": all(bool(weight.isfinite().all()) for weight in weights),
+        "weights": all(bool(tensor.isfinite().all()) for tensor in state),
         "validation logits": bool(np.isfinite(logits).all()),
     }
     if broken := [name for name, is_whole in whole.items() if not is_whole]:

@@ -90,10 +90,12 @@ def _cifar_archive(extra: str | None = None) -> bytes:
 def test_digits_are_always_here_as_bytes() -> None:
     """The digits of scikit-learn, with 16 levels spread over 0 to 255."""
     data = load_catalog("digits", OPTIONS)
-    bunch = load_digits()
+    pixels, codes = load_digits(return_X_y=True)
     assert data.X.dtype == np.uint8  # pyright: ignore[reportAttributeAccessIssue]
-    np.testing.assert_array_equal(np.asarray(data.X)[..., 0], np.rint(bunch.images * 255 / 16))
-    assert data.codes.tolist() == bunch.target.tolist()
+    np.testing.assert_array_equal(
+        np.asarray(data.X)[..., 0], np.rint(np.asarray(pixels).reshape(-1, 8, 8) * 255 / 16)
+    )
+    assert data.codes.tolist() == np.asarray(codes).tolist()
     assert data.classes == tuple("0123456789")
     assert len(data.fingerprint) == 64
 

@@ -95,8 +95,8 @@ def test_dates_become_days_and_the_parts_that_vary() -> None:
     encoder = TableEncoder("none").fit(frame)
     assert encoder.names == ("t day", "t month", "t weekday", "t hour", "t missing")
     matrix = encoder.transform(frame)
-    np.testing.assert_array_equal(matrix[0], np.float32([19723.25, 1, 0, 6, 0]))
-    np.testing.assert_array_equal(matrix[1], np.float32([19782.75, 2, 3, 18, 0]))
+    np.testing.assert_array_equal(matrix[0], np.array([19723.25, 1, 0, 6, 0], np.float32))
+    np.testing.assert_array_equal(matrix[1], np.array([19782.75, 2, 3, 18, 0], np.float32))
     np.testing.assert_array_equal(matrix[2], (matrix[0] + matrix[1]) / 2 + [0, 0, 0, 0, 1])
 
 

@@ -57,7 +57,7 @@ def test_a_grey_png_gives_back_its_pixels(pixels):
     np.testing.assert_array_equal(decode(data, channels=3).pixels, pixels[..., None].repeat(3, 2))
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=200)
 @given(COLOUR, st.sampled_from(["PNG", "JPEG", "WEBP", "BMP", "TIFF"]), st.integers(1, 8))
 def test_the_header_tells_the_size_that_decoding_gives(pixels, kind, orientation):
     """Header and decoder agree on the upright size for every format and EXIF orientation."""
@@ -191,6 +191,7 @@ def test_pictures_are_turned_upright(kind, orientation):
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     picture = decode(data, channels=3)
     np.testing.assert_array_equal(picture.pixels, np.asarray(upright))
+    assert read_header(data) == Header(upright.width, upright.height, grey=False)
     assert picture.remarks == (("rotated",) if orientation > 1 else ())
 
 

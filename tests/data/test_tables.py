@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equipoise.data.dataset import Dataset
 from equipoise.data.options import ReadOptions
 from equipoise.data.tables import from_frame, read_table
 from equipoise.errors import InputError
@@ -21,10 +22,9 @@ def _write(folder: Path, text: str | bytes, name: str = "pets.csv") -> Path:
     return path
 
 
-def _features(path: Path, options: ReadOptions = OPTIONS) -> pd.DataFrame:
-    X = read_table(path, options).X
-    assert isinstance(X, pd.DataFrame)
-    return X
+def _features(data: Dataset) -> pd.DataFrame:
+    assert isinstance(data.X, pd.DataFrame)
+    return data.X
 
 
 def _refused(folder: Path, text: str | bytes, match: str, options: ReadOptions = OPTIONS) -> str:
@@ -39,8 +39,7 @@ def _refused(folder: Path, text: str | bytes, match: str, options: ReadOptions =
 def test_a_table_becomes_features_and_codes(tmp_path: Path) -> None:
     """X holds every column but the label; codes, classes, ids and fingerprint belong to rows."""
     data = read_table(_write(tmp_path, PLAIN), OPTIONS)
-    assert isinstance(data.X, pd.DataFrame)
-    assert data.X.to_dict("list") == {"age": [3, 5, 4], "fur": ["red", "blue", "red"]}
+    assert _features(data).to_dict("list") == {"age": [3, 5, 4], "fur": ["red", "blue", "red"]}
     assert (data.classes, data.codes.tolist()) == (("cat", "dog"), [0, 1, 0])
     assert data.ids.tolist() == ["0", "1", "2"]
     assert data.fingerprint == hashlib.sha256(PLAIN.encode()).hexdigest()
@@ -58,7 +57,7 @@ def test_dialects_do_not_change_what_is_read(
     text = PLAIN.replace(",", separator).replace("\n", newline)
     data = read_table(_write(tmp_path, mark + text.encode()), OPTIONS)
     expected = read_table(_write(tmp_path, PLAIN), OPTIONS)
-    pd.testing.assert_frame_equal(data.X, expected.X)
+    pd.testing.assert_frame_equal(_features(data), _features(expected))
     assert data.classes == expected.classes
 
 
@@ -66,7 +65,7 @@ def test_quoted_fields_may_hold_separators_and_lines(tmp_path: Path) -> None:
     """Quotes protect separators and line breaks, in the header too."""
     text = '"first, name","a\nb",y\n"x, y",1,cat\n"l1\nl2",2,dog\n'
     data = read_table(_write(tmp_path, text), OPTIONS)
-    assert data.X.to_dict("list") == {"first, name": ["x, y", "l1\nl2"], "a\nb": [1, 2]}
+    assert _features(data).to_dict("list") == {"first, name": ["x, y", "l1\nl2"], "a\nb": [1, 2]}
 
 
 def test_decimal_commas_are_numbers_where_the_separator_allows(tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_csv_and_parquet_of_one_frame_are_equal(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "t.PARQUET")
     csv = read_table(tmp_path / "t.csv", OPTIONS)
     parquet = read_table(tmp_path / "t.PARQUET", OPTIONS)
-    pd.testing.assert_frame_equal(csv.X, parquet.X, check_dtype=False)
+    pd.testing.assert_frame_equal(_features(csv), _features(parquet), check_dtype=False)
     assert csv.classes == parquet.classes == ("9", "10")
     assert csv.codes.tolist() == parquet.codes.tolist()
 
@@ -95,7 +94,11 @@ def test_csv_and_parquet_of_one_frame_are_equal(tmp_path: Path) -> None:
 def test_missing_marks_are_missing_in_features_only(tmp_path: Path) -> None:
     """NA, None and ? are missing values, but None and ? can name a class."""
     data = read_table(_write(tmp_path, "a,b,y\n1,x,None\n?,NA,?\n,None,None\n"), OPTIONS)
-    assert data.X.isna().to_numpy().tolist() == [[False, False], [True, True], [True, True]]
+    assert _features(data).isna().to_numpy().tolist() == [
+        [False, False],
+        [True, True],
+        [True, True],
+    ]
     assert data.classes == ("?", "None")
 
 
@@ -219,7 +222,7 @@ def test_a_frame_is_read_like_its_file(tmp_path: Path) -> None:
     frame = pd.DataFrame({"age": [3, 5, 4], "fur": ["red", "blue", "red"], "y": list("cdc")})
     from_file = read_table(_write(tmp_path, frame.to_csv(index=False)), OPTIONS)
     data = from_frame(frame.set_index(pd.Index([9, 9, 9])), name="pets")
-    pd.testing.assert_frame_equal(data.X, from_file.X)
+    pd.testing.assert_frame_equal(_features(data), _features(from_file))
     assert (data.classes, data.codes.tolist()) == (from_file.classes, from_file.codes.tolist())
     assert data.name == "pets"
 

@@ -8,21 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equipoise.metrics import evaluate
 from equipoise.report import render, summarise
 from equipoise.runs import Run
 
 RunMaker = Callable[..., Path]
-
-_Z = 1.96
-_FRACTIONS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "g_mean",
-    "worst_class_recall",
-    "macro_auroc",
-    "macro_auprc",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,100 +30,22 @@ class Sketch:
     seed: int = 0
 
 
-def wilson(successes: float, n: float) -> dict[str, float | None]:
-    if n == 0:
-        return {"value": None, "low": None, "high": None}
-    p, z2 = successes / n, _Z**2
-    centre, half = p + z2 / (2 * n), _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
-    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
-    return {"value": p, "low": max(float(low), 0.0), "high": min(float(high), 1.0)}
-
-
-def around(value: float, width: float) -> dict[str, float]:
-    return {"value": float(value), "low": float(value - width), "high": float(value + width)}
-
-
-def group_of(count: int) -> str:
-    return "many" if count > 100 else "medium" if count >= 20 else "few"
-
-
-def metrics(logits: np.ndarray, labels: np.ndarray, sketch: Sketch, balanced: bool) -> dict:
+def measured(logits: np.ndarray, labels: np.ndarray, sketch: Sketch, balanced: bool) -> dict:
     n_classes = len(sketch.classes)
-    shifted = logits - np.log(np.maximum(sketch.counts, 0.5)) if balanced else logits
-    proba = np.exp(shifted - shifted.max(1, keepdims=True))
-    proba /= proba.sum(1, keepdims=True)
-    predicted = proba.argmax(1)
-    confusion = np.zeros((n_classes, n_classes), dtype=int)
-    np.add.at(confusion, (labels, predicted), 1)
-    n, hits, said = confusion.sum(1), confusion.diagonal(), confusion.sum(0)
-    recall = hits / np.maximum(n, 1)
-    f1 = 2 * hits / np.maximum(n + said, 1)
-    groups: dict[str, Any] = {}
-    for group in ("many", "medium", "few"):
-        inside = [k for k in range(n_classes) if group_of(sketch.counts[k]) == group]
-        if inside:
-            mean = around(recall[inside].mean(), 0.02)
-            groups[group] = {"classes": [sketch.classes[k] for k in inside], "recall": mean}
-    values = {name: recall.mean() for name in _FRACTIONS} | {
-        "accuracy": hits.sum() / n.sum(),
-        "macro_f1": f1.mean(),
-        "worst_class_recall": recall[n > 0].min(),
-        "log_loss": -np.log(proba[np.arange(len(labels)), labels] + 1e-9).mean(),
-        "balanced_log_loss": 0.9,
-        "brier": 0.3,
-        "top_label_ece": 0.031,
-        "class_wise_ece": 0.012,
-    }
-    per_class = [
-        {
-            "class": sketch.classes[k],
-            "n": int(n[k]),
-            "n_train": int(sketch.counts[k]),
-            "group": group_of(sketch.counts[k]),
-            "precision": wilson(hits[k], said[k]),
-            "recall": wilson(hits[k], n[k]),
-            "f1": around(f1[k], 0.05),
-            "auprc": around(recall[k], 0.05) if n[k] else dict.fromkeys(("value", "low", "high")),
-        }
-        for k in range(n_classes)
-    ]
-    return {
-        "n": len(labels),
-        "prior": dict.fromkeys(sketch.classes, 1 / n_classes) if balanced else None,
-        "level": 0.95,
-        "n_bootstrap": 2000,
-        "seed": 0,
-        "overall": {name: around(value, 0.012) for name, value in values.items()},
-        "groups": groups,
-        "per_class": per_class,
-        "confusion": confusion.tolist(),
-        "reliability": reliability(proba.max(1), predicted == labels),
-    }
-
-
-def reliability(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    place = np.minimum((confidence * 15).astype(int), 14)
-    rows = []
-    for k in range(15):
-        inside = place == k
-        some = bool(inside.any())
-        rows.append(
-            {
-                "low": k / 15,
-                "high": (k + 1) / 15,
-                "confidence": float(confidence[inside].mean()) if some else None,
-                "accuracy": float(right[inside].mean()) if some else None,
-                "weight": float(inside.mean()),
-                "n": int(inside.sum()),
-            }
-        )
-    return rows
+    return evaluate(
+        logits,
+        labels,
+        classes=sketch.classes,
+        train_counts=np.asarray(sketch.counts),
+        prior=np.full(n_classes, 1 / n_classes) if balanced else None,
+        n_bootstrap=20,
+    )
 
 
 def logits_of(sketch: Sketch, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw the logits of Gaussian classes that overlap with a neighbour, rare ones less known."""
     labels, n_classes = np.repeat(np.arange(len(sketch.classes)), sketch.n_test), len(sketch.counts)
-    counts = np.maximum(np.asarray(sketch.counts, dtype=float), 0.5)
+    counts = np.asarray(sketch.counts, dtype=float)
     means = 3.0 * (np.eye(n_classes) + 0.4 * np.roll(np.eye(n_classes), 1, axis=1))
     seen = means + generator.normal(size=means.shape) * 2.0 / np.sqrt(counts)[:, None]
     points = means[labels] + generator.normal(size=(len(labels), n_classes))
@@ -257,8 +169,8 @@ def write_run(folder: Path, sketch: Sketch) -> Path:
     if sketch.finished:
         logits, labels = logits_of(sketch, generator)
         both = {
-            "as_is": metrics(logits, labels, sketch, balanced=False),
-            "balanced": metrics(logits, labels, sketch, balanced=True),
+            "as_is": measured(logits, labels, sketch, balanced=False),
+            "balanced": measured(logits, labels, sketch, balanced=True),
         }
         run.write_json("metrics.json", {"validation": both, "test": both})
         write_mistakes(run, sketch, generator)

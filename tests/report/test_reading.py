@@ -15,7 +15,6 @@ def measured(accuracy: float, rare: dict, n_rare: int = 3) -> dict[str, Any]:
     return {
         "overall": {
             "balanced_accuracy": estimate(accuracy),
-            "accuracy": estimate(0.9),
             "top_label_ece": estimate(0.031),
         },
         "per_class": [
@@ -71,6 +70,14 @@ def test_the_correction_is_described_in_its_direction(
 ) -> None:
     """Raised, lowered or left: as it was."""
     assert words in spoken(before=before, after=after)
+
+
+def test_plain_accuracy_is_counted_on_the_test_set_as_it_is() -> None:
+    """Accuracy is told from the unweighted confusion matrix, not from the balanced metrics."""
+    results = {name: measured(0.5, estimate(0.3)) for name in ("as_is", "balanced")}
+    results["as_is"]["confusion"] = [[97, 3], [2, 1]]
+    text = spoken(results=results)
+    assert "lowers plain accuracy on the test set from 95.1 % to 88.3 %" in text
 
 
 def test_the_worst_class_is_named_with_what_it_is_taken_for() -> None:

@@ -11,7 +11,7 @@ from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.experiment import Experiment, Plan
 from equipoise.runs import Run
 
-TITLES = {"as_is": "as it is", "balanced": "corrected to balanced prior"}
+TITLES = {"as_is": "as it is", "balanced": "balanced prior"}
 """How results under the two priors are headed."""
 
 

@@ -7,20 +7,22 @@ from equipoise.commands.options import Flag
 from equipoise.report import write_report
 
 
-def report(*runs: Path, out: Path | None = None, json: Flag = False) -> int:
-    """Write one HTML file about RUNS; it needs no network and opens by double click.
+def report(run: Path, /, *runs: Path, out: Path | None = None, json: Flag = False) -> int:
+    """Write one HTML file about RUN and RUNS; it needs no network and opens by double click.
 
     Parameters
     ----------
+    run : Path
+        Folder of a run, finished or not.
     runs : Path
-        Folders of runs, finished or not.
+        Folders of more runs, to be set side by side.
     out : Path
         The file to write; by default report.html in the first run's folder.
     json : bool
         Print the path as JSON.
     """
-    target = out or runs[0] / "report.html"
-    write_report(runs, target)
+    target = out or run / "report.html"
+    write_report([run, *runs], target)
     if json:
         console.print_json({"report": str(target)})
     else:

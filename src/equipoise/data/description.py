@@ -105,10 +105,11 @@ def _classes(
 
 
 def _duplicates(dataset: Dataset, parts: dict[str, IndexArray]) -> dict[str, Any]:
-    given = {name: index for name, index in parts.items() if name != "all"}
-    split = Split(**given) if given else Split(train=parts["all"])
-    found = duplicates_across(dataset, split)
-    within = found.within if given else {"all": found.within["train"]}
+    none = np.empty(0, dtype=np.int64)
+    train = parts.get("train", parts.get("all", none))
+    validation, test = parts.get("validation", none), parts.get("test", none)
+    found = duplicates_across(dataset, Split(train=train, validation=validation, test=test))
+    within = {"all": found.within["train"]} if "all" in parts else found.within
     return {
         "within": within,
         "across": found.across,

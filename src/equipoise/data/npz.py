@@ -21,7 +21,17 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """Shape and type of one array, and where its values start in the archive's member."""
+    """What one array in an archive declares.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its lengths, none below 0.
+    dtype : dtype
+        Type of its values; never Python objects.
+    offset : int
+        Bytes before the first value.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype

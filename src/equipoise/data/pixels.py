@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImagePalette
-
-from equipoise._typing import ImageArray
+from PIL import Image, ImagePalette, TiffImagePlugin
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """File names that end so (in any case) are taken for images."""
@@ -31,6 +29,7 @@ SENTENCES: dict[Remark, str] = {
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _EXIF_ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,7 +47,15 @@ class BrokenImageError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file declares: its upright size in pixels, and whether it is grey."""
+    """What an image file declares.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels, once the picture is upright.
+    grey : bool
+        Whether it holds no colour, by its mode or its palette.
+    """
 
     width: int
     height: int
@@ -57,9 +64,17 @@ class Header:
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels of shape ``(height, width, channels)``, and what was done to get them."""
+    """A decoded image.
 
-    pixels: ImageArray
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, channels)
+        Values from 0 to 255; 1 channel (grey) or 3 (red, green, blue).
+    remarks : tuple of str
+        What was done beyond decoding; see `SENTENCES`.
+    """
+
+    pixels: np.ndarray
     remarks: tuple[Remark, ...]
 
 
@@ -79,7 +94,7 @@ def read_header(data: bytes) -> Header:
     Header(width=4, height=3, grey=False)
     """
     with _reasons(), _opened(data) as image:
-        width, height = image.size
+        width, height = _stored_size(image)
         # A PNG may keep its EXIF data behind the pixels; asking for it would decode them.
         known = image.format != "PNG" or "exif" in image.info
         if known and _orientation(image) >= 5:
@@ -169,6 +184,13 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         if image.width * image.height > MAX_PIXELS:
             raise BrokenImageError(f"declares over {MAX_PIXELS // 10**6} megapixels")
         yield image
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height before the picture is turned; some Pillows turn a TIFF's at once."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
+    return image.size
 
 
 def _orientation(image: Image.Image) -> int:

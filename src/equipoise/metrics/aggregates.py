@@ -6,15 +6,17 @@ just as far while its interval shrinks. Here each class keeps the interval of it
 and these are combined.
 """
 
+import math
+
 import numpy as np
 
 from equipoise._typing import CountArray, PriorArray
-from equipoise.metrics.intervals import clopper_pearson, normal_quantile, wilson
+from equipoise.metrics.intervals import clopper_pearson, corrected_wilson, normal_quantile, wilson
 
 
 def mean_interval(
-    values: PriorArray,
-    sizes: PriorArray,
+    values: np.ndarray,
+    sizes: np.ndarray,
     weights: PriorArray,
     level: float,
     correlation: np.ndarray | None = None,
@@ -84,7 +86,7 @@ def mean_interval(
     """
     related = np.eye(len(values)) if correlation is None else correlation
     mean = weights @ values
-    own_low, own_high = wilson(values, sizes, level)
+    own_low, own_high = corrected_wilson(values, sizes, level)
     below = _length(weights * (values - own_low), related)
     above = _length(weights * (own_high - values), related)
     size = _effective_size(values, sizes, weights, related, normal_quantile(level))
@@ -96,16 +98,16 @@ def mean_interval(
 
 
 def _length(steps: np.ndarray, related: np.ndarray) -> float:
-    return np.sqrt(np.maximum(steps @ related @ steps, 0))
+    return math.sqrt(max(float(steps @ related @ steps), 0.0))
 
 
 def _effective_size(
-    values: PriorArray, sizes: PriorArray, weights: PriorArray, related: np.ndarray, z: float
+    values: np.ndarray, sizes: np.ndarray, weights: PriorArray, related: np.ndarray, z: float
 ) -> float:
     cautious = (values * sizes + z**2 / 2) / (sizes + z**2)
     centre = weights @ cautious
     deviation = _length(weights * np.sqrt(cautious * (1 - cautious) / sizes), related)
-    return centre * (1 - centre) / deviation**2
+    return float(centre * (1 - centre)) / deviation**2
 
 
 def geometric_mean_interval(
@@ -149,7 +151,7 @@ def geometric_mean_interval(
     0.00 to 0.79
     """
     z, n_classes = normal_quantile(level), len(sizes)
-    own_low, own_high = wilson(successes / sizes, sizes, level)
+    own_low, own_high = corrected_wilson(successes / sizes, sizes, level)
     steps = 1 / np.arange(1, sizes.max() + 1)
     mean = _sum_after(successes, sizes, steps).sum() / n_classes
     deviation = np.sqrt(_sum_after(successes, sizes, steps**2).sum()) / n_classes

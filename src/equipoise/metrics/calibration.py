@@ -30,7 +30,7 @@ def bins_of(proba: np.ndarray) -> np.ndarray:
     return np.minimum((proba * N_BINS).astype(np.int64), N_BINS - 1)
 
 
-def calibration_error(proba: WeightArray, outcome: np.ndarray, weights: WeightArray) -> float:
+def calibration_error(proba: np.ndarray, outcome: np.ndarray, weights: WeightArray) -> float:
     r"""Return the expected calibration error of probabilities for an event.
 
     Parameters
@@ -76,7 +76,7 @@ def calibration_error(proba: WeightArray, outcome: np.ndarray, weights: WeightAr
 
 
 def reliability(
-    proba: WeightArray, outcome: np.ndarray, weights: WeightArray
+    proba: np.ndarray, outcome: np.ndarray, weights: WeightArray
 ) -> list[ReliabilityBin]:
     """Return the bins of a reliability diagram, lowest first.
 

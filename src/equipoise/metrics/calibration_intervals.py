@@ -91,9 +91,7 @@ def _noise(proba: np.ndarray, outcome: np.ndarray, weights: WeightArray, z: floa
     cautious = (size * accuracy + z**2 / 2) / (size + z**2)
     deviation = np.sqrt(squares * (cautious * (1 - cautious) + (gap / mass) ** 2))
     excess = deviation * _lift(np.maximum(gap / deviation - 0.5, 0))
-    return _Noise(
-        float(gap.sum()), float(excess.sum()), float(np.sqrt((deviation**2).sum()))
-    )
+    return _Noise(float(gap.sum()), float(excess.sum()), float(np.sqrt((deviation**2).sum())))
 
 
 def _lift(x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from equipoise._typing import CountArray, PriorArray
 from equipoise.metrics.aggregates import mean_interval
-from equipoise.metrics.intervals import normal_quantile, wilson
+from equipoise.metrics.intervals import corrected_wilson, normal_quantile, wilson
 
 
 class ConfusionIntervals:
@@ -58,7 +58,7 @@ class ConfusionIntervals:
     >>> table = np.array([[2, 0], [0, 1000]])
     >>> low, high = ConfusionIntervals(table, np.array([0.5, 0.5]), 0.95).precision()
     >>> low.round(2), high
-    (array([0.99, 0.34]), array([1., 1.]))
+    (array([1.  , 0.34]), array([1., 1.]))
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ConfusionIntervals:
     def f1(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower and upper ends for each class."""
         value, size = self._overlap()
-        low, high = wilson(value, size, self.level)
+        low, high = corrected_wilson(value, size, self.level)
         return 2 * low / (1 + low), 2 * high / (1 + high)
 
     def macro_f1(self) -> tuple[float, float]:

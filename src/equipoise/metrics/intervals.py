@@ -96,7 +96,45 @@ def wilson(value: ArrayLike, size: ArrayLike, level: float) -> tuple[np.ndarray,
     half = np.sqrt(square * (value * (1 - value) * size + square / 4)) / (size + square)
     # Rounding can put an end just past the observed 0 or 1.
     low = np.minimum(np.maximum(centre - half, 0), value)
-    return low, np.maximum(np.minimum(centre + half, 1), value)
+    high = np.maximum(np.minimum(centre + half, 1), value)
+    return np.asarray(low), np.asarray(high)
+
+
+def corrected_wilson(
+    value: ArrayLike, size: ArrayLike, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval with continuity correction: wider, and safe for the smallest classes.
+
+    The plain interval is right on average over all true proportions; but of a class of 2
+    examples with a true recall of 0.92 it covers the truth in only 84 % of samples. This one
+    hardly ever falls below its level.
+
+    Parameters
+    ----------
+    value, size, level
+        As for `wilson`.
+
+    Returns
+    -------
+    tuple of ndarray
+        The lower end of `wilson` for half a success less, and its upper end for half a success
+        more [1]_.
+
+    References
+    ----------
+    .. [1] R. G. Newcombe, "Two-sided confidence intervals for the single proportion:
+       comparison of seven methods", Statistics in Medicine 17, 1998, method 4.
+
+    Examples
+    --------
+    >>> low, high = corrected_wilson([0.5, 0.9], [2, 100], 0.95)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.027, 0.82], [0.973, 0.948])
+    """
+    value, half = np.asarray(value, dtype=float), 0.5 / np.asarray(size, dtype=float)
+    low, _ = wilson(np.maximum(value - half, 0), size, level)
+    _, high = wilson(np.minimum(value + half, 1), size, level)
+    return low, high
 
 
 def clopper_pearson(

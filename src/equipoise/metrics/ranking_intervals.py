@@ -13,7 +13,6 @@ examples that Wilson's interval is given.
 
 import numpy as np
 
-from equipoise._typing import PriorArray
 from equipoise.metrics.aggregates import mean_interval
 from equipoise.metrics.intervals import normal_quantile
 from equipoise.metrics.sample import Sample
@@ -22,9 +21,7 @@ _DOUBT = 10
 """Number of examples with which the bootstrap is believed by half."""
 
 
-def auroc_sizes(
-    values: PriorArray, draws: np.ndarray, sample: Sample, level: float
-) -> PriorArray:
+def auroc_sizes(values: np.ndarray, draws: np.ndarray, sample: Sample, level: float) -> np.ndarray:
     r"""Return the effective number of examples behind each area under the ROC curve.
 
     Parameters
@@ -61,7 +58,7 @@ def auroc_sizes(
     return _mixed(values, draws, np.minimum(positives, others), formula)
 
 
-def auprc_sizes(values: PriorArray, draws: np.ndarray, sample: Sample) -> PriorArray:
+def auprc_sizes(values: np.ndarray, draws: np.ndarray, sample: Sample) -> np.ndarray:
     r"""Return the effective number of examples behind each average precision.
 
     Parameters
@@ -103,7 +100,7 @@ def auprc_sizes(values: PriorArray, draws: np.ndarray, sample: Sample) -> PriorA
 
 
 def macro_interval(
-    values: PriorArray, draws: np.ndarray, sizes: PriorArray, level: float
+    values: np.ndarray, draws: np.ndarray, sizes: np.ndarray, level: float
 ) -> tuple[float, float]:
     """Interval for the mean over the classes of a ranking metric.
 
@@ -128,7 +125,7 @@ def macro_interval(
     return mean_interval(values, sizes, even, level, _correlation(draws), bias)
 
 
-def _others(sample: Sample) -> PriorArray:
+def _others(sample: Sample) -> np.ndarray:
     """Effective number of the examples outside each class; 1 if there are none."""
     shares = sample.shares[sample.present]
     squares = shares * sample.example_shares[sample.present]
@@ -136,9 +133,7 @@ def _others(sample: Sample) -> PriorArray:
     return np.divide(mass**2, spread, out=np.ones_like(mass), where=mass > 1e-12)
 
 
-def _mixed(
-    values: PriorArray, draws: np.ndarray, n: np.ndarray, formula: PriorArray
-) -> PriorArray:
+def _mixed(values: np.ndarray, draws: np.ndarray, n: np.ndarray, formula: np.ndarray) -> np.ndarray:
     binomial = values * (1 - values)
     seen = np.divide(draws.var(axis=0), binomial, out=formula.copy(), where=binomial > 1e-12)
     return (n + _DOUBT) / (n * seen + _DOUBT * formula)

@@ -155,7 +155,7 @@ def _check_codes(codes: np.ndarray, n_examples: int, n_classes: int) -> None:
     if codes.shape != (n_examples,) or codes.dtype.kind not in "iu":
         raise InputError(
             "There must be one class code, a whole number, for each row of logits.",
-            f"There are {n_examples} rows, and codes of shape {codes.shape} and type {codes.dtype}.",
+            f"Of {n_examples} rows, the codes have shape {codes.shape} and type {codes.dtype}.",
             "Pass the position of each example's class in the list of classes.",
         )
     if codes.min() < 0 or codes.max() >= n_classes:

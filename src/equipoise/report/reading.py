@@ -63,20 +63,24 @@ def _imbalance(summary: dict[str, Any]) -> str:
 
 
 def _correction(results: dict[str, Any]) -> str | None:
-    changes = [_change(results, name) for name in ("balanced_accuracy", "accuracy")]
-    if None in changes:
+    before, after = (results[k] for k in ("as_is", "balanced"))
+    balanced = [m["overall"]["balanced_accuracy"]["value"] for m in (before, after)]
+    if None in balanced:
         return None
+    # The confusion counts the test set as it is; the metrics after correction weight it.
+    plain = [_accuracy(m["confusion"]) for m in (before, after)]
     return (
         "Correcting the predictions to equal class frequencies, without training again, "
-        f"{changes[0]} and {changes[1]}."
+        f"{_change('balanced accuracy', *balanced)} and "
+        f"{_change('plain accuracy on the test set', *plain)}."
     )
 
 
-def _change(results: dict[str, Any], name: str) -> str | None:
-    before, after = (results[k]["overall"][name]["value"] for k in ("as_is", "balanced"))
-    if before is None or after is None:
-        return None
-    what = name.replace("_", " ")
+def _accuracy(confusion: list[list[int]]) -> float:
+    return sum(row[k] for k, row in enumerate(confusion)) / sum(map(sum, confusion))
+
+
+def _change(what: str, before: float, after: float) -> str:
     if percent(before) == percent(after):
         return f"leaves {what} at {percent(after)}"
     verb = "raises" if after > before else "lowers"
@@ -115,7 +119,7 @@ def _calibration(results: dict[str, Any]) -> str | None:
     before, after = (f"{100 * error:.1f}" for error in errors)
     return (
         f"The stated confidence misses the share of right answers by {before} percentage points on "
-        f"average as trained, and by {after} after correction."
+        f"average as trained; after correction, where all classes are equally frequent, by {after}."
     )
 
 

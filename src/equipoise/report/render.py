@@ -13,7 +13,7 @@ from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.provenance import provenance, settings
 from equipoise.report.summarise import Summary, summarise
-from equipoise.report.vocabulary import METRICS, metric
+from equipoise.report.vocabulary import GROUPS, METRICS, metric
 from equipoise.runs import write_text
 
 _CONTENTS = (
@@ -26,20 +26,27 @@ _CONTENTS = (
 )
 
 
-def write_report(folders: Sequence[Path], out: Path) -> None:
+def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
     """Write one page about one or more runs.
 
     Parameters
     ----------
-    folders : sequence of Path
+    folders : sequence of Path or str
         Run folders; they may be unfinished.
-    out : Path
+    out : Path or str
         The HTML file. It appears, or is replaced, only when it is whole.
 
     Raises
     ------
     InputError
         If no folder is given, one is no run folder, or `out` is a folder.
+
+    Examples
+    --------
+    >>> write_report(["runs/digits"], Path("report.html"))
+    Traceback (most recent call last):
+    ...
+    equipoise.errors.InputError: A run is a folder ... `runs/digits` has no config.toml. ...
     """
     if Path(out).is_dir():
         raise InputError(
@@ -94,6 +101,7 @@ def render(runs: Sequence[Summary]) -> str:
         recall_named=recall.NAMED,
         counted=confusion.COUNTED,
         key=confusion.key,
+        groups=GROUPS,
         dash=formats.DASH,
     )
 

@@ -44,6 +44,19 @@ def summarise(path: Path) -> Summary:
     ------
     InputError
         If the folder is no run, is damaged, or was written in another format.
+
+    Examples
+    --------
+    A run that has only begun:
+
+    >>> import tempfile
+    >>> counts = {f"counts_{part}": [90, 9] for part in ("train", "validation", "test")}
+    >>> data = {"name": "pets", "kind": "table", "n": 297, "classes": ["cat", "lynx"], **counts}
+    >>> config = {"data": data, "classifier": {"backbone": "MLP()", "epochs": 40}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = summarise(Run.create(Path(folder) / "run", config).path)
+    >>> summary["progress"], summary["ratio"], summary["results"]
+    ({'epoch': 0, 'epochs': 40}, 10.0, None)
     """
     run = Run.open(path)
     try:

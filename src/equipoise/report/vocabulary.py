@@ -81,6 +81,16 @@ METRICS = {
 }
 """The metrics of ``metrics.json`` in the order of the report."""
 
+GROUPS = {
+    "many": "more than 100 training examples",
+    "medium": "20 to 100",
+    "few": "fewer than 20",
+    "largest": "the third with most training examples",
+    "middle": "the third between",
+    "smallest": "the third with fewest",
+}
+"""What the groups of classes are; thirds are used where the fixed limits part nothing."""
+
 
 def metric(name: str) -> Metric:
     """Return how to show a metric; one that is not listed keeps its own name.

@@ -35,9 +35,9 @@ def test_identifiers_differ_between_runs_and_not_between_days(
     assert first != other
 
 
-@pytest.mark.parametrize("counts", [(1,), (7, 7), (0, 3), (1000, 1)])
+@pytest.mark.parametrize("counts", [(7, 7), (1000, 1), (3,) * 13])
 def test_odd_counts_can_be_drawn(make_run, counts: tuple[int, ...]) -> None:
-    """One class, equal classes, empty classes: every run folder gives its pictures."""
-    names = tuple("abc"[: len(counts)])
+    """Equal counts, extreme ones, more classes than have names: all pictures can be drawn."""
+    names = tuple("abcdefghijklm"[: len(counts)])
     folder = make_run(classes=names, counts=counts, n_test=(2,) * len(counts))
     assert all(draw(summarise(folder), "run-1").values())
