@@ -134,13 +134,17 @@ batches.RELEASE_BYTES = 32 * 2**20
 in_memory = batches.Source(np.zeros((100, 32, 32, 3), np.uint8), np.arange(100))
 before = peak(in_memory, 1)
 array = np.load(sys.argv[1], mmap_mode="r")
-print(peak(batches.Source(array, np.arange(len(array))), 250) - before)
+for view in array, np.asarray(array):
+    print(peak(batches.Source(view, np.arange(len(view))), 250) - before)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_a_memory_map_is_never_held_as_a_whole(tmp_path: Path) -> None:
-    """A quarter of 300 MB is read at random, in pieces, and the process grows by a fifth at most."""
+    """A quarter of 300 MB is read, all over the file, and the process grows by a fifth at most.
+
+    This holds of the map, and of a plain array that is a view of it.
+    """
     path, shape = tmp_path / "images.npy", (100_000, 32, 32, 3)
     np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
     done = subprocess.run(
@@ -150,4 +154,4 @@ def test_a_memory_map_is_never_held_as_a_whole(tmp_path: Path) -> None:
         check=True,
     )
     path.unlink()
-    assert float(done.stdout) < 2 * 32
+    assert max(map(float, done.stdout.split())) < 2 * 32

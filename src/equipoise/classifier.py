@@ -16,7 +16,7 @@ from equipoise.data.splits import hold_out
 from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
-from equipoise.metrics.prior import parse_prior, shift_logits
+from equipoise.metrics import log_softmax, parse_prior, shift_logits
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import EMA
 from equipoise.standard.backbones import Backbone
@@ -216,7 +216,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         logits = self.predict_logits(X).astype(np.float64)
         counts = self.model_.counts
         prior = _prior(self.prior, self.classes_.tolist(), counts)
-        return softmax(shift_logits(logits, counts / counts.sum(), prior))
+        return np.exp(log_softmax(shift_logits(logits, counts / counts.sum(), prior)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each example, under `prior`.
@@ -233,18 +233,6 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         winners = self.predict_proba(X).argmax(axis=1)
         return self.classes_[winners]
-
-
-def softmax(logits: LogitArray) -> ProbaArray:
-    """Return the probabilities that belong to logits; rows sum to one.
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
-    """
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _check_labels(y: Any, n: int) -> tuple[np.ndarray, CodeArray]:

@@ -42,12 +42,11 @@ def launch(
         TOML file of option values, one table for each command, such as ``[fit]``. Options
         on the command line come before it.
     """
-    if config is not None:
-        if not config.is_file():
-            raise InputError(
-                "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
-            )
-        app.config = (Toml(config, must_exist=True),)
+    if config is not None and not config.is_file():
+        raise InputError(
+            "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
+        )
+    app.config = () if config is None else (Toml(config, must_exist=True),)
     return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
 

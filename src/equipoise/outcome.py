@@ -62,8 +62,7 @@ def worst_mistakes(logits: LogitArray, codes: CodeArray) -> tuple[IndexArray, np
     At most `N_ALIKE` of them confuse the same class with the same other, so that one
     frequent confusion does not hide the rest.
     """
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    proba = powers / powers.sum(axis=1, keepdims=True)
+    proba = np.exp(log_softmax(logits))
     predicted = proba.argmax(axis=1)
     wrong = np.flatnonzero(predicted != codes)
     ranked = wrong[np.argsort(-proba[wrong, predicted[wrong]], kind="stable")]
@@ -84,7 +83,7 @@ def _write_mistakes(run: Run, dataset: Dataset, test: IndexArray, logits: LogitA
     confidence = proba.max(axis=1)[worst]
     rows = test[worst]
     if isinstance(dataset.X, pd.DataFrame):
-        texts = dataset.X.iloc[rows].astype(str).to_dict("records")
+        texts = dataset.X.iloc[rows].to_dict("records")
         found = zip(dataset.ids[rows], codes[worst], predicted, confidence, texts, strict=True)
         run.write_json("mistakes.json", [_row(*values, dataset.classes) for values in found])
         return
@@ -103,7 +102,7 @@ def _row(
     true: int,
     predicted: int,
     confidence: float,
-    row: Mapping[Any, str],
+    row: Mapping[Any, Any],
     classes: Sequence[str],
 ) -> dict[str, Any]:
     return {
@@ -111,5 +110,5 @@ def _row(
         "true": classes[true],
         "predicted": classes[predicted],
         "confidence": float(confidence),
-        "row": {str(k): v for k, v in row.items()},
+        "row": {str(k): "" if pd.isna(v) else str(v) for k, v in row.items()},
     }

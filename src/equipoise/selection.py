@@ -9,6 +9,7 @@ import numpy as np
 
 from equipoise._typing import CodeArray, LogitArray
 from equipoise.errors import InputError
+from equipoise.metrics import log_losses, log_softmax
 
 MONITORS = {
     "balanced_accuracy": True,
@@ -53,7 +54,7 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
     here = totals > 0
     recalls = hits[here] / totals[here]
     f1 = 2 * hits[here] / (totals + claims)[here]
-    losses = _log_losses(logits.astype(np.float64), codes)
+    losses = log_losses(log_softmax(logits.astype(np.float64)), codes).values
     class_losses = np.bincount(codes, losses, n_classes)[here] / totals[here]
     return {
         "balanced_accuracy": float(recalls.mean()),
@@ -65,12 +66,6 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
         "balanced_log_loss": float(class_losses.mean()),
         "noise": recall_noise(hits[here], totals[here]),
     }
-
-
-def _log_losses(logits: LogitArray, codes: CodeArray) -> np.ndarray:
-    top = logits.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
-    return log_total - logits[np.arange(len(codes)), codes]
 
 
 def _geometric_mean(values: np.ndarray) -> float:

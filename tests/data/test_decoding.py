@@ -32,14 +32,11 @@ def write(folder: Path, images: np.ndarray) -> list[str]:
     return names
 
 
-class Steps:
+class Steps(list):
     """A progress callback that remembers."""
 
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, int]] = []
-
     def __call__(self, done: int, total: int) -> None:
-        self.seen.append((done, total))
+        self.append((done, total))
 
 
 @pytest.fixture
@@ -75,7 +72,7 @@ def test_progress_counts_both_readings(folder, names, cache):
     """Each file is counted once when it is read and once when it is decoded."""
     steps = Steps()
     decode_files(folder, names, ReadOptions(cache=cache, progress=steps))
-    assert steps.seen == [(done, 2 * N) for done in range(1, 2 * N + 1)]
+    assert steps == [(done, 2 * N) for done in range(1, 2 * N + 1)]
 
 
 def test_known_content_is_not_decoded_again(folder, names, cache):
@@ -88,7 +85,7 @@ def test_known_content_is_not_decoded_again(folder, names, cache):
     again = decode_files(moved, names, ReadOptions(cache=cache, progress=steps))
     assert again.key == first.key
     assert (cache / "images" / f"{first.key}.npy").stat().st_mtime_ns == before
-    assert steps.seen == [*((done, 2 * N) for done in range(1, N + 1)), (2 * N, 2 * N)]
+    assert steps == [*((done, 2 * N) for done in range(1, N + 1)), (2 * N, 2 * N)]
 
 
 def test_known_files_are_not_even_read(folder, names, cache):
@@ -99,7 +96,7 @@ def test_known_files_are_not_even_read(folder, names, cache):
     decode_files(folder, names, options)
     steps = Steps()
     again = decode_files(folder, names, ReadOptions(cache=cache, progress=steps))
-    assert steps.seen == []
+    assert steps == []
     np.testing.assert_array_equal(again.images, first.images)
     grey = decode_files(folder, names, ReadOptions(cache=cache, channels="grey"))
     assert grey.key != first.key
@@ -118,9 +115,7 @@ def test_a_changed_pixel_is_decoded_again(folder, names, cache):
 
 def test_a_damaged_entry_is_rebuilt(folder, names, cache):
     """A cut entry is noticed and decoded anew."""
-    first = decode_files(folder, names, ReadOptions(cache=cache))
-    key = first.key
-    del first
+    key = decode_files(folder, names, ReadOptions(cache=cache)).key
     os.truncate(cache / "images" / f"{key}.npy", 500)
     again = decode_files(folder, names, ReadOptions(cache=cache))
     assert again.key == key
@@ -173,7 +168,7 @@ def test_leaving_out_does_not_decode_again(folder, names, cache):
         decode_files(folder, names, ReadOptions(cache=cache))
     steps = Steps()
     decode_files(folder, names, ReadOptions(cache=cache, skip_broken=True, progress=steps))
-    assert steps.seen[-2:] == [(N, 2 * N), (2 * N, 2 * N)]
+    assert steps[-2:] == [(N, 2 * N), (2 * N, 2 * N)]
     assert entries(cache) == [".json", ".npy"]
 
 
@@ -321,13 +316,14 @@ def test_pillows_warnings_do_not_leak(folder, names, cache):
     assert leaked == []
 
 
-def test_little_is_decoded_ahead_of_the_writer():
+@pytest.mark.parametrize("batch", [1, 7])
+def test_little_is_decoded_ahead_of_the_writer(batch):
     """The number of results in memory is bounded by the number of threads."""
     started = []
-    results = ordered_map(lambda item: started.append(item) or item, range(1000), workers=2)
+    results = ordered_map(lambda at: started.append(at) or at, range(1000), 2, batch)
     assert [next(results) for _ in range(10)] == [*range(10)]
-    assert len(started) <= 10 + 4 * 2
-    results.close()
+    assert len(started) <= 10 + 4 * 2 * batch
+    assert [*results] == [*range(10, 1000)]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -387,8 +383,7 @@ def test_two_processes_may_decode_the_same_files(folder, cache, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     both = run(TOGETHER, folder, cache, here, there), run(TOGETHER, folder, cache, there, here)
     (one, fault), (other, other_fault) = (p.communicate(timeout=60) for p in both)
-    assert (fault, other_fault) == ("", "")
-    assert one == other
+    assert (fault, other_fault, one) == ("", "", other)
     assert int(one.split()[1]) == pictures().sum()
     assert entries(cache) == [".json", ".npy"]
 

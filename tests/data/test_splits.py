@@ -93,6 +93,20 @@ def test_the_seed_decides_which_examples_are_tested_on() -> None:
     assert (np.abs(times - 90) < 4.5 * np.sqrt(300 * 0.3 * 0.7)).all()
 
 
+@pytest.mark.parametrize("test", [0.01, 0.5, 0.99])
+def test_three_examples_reach_all_parts_whatever_the_share(test: float) -> None:
+    """Testing takes at most one of three, so that one is left for each other part."""
+    parts = split(np.array([0, 0, 0]), test=test, validation=0.99)
+    assert [len(parts.train), len(parts.validation), len(parts.test)] == [1, 1, 1]
+
+
+def test_classes_of_equal_size_are_drawn_apart() -> None:
+    """Which examples of one class are tested on says nothing about another class."""
+    parts = split(np.repeat([0, 1], 50), seed=1)
+    first, second = parts.test[parts.test < 50], parts.test[parts.test >= 50] - 50
+    assert first.tolist() != second.tolist()
+
+
 def test_adding_a_class_leaves_the_draws_of_others_alone() -> None:
     """Each class has its own random numbers."""
     few = np.repeat([0, 1], 50)

@@ -68,6 +68,13 @@ def test_quoted_fields_may_hold_separators_and_lines(tmp_path: Path) -> None:
     assert _features(data).to_dict("list") == {"first, name": ["x, y", "l1\nl2"], "a\nb": [1, 2]}
 
 
+def test_blanks_after_separators_do_not_count(tmp_path: Path) -> None:
+    """Values after a separator and a blank are those without the blank, quoted or not."""
+    data = read_table(_write(tmp_path, 'a, b, y\n1, x, cat\n2, "y, z", dog\n'), OPTIONS)
+    assert _features(data).to_dict("list") == {"a": [1, 2], "b": ["x", "y, z"]}
+    assert data.classes == ("cat", "dog")
+
+
 def test_decimal_commas_are_numbers_where_the_separator_allows(tmp_path: Path) -> None:
     """With semicolons 1,5 is a number, and the note says so."""
     data = read_table(_write(tmp_path, "a;y\n1,5;cat\n2;dog\n"), OPTIONS)
@@ -116,6 +123,8 @@ def test_an_unnamed_first_column_that_counts_rows_is_left_out(tmp_path: Path) ->
     assert any("left out" in note for note in data.notes)
     kept = read_table(_write(tmp_path, ",a,y\n4,5,cat\n1,7,dog\n"), OPTIONS)
     assert list(kept.X) == ["", "a"]
+    named = read_table(_write(tmp_path, "n,a,y\n0,5,cat\n1,7,dog\n"), OPTIONS)
+    assert list(named.X) == ["n", "a"]
 
 
 def test_a_parquet_index_is_a_column_only_if_it_has_a_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from equipoise.metrics.aggregates import (
     mean_interval,
     minimum_interval,
 )
-from equipoise.metrics.intervals import clopper_pearson, wilson
+from equipoise.metrics.intervals import clopper_pearson, corrected_wilson
 
 counts = st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 tables = st.lists(counts, min_size=1, max_size=12).map(lambda pairs: np.array(pairs).T)
@@ -21,7 +21,7 @@ def even(sizes):
 
 
 @given(table=tables)
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_intervals_enclose_their_values(table):
     """Every interval lies in [0, 1], encloses its value and has a width."""
     successes, sizes = table
@@ -39,7 +39,7 @@ def test_intervals_enclose_their_values(table):
 
 
 @given(table=tables, seed=st.integers(0, 99))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_order_of_classes_does_not_matter(table, seed):
     """Intervals stay the same when the classes change places."""
     successes, sizes = table
@@ -54,9 +54,9 @@ def test_order_of_classes_does_not_matter(table, seed):
 
 @pytest.mark.parametrize(("successes", "size"), [(0, 1), (2, 2), (3, 10), (950, 1000)])
 def test_mean_of_one_class_is_that_class(successes, size):
-    """With one class the mean has Wilson's interval."""
+    """With one class the mean has Wilson's interval with continuity correction."""
     value, sizes = np.array([successes / size]), np.array([size])
-    expected = wilson(value[0], size, 0.95)
+    expected = corrected_wilson(value[0], size, 0.95)
     assert np.allclose(mean_interval(value, sizes, np.ones(1), 0.95), expected)
 
 
@@ -71,7 +71,7 @@ def test_many_large_classes_get_the_textbook_interval():
 def test_correlated_classes_are_less_certain():
     """With fully correlated errors the mean is as uncertain as the classes; else less so."""
     rates, sizes = np.array([0.7, 0.8]), np.array([20, 20])
-    bounds = [np.mean(ends) for ends in wilson(rates, sizes, 0.95)]
+    bounds = [np.mean(ends) for ends in corrected_wilson(rates, sizes, 0.95)]
     tied = mean_interval(rates, sizes, even(sizes), 0.95, np.ones((2, 2)))
     free = mean_interval(rates, sizes, even(sizes), 0.95)
     assert np.allclose(tied, bounds, atol=1e-9)
@@ -96,7 +96,8 @@ def test_small_classes_make_wide_intervals():
     ):
         few, many = interval(np.full(10, 2)), interval(np.full(10, 100))
         assert few[0] < many[0] - 0.05
-        assert few[1] == many[1] == 1
+        assert few[1] == pytest.approx(1)
+        assert many[1] == pytest.approx(1)
 
 
 def test_lost_class_does_not_settle_the_geometric_mean():

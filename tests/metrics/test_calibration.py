@@ -39,7 +39,7 @@ def test_bins_have_equal_width_and_include_one():
 
 
 @given(proba=probabilities, seed=st.integers(0, 99))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_reliability_bins_make_up_the_error(proba, seed):
     """The error is the weighted mean of the bins' gaps, and weights and counts add up."""
     rng = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def test_reliability_bins_make_up_the_error(proba, seed):
 
 
 @given(proba=probabilities, seed=st.integers(0, 99))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_error_lies_between_mean_gap_and_one(proba, seed):
     """Bins can only add to the gap between mean confidence and accuracy."""
     values = np.array(proba)

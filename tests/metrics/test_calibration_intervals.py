@@ -22,7 +22,7 @@ def test_noise_lifts_absolute_values_as_in_simulation(gap):
 
 
 @given(proba=st.lists(st.floats(0, 1), min_size=1, max_size=60), seed=st.integers(0, 99))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_interval_encloses_the_error(proba, seed):
     """The interval lies in [0, 1], encloses the error and has a width."""
     rng = np.random.default_rng(seed)

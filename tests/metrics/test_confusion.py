@@ -14,7 +14,7 @@ labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, m
 
 
 @given(pairs=labels)
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_counts_agree_with_scikit_learn(pairs):
     """Rows are true classes, columns predicted ones."""
     codes, predicted = np.array(pairs).T
@@ -23,7 +23,7 @@ def test_counts_agree_with_scikit_learn(pairs):
 
 
 @given(pairs=labels, seed=st.integers(0, 99))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_scores_agree_with_weighted_scikit_learn(pairs, seed):
     """Class shares act as example weights do in scikit-learn."""
     codes, predicted = np.array(pairs).T

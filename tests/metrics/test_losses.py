@@ -26,22 +26,22 @@ def test_means_agree_with_scikit_learn(seed, n_classes):
 
 
 def test_losses_by_hand():
-    """A half is 0.693 nats and 0.5; the runner-up's loss is what a mistake costs."""
+    """The usual right answer is the first of the classes, the usual mistake the second."""
     log_proba, codes = np.log(np.array([[0.5, 0.3, 0.2]])), np.array([0])
     losses, scores = log_losses(log_proba, codes), brier_scores(log_proba, codes)
     assert losses.values[0] == pytest.approx(np.log(2))
-    assert losses.mistake == pytest.approx(-np.log(0.3))
+    assert losses[1:] == pytest.approx((-np.log(0.5), -np.log(0.3), -2 * np.log(0.3)))
     assert scores.values[0] == pytest.approx(0.25 + 0.09 + 0.04)
-    assert scores.mistake == pytest.approx(0.25 + 0.49 + 0.04)
+    assert scores[1:] == pytest.approx((0.38, 0.25 + 0.49 + 0.04, 2))
 
 
 @given(seed=st.integers(0, 999))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_interval_encloses_the_mean(seed):
     """The interval encloses the weighted mean, starts at 0 or above and has a width."""
     rng = np.random.default_rng(seed)
     codes = np.concatenate([np.arange(4), rng.integers(0, 4, rng.integers(0, 60))])
-    losses = Losses(rng.exponential(1, len(codes)) ** 2, 2.0)
+    losses = Losses(rng.exponential(1, len(codes)) ** 2, 0.1, 2.0, 40.0)
     weights = rng.dirichlet(np.ones(4))
     low, high = loss_interval(losses, codes, weights, 0.95)
     mean = weights @ (np.bincount(codes, losses.values) / np.bincount(codes))
@@ -54,7 +54,7 @@ def test_many_losses_get_the_textbook_interval():
     rng = np.random.default_rng(0)
     codes = np.repeat([0, 1], 5000)
     values = rng.gamma(2.0, 1 + codes)
-    low, high = loss_interval(Losses(values, 3.0), codes, np.array([0.5, 0.5]), 0.95)
+    low, high = loss_interval(Losses(values, 1.0, 3.0, 40.0), codes, np.array([0.5, 0.5]), 0.95)
     parts = [values[codes == k] for k in (0, 1)]
     half = 1.96 * np.sqrt(sum(part.var() / 5000 for part in parts)) / 2
     mean = np.mean([part.mean() for part in parts])
@@ -74,13 +74,22 @@ def test_more_examples_narrow_the_interval():
     """A hundred times the data makes the interval at least five times narrower."""
     codes, values = np.array([0, 0, 0, 1, 1, 1]), np.array([0.1, 0.5, 1, 0.2, 0.3, 2])
     weights = np.array([0.5, 0.5])
-    few = loss_interval(Losses(values, 1.0), codes, weights, 0.95)
-    many = loss_interval(Losses(np.tile(values, 100), 1.0), np.tile(codes, 100), weights, 0.95)
+    few = loss_interval(Losses(values, 0.1, 1.0, 5.0), codes, weights, 0.95)
+    many = loss_interval(
+        Losses(np.tile(values, 100), 0.1, 1.0, 5.0), np.tile(codes, 100), weights, 0.95
+    )
     assert np.ptp(many) < np.ptp(few) / 5
 
 
 def test_absent_class_has_no_part():
     """A class without examples, which has no weight, does not change the interval."""
-    codes, losses = np.array([0, 0, 1]), Losses(np.array([0.1, 0.2, 0.9]), 1.0)
+    codes, losses = np.array([0, 0, 1]), Losses(np.array([0.1, 0.2, 0.9]), 0.1, 1.0, 5.0)
     two = loss_interval(losses, codes, np.array([0.5, 0.5]), 0.95)
     assert loss_interval(losses, codes, np.array([0.5, 0.5, 0.0]), 0.95) == pytest.approx(two)
+
+
+def test_constant_answers_have_a_certain_loss():
+    """Equal logits cost log 2, whatever the truth, and no interval is needed around it."""
+    losses = log_losses(np.full((4, 2), -np.log(2)), np.array([0, 1, 1, 1]))
+    ends = loss_interval(losses, np.array([0, 1, 1, 1]), np.array([0.5, 0.5]), 0.95)
+    assert ends == pytest.approx((np.log(2), np.log(2)), abs=1e-4)

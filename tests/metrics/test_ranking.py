@@ -21,7 +21,7 @@ def rankings(draw):
 
 
 @given(case=rankings())
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_areas_agree_with_scikit_learn(case):
     """Ties and weights are treated as scikit-learn does."""
     scores, positive, weights = case
@@ -34,7 +34,7 @@ def test_areas_agree_with_scikit_learn(case):
 
 
 @given(case=rankings())
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_weight_of_two_is_being_there_twice(case):
     """A whole weight repeats the example, and weight 0 leaves it out."""
     scores, positive, _ = case
@@ -47,7 +47,7 @@ def test_weight_of_two_is_being_there_twice(case):
 
 
 @given(case=rankings())
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_only_the_order_of_scores_counts(case):
     """A growing function of the scores changes nothing; reversing them mirrors AUROC."""
     scores, positive, _ = case
@@ -61,7 +61,9 @@ def test_columns_are_separate_weightings():
     scores, positive = rng.integers(0, 30, 200).astype(float), rng.random(200) < 0.2
     weights = rng.integers(0, 4, (200, 6)).astype(np.float32)
     together = Ranking(scores, positive).areas(weights)
-    alone = [(auroc(scores, positive, w), average_precision(scores, positive, w)) for w in weights.T]
+    alone = [
+        (auroc(scores, positive, w), average_precision(scores, positive, w)) for w in weights.T
+    ]
     assert np.allclose(np.array(together).T, alone, atol=1e-6)
 
 

@@ -11,7 +11,7 @@ from equipoise.metrics.sample import log_softmax, make_sample
 
 
 @given(seed=st.integers(0, 999), scale=st.sampled_from([0.1, 10, 1e4]))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 def test_log_softmax_agrees_with_scipy(seed, scale):
     """It is scipy's, and finite for any finite logits."""
     logits = np.random.default_rng(seed).normal(0, scale, (5, 4))

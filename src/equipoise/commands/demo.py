@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from equipoise.commands import console
-from equipoise.commands.fit import show
+from equipoise.commands.fit import show, watched
 from equipoise.commands.options import Flag
 from equipoise.experiment import Experiment, Plan
 from equipoise.report import write_report
@@ -25,8 +25,7 @@ def demo(*, out: Path | None = None, json: Flag = False) -> int:
     for line in plan.choices:
         console.say(line)
     folder = out or _new_folder()
-    with console.training_bar() as bar:
-        run = plan.run(folder, observers=[bar])
+    run = watched(plan, folder)
     write_report([run.path], run.path / "report.html")
     show(run, as_json=json)
     console.say(f"The report is in {run.path / 'report.html'}.")

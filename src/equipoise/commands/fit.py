@@ -66,10 +66,19 @@ def fit(  # noqa: PLR0913 (each is an option)
     if dry_run:
         return 0
     folder = out or Path("runs") / f"{plan.parts.dataset.name}-seed{seed}"
-    with console.training_bar() as bar:
-        run = plan.run(folder, resume=resume, observers=[bar])
+    run = watched(plan, folder, resume=resume)
     show(run, as_json=json)
     return 0
+
+
+def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
+    """Carry out a plan under a live bar; a stop by Ctrl-C says how to go on."""
+    try:
+        with console.training_bar() as bar:
+            return plan.run(folder, resume=resume, observers=[bar])
+    except KeyboardInterrupt:
+        console.say(f"Go on with the same command and --out {folder} --resume.")
+        raise
 
 
 def show(run: Run, *, as_json: bool) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from cyclopts import Parameter
 
+from equipoise._typing import ProbaArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading
 from equipoise.data.sources import load_unlabelled
 from equipoise.errors import InputError
-from equipoise.experiment import load_run
+from equipoise.experiment import load_run_model
+from equipoise.metrics import log_softmax, parse_prior, shift_logits
 from equipoise.runs import Run, replacing
 
 
@@ -51,16 +53,14 @@ def predict(  # noqa: PLR0913 (each is an option)
             "--out must end in .csv or .parquet.", f"It is `{out}`.", "Give such a name."
         )
     opened = Run.open(run)
-    classifier = load_run(run, device)
-    if prior is not None:
-        classifier.prior = prior
     with console.reading_bar("reading") as progress:
         X, ids = load_unlabelled(data, reading.as_trained(opened, progress))
-    proba = classifier.predict_proba(X)
-    predicted = classifier.classes_[proba.argmax(axis=1)]
-    frame = _frame(ids, predicted, proba, classifier.classes_)
+    proba = probabilities(opened, X, prior, device)
+    classes = np.asarray(opened.config["data"]["classes"])
+    predicted = classes[proba.argmax(axis=1)]
+    frame = _frame(ids, predicted, proba, classes)
     _write(frame, out)
-    counts = {str(c): int((predicted == c).sum()) for c in classifier.classes_}
+    counts = {str(c): int((predicted == c).sum()) for c in classes}
     if json:
         console.print_json({"out": str(out), "n": len(frame), "predicted": counts})
     else:
@@ -68,6 +68,21 @@ def predict(  # noqa: PLR0913 (each is an option)
         for name, n in counts.items():
             console.say(f"{name}: {n}")
     return 0
+
+
+def probabilities(
+    run: Run, X: np.ndarray | pd.DataFrame, prior: str | None, device: str
+) -> ProbaArray:
+    """Return the class probabilities of examples, under a prior or the run's own."""
+    config = run.config
+    model = load_run_model(run, device)
+    wanted = parse_prior(
+        prior or config["classifier"]["prior"], config["data"]["classes"], model.counts
+    )
+    logits = model.logits(X).astype(np.float64)
+    if wanted is not None:
+        logits = shift_logits(logits, model.counts / model.counts.sum(), wanted)
+    return np.exp(log_softmax(logits))
 
 
 def _frame(

@@ -4,7 +4,7 @@ import hashlib
 import os
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,9 @@ ResultT = TypeVar("ResultT")
 
 _MAX_FILE = 2**29  # bytes: what MAX_PIXELS of 16-bit colour with transparency take uncompressed
 _MOST_THREADS = 16
-_AHEAD = 4  # results a thread that may wait for the writer
+_AHEAD = 4  # batches a thread that may wait for the writer
+_MOST_IN_BATCH = 32
+_BATCH_BYTES = 2**20  # pixels in a batch, so that large images come one by one
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,24 @@ def decode_files(root: Path, names: Sequence[str], options: ReadOptions) -> Deco
 
 
 def ordered_map(
-    function: Callable[[ItemT], ResultT], items: Iterable[ItemT], workers: int
+    function: Callable[[ItemT], ResultT], items: Sequence[ItemT], workers: int, batch: int = 1
 ) -> Iterator[ResultT]:
     """Yield ``function(item)`` in order from threads, with few results waiting.
 
+    Parameters
+    ----------
+    function : callable
+        Called with one item.
+    items : sequence
+        What it is called with.
+    workers : int
+        Number of threads, at least 1; one means the caller's own.
+    batch : int, default=1
+        Items that a thread takes at a time, at least 1; more cost less where each is little
+        work. At most ``4 * workers * batch`` results wait for the caller.
+
+    Examples
+    --------
     >>> list(ordered_map(abs, [-1, -2, 3], workers=2))
     [1, 2, 3]
     """
@@ -150,15 +166,19 @@ def ordered_map(
     with ThreadPoolExecutor(workers, "equipoise-decode") as pool:
         waiting = deque()
         try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
+            for start in range(0, len(items), batch):
+                waiting.append(pool.submit(_each, function, items[start : start + batch]))
                 if len(waiting) >= _AHEAD * workers:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _each(function: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> list[ResultT]:
+    return [function(item) for item in items]
 
 
 class _Reading:
@@ -170,7 +190,8 @@ class _Reading:
         self.done, self.total = 0, 2 * len(names)
 
     def into(self, cache: Cache) -> Entry:
-        probes = [*self._advancing(ordered_map(self._probe, self.names, self.workers))]
+        found = ordered_map(self._probe, self.names, self.workers, _MOST_IN_BATCH)
+        probes = [*self._advancing(found)]
         key = content_key(_how(self.options), self.names, (probe.digest for probe in probes))
         entry = cache.open(key)
         if entry is not None:
@@ -217,8 +238,11 @@ class _Reading:
             return self._picture(probe, plan)
 
         remarks = Counter()
-        pictures = self._advancing(ordered_map(picture, probes, self.workers))
-        for at, outcome in enumerate(pictures):
+        batch = min(
+            max(_BATCH_BYTES // (plan.height * plan.width * plan.channels), 1), _MOST_IN_BATCH
+        )
+        pictures = ordered_map(picture, probes, self.workers, batch)
+        for at, outcome in enumerate(self._advancing(pictures)):
             if isinstance(outcome, str):
                 draft.broken.append((at, outcome))
             else:

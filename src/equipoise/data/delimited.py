@@ -27,7 +27,17 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What the first lines of a delimited file say about the rest."""
+    """What the first lines of a delimited file say about the rest.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the columns, without surrounding blanks.
+    separator : str
+        Comma, semicolon or tab.
+    decimal : str
+        Decimal point or, where the separator is another, decimal comma.
+    """
 
     names: tuple[str, ...]
     separator: str

@@ -120,8 +120,6 @@ class DateFeature:
 
     def encode(self, column: pd.Series) -> np.ndarray:
         """Return float64 of shape ``(rows, outputs)``, before scaling."""
-        if types.is_numeric_dtype(column) and column.notna().any():
-            raise self._no_dates(column)
         stamps = as_dates(column)
         if stamps.isna().all() and column.notna().any():
             raise self._no_dates(column)

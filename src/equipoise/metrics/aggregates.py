@@ -24,7 +24,8 @@ def mean_interval(
 ) -> tuple[float, float]:
     r"""Interval for a weighted mean of values in [0, 1], one value a class.
 
-    It contains the mean of the values, is never of zero width, and for one class is Wilson's.
+    It contains the mean of the values, is never of zero width, and for one class is Wilson's
+    with continuity correction.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def mean_interval(
     -----
     The wider of two intervals, since each is too short where the other is right:
 
-    - with few classes, the class intervals :math:`[l_k, u_k]` of Wilson, combined as
+    - with few classes, the class intervals :math:`[l_k, u_k]`, those of Wilson with continuity
+      correction, combined as
       :math:`\bar v - \sqrt{a^T R a}` and :math:`\bar v + \sqrt{b^T R b}`, where
       :math:`a_k = w_k (v_k - l_k)`, :math:`b_k = w_k (u_k - v_k)` and :math:`R` is the
       correlation [1]_ [2]_;
@@ -82,7 +84,7 @@ def mean_interval(
     >>> ten = np.ones(10)
     >>> low, high = mean_interval(ten, 5 * ten, ten / 10, 0.95)
     >>> print(f"{low:.3f} to {high:.3f}; {wilson(1.0, 50, 0.95)[0]:.3f}")
-    0.863 to 1.000; 0.929
+    0.830 to 1.000; 0.929
     """
     related = np.eye(len(values)) if correlation is None else correlation
     mean = weights @ values
@@ -133,13 +135,13 @@ def geometric_mean_interval(
     All on the logarithmic scale, where the geometric mean is a mean. The logarithm of a small
     sample's proportion lies too low on average, so the two ends are found differently.
 
-    - Lower end: the distances from :math:`\log v_k` to the logarithm of Wilson's lower end are
+    - Lower end: the distances from :math:`\log v_k` to the logarithm of the class's lower end are
       combined as the root of their sum of squares, as in `mean_interval`.
     - Upper end: minus the logarithm of a :math:`\mathrm{Beta}(k + 1, n - k)` value, the
       distribution behind the exact upper bound for :math:`k` successes of :math:`n`, has mean
       :math:`\sum_{i=k+1}^n 1/i` and variance :math:`\sum_{i=k+1}^n 1/i^2`. These add up over
       the classes; the end lies :math:`z` standard deviations above the mean, and never above
-      the geometric mean of Wilson's upper ends.
+      the geometric mean of the upper ends of the classes.
 
     In simulations at level 0.95, over the 22 settings of `mean_interval`, it covered the true
     geometric mean in 94 to 100 % of samples (98 to 100 % with classes of fewer than 10).
@@ -148,7 +150,7 @@ def geometric_mean_interval(
     --------
     >>> low, high = geometric_mean_interval(np.array([0, 90]), np.array([2, 100]), 0.95)
     >>> print(f"{low:.2f} to {high:.2f}")
-    0.00 to 0.79
+    0.00 to 0.87
     """
     z, n_classes = normal_quantile(level), len(sizes)
     own_low, own_high = corrected_wilson(successes / sizes, sizes, level)

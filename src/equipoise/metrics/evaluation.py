@@ -21,7 +21,7 @@ from equipoise.metrics.calibration_intervals import calibration_interval
 from equipoise.metrics.confusion import ClassScores, class_scores, confusion_matrix
 from equipoise.metrics.confusion_intervals import ConfusionIntervals
 from equipoise.metrics.groups import groups_by_frequency
-from equipoise.metrics.intervals import wilson
+from equipoise.metrics.intervals import corrected_wilson, wilson
 from equipoise.metrics.losses import Losses, brier_scores, log_losses, loss_interval
 from equipoise.metrics.ranking import Ranking
 from equipoise.metrics.ranking_intervals import auprc_sizes, auroc_sizes, macro_interval
@@ -126,7 +126,7 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     [[3, 0], [1, 1]]
     >>> balanced = result["overall"]["balanced_accuracy"]
     >>> print("{value:.2f} ({low:.2f} to {high:.2f})".format(**balanced))
-    0.75 (0.33 to 0.95)
+    0.75 (0.33 to 0.99)
 
     Where dogs are as frequent as cats, the hesitant answers become dogs:
 
@@ -224,7 +224,9 @@ def _recall_metrics(measured: _Measured) -> dict[str, Estimate]:
     with np.errstate(divide="ignore"):  # a class without success makes the G-mean 0
         g_mean = float(np.exp(np.log(recalls).mean()))
     return {
-        "accuracy": _estimate(float(shares @ recalls), mean_interval(recalls, sizes, shares, level)),
+        "accuracy": _estimate(
+            float(shares @ recalls), mean_interval(recalls, sizes, shares, level)
+        ),
         "balanced_accuracy": _estimate(recalls.mean(), mean_interval(recalls, sizes, even, level)),
         "g_mean": _estimate(g_mean, geometric_mean_interval(correct, sizes, level)),
         "worst_class_recall": _estimate(recalls.min(), minimum_interval(correct, sizes, level)),
@@ -305,7 +307,7 @@ def _mean_recall(measured: _Measured, members: np.ndarray) -> Estimate:
 def _per_class(measured: _Measured) -> list[dict[str, Estimate]]:
     scores, sample, level = measured.scores, measured.sample, measured.level
     sizes = auprc_sizes(measured.auprc, measured.replicates.auprc, sample)
-    auprc = _with_absent(sample, (measured.auprc, *wilson(measured.auprc, sizes, level)))
+    auprc = _with_absent(sample, (measured.auprc, *corrected_wilson(measured.auprc, sizes, level)))
     rows = {
         "precision": _with_absent(
             sample, (scores.precision[sample.present], *measured.intervals.precision())

@@ -15,7 +15,7 @@ def read_aloud(summary: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     summary : dict
-        As `equipoise.report.summarise` builds it: ``classes``, ``ratio``, ``results``, ``looks``.
+        As `equipoise.report.summaries` builds it: ``classes``, ``ratio``, ``results``, ``looks``.
 
     Returns
     -------

@@ -18,7 +18,7 @@ def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     Parameters
     ----------
     summary : dict
-        As `equipoise.report.summarise` returns it.
+        As `equipoise.report.summaries` returns it.
     salt : str
         Different for each run of a page; the same salt and summary give the same bytes.
 

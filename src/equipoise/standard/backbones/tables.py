@@ -35,7 +35,7 @@ class TableBackbone(Backbone[TableInput]):
         layer and ReLU. None: numbers are passed on as they are.
     embedding_width : int, default=16
         Numbers that stand for one numeric column, at least 1.
-    n_bins : int, default=48
+    n_bins : int, default=16
         Bins of ``"piecewise"``, at least 1.
     n_frequencies : int, default=32
         Frequencies of ``"periodic"`` for each column, at least 1.
@@ -50,7 +50,7 @@ class TableBackbone(Backbone[TableInput]):
         "piecewise", choices=("piecewise", "periodic", "linear", None)
     )
     embedding_width: int = bounded(16, low=1, integer=True)
-    n_bins: int = bounded(48, low=1, integer=True)
+    n_bins: int = bounded(16, low=1, integer=True)
     n_frequencies: int = bounded(32, low=1, integer=True)
     sigma: float = bounded(0.1, low=0, open_low=True)
     shared: bool = bounded(True, choices=(False, True))
@@ -105,7 +105,7 @@ class MLP(TableBackbone):
         How numeric columns are embedded: see `TableBackbone`.
     embedding_width : int, default=16
         Numbers that stand for one numeric column, at least 1.
-    n_bins : int, default=48
+    n_bins : int, default=16
         Bins of ``"piecewise"``, at least 1.
     n_frequencies : int, default=32
         Frequencies of ``"periodic"`` for each column, at least 1.
@@ -186,7 +186,7 @@ class TabularResNet(TableBackbone):
         How numeric columns are embedded: see `TableBackbone`.
     embedding_width : int, default=16
         Numbers that stand for one numeric column, at least 1.
-    n_bins : int, default=48
+    n_bins : int, default=16
         Bins of ``"piecewise"``, at least 1.
     n_frequencies : int, default=32
         Frequencies of ``"periodic"`` for each column, at least 1.

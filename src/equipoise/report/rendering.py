@@ -12,7 +12,7 @@ from markupsafe import Markup
 from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.provenance import provenance, settings
-from equipoise.report.summarise import Summary, summarise
+from equipoise.report.summaries import Summary, summarise
 from equipoise.report.vocabulary import GROUPS, METRICS, metric
 from equipoise.runs import write_text
 
