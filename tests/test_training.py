@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from equipoise import training as training_module
 from equipoise.batches import Examples, Source
 from equipoise.devices import Device, reproducible
 from equipoise.errors import InputError, TrainingError
+from equipoise.seeds import derive_seed
 from equipoise.standard.augmentation import CropFlip
 from equipoise.standard.averaging import EMA
 from equipoise.standard.losses import CrossEntropy
@@ -373,6 +374,48 @@ def test_no_component_changes_the_order_of_the_data() -> None:
     assert len(set(epochs)) == EPOCHS
 
 
+class Draw(nn.Module):
+    """A layer that changes nothing, and notes a number that it draws as dropout would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[float] = []
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the inputs."""
+        if self.training:
+            self.drawn.append(torch.rand(()).item())
+        return inputs
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NotesSeed(CropFlip):
+    """An augmentation that notes the seed of the generator that it is given."""
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Return augmented images."""
+        self.__dict__.setdefault("seeds", []).append(generator.initial_seed())
+        return super().__call__(images, generator)
+
+
+def test_each_use_of_randomness_has_a_seed_of_its_own_in_each_epoch() -> None:
+    """Order, augmentation and dropout are drawn from seeds of these names, frozen for ever."""
+    augmentation, draw = NotesSeed(), Draw()
+    training = _training(
+        replace(FULL, batch_size=N, augmentation=augmentation), nn.Sequential(draw, _network()), 9
+    )
+    source = Recorder(IMAGES, np.arange(N))
+    train(training, Examples(source, CODES[:N]), _none())
+    epochs = range(EPOCHS)
+    order, network = (
+        [torch.Generator().manual_seed(derive_seed(9, name, e)) for e in epochs]
+        for name in ("order", "network")
+    )
+    assert source.__dict__["taken"] == [torch.randperm(N, generator=g).tolist() for g in order]
+    assert augmentation.__dict__["seeds"] == [derive_seed(9, "augmentation", e) for e in epochs]
+    assert draw.drawn == [torch.rand((), generator=g).item() for g in network]
+
+
 def test_the_same_seed_gives_the_same_network() -> None:
     """Dropout and augmentation included; another seed gives another one."""
     first, again, other = _training(FULL), _training(FULL), _training(FULL, seed=1)
@@ -424,14 +467,20 @@ def test_the_best_epoch_is_what_is_left(stage: Stage) -> None:
 
 def test_the_average_is_validated() -> None:
     """Scores are those of the averaged network, not of the one that is trained."""
-    training = _trained(replace(FULL, average=EMA(decay=0.5)))
+    training, (learn, check) = _training(replace(FULL, average=EMA(decay=0.5))), _images()
+    ends: list[dict[str, Tensor]] = []
+    observers = [lambda p: ends.append(_state(training.network)) if p.row else None]
+    train(training, learn, check, observers=observers)
     assert training.average is not None
-    check = _images()[1]
-    logits = predict_logits(training.average, check.source, training.device)
-    accuracy = np.mean(logits.argmax(axis=1) == check.codes)
-    assert training.history[-1]["validation"]["accuracy"] == pytest.approx(accuracy)
-    final = training.average.state_dict()
-    assert not _equal({k: final[k] for k in final}, _state(_trained(PLAIN).network))
+    losses = []
+    for state in training.average.state_dict(), ends[-1]:
+        training.network.load_state_dict(state)
+        logits = predict_logits(training.network, check.source, training.device)
+        loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(check.codes))
+        losses.append(loss.item())
+    found = training.history[-1]["validation"]["log_loss"]
+    assert found == pytest.approx(losses[0], rel=1e-6)
+    assert found != pytest.approx(losses[1], rel=1e-3)
 
 
 def test_without_validation_the_last_epoch_is_kept() -> None:

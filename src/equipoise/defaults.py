@@ -82,8 +82,8 @@ def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choic
     return [rules[name] for name, value in params.items() if value == "auto" and name in rules]
 
 
-PRESENTATIONS = {1: 300_000, 3: 400_000}
-"""Training images shown in all, by channels: 30 or 40 passes over 10,000 images."""
+PRESENTATIONS = {1: 240_000, 3: 360_000}
+"""Training images shown in all, by channels: 24 or 36 passes over 10,000 images."""
 
 TABLE_STEPS = 3_000
 """Steps of training on a table."""

@@ -98,7 +98,7 @@ def test_correlation_and_bias_agree_with_simulation():
     """The expansion of F1 tells how the F1 of the classes vary together, and their bias."""
     rng, shares = np.random.default_rng(0), np.array([0.4, 0.3, 0.3])
     sizes, whole = np.array([12, 18, 16]), np.array([[60, 30, 10], [15, 70, 15], [10, 20, 70]])
-    rows = [rng.multinomial(n, p / 100, 50_000) / n for n, p in zip(sizes, whole, strict=True)]
+    rows = [rng.multinomial(n, p / 100, 200_000) / n for n, p in zip(sizes, whole, strict=True)]
     found = f1_by_hand(np.stack(rows, axis=1), shares)
     # At so low a level hardly any examples are added to the rows: the expansion acts alone.
     exact = ConfusionIntervals(whole, shares, 1e-6)
@@ -106,7 +106,7 @@ def test_correlation_and_bias_agree_with_simulation():
     correlation, bias = exact._expansion()
     assert np.allclose(correlation, np.corrcoef(found.T), atol=0.04)
     expected = (found - f1_by_hand(whole / 100, shares)).mean()
-    assert expected < -0.002
+    assert expected < -0.001
     assert bias == pytest.approx(expected, rel=0.25)
 
 

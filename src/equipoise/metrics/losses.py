@@ -37,8 +37,8 @@ def log_losses(log_proba: LogitArray, codes: CodeArray) -> Losses:
     -------
     Losses
         :math:`-\log p_y`. The usual right answer is an example whose most probable class is
-        true, the usual mistake one whose second most probable class is true. The worst loss, which has no bound, is put at twice the largest loss of a mistake, seen
-        or possible.
+        true, the usual mistake one whose second most probable class is true. The worst loss,
+        which has no bound, is put at twice the largest loss of a mistake, seen or possible.
 
     Examples
     --------
