@@ -16,13 +16,17 @@ from common import record
 from lightgbm import LGBMClassifier
 
 from equipoise.data.sources import load
-from equipoise.experiment import Experiment, Plan
-from equipoise.metrics import evaluate
+from equipoise.experiment import Experiment
+from equipoise.metrics import evaluate, shift_logits
+from equipoise.plan import Plan
+from equipoise.runs import Run
 
 METRICS = ("balanced_accuracy", "macro_f1", "worst_class_recall", "log_loss")
 
 
-def lightgbm_metrics(path: Path, split: dict[str, np.ndarray], weight: str | None) -> dict[str, Any]:
+def lightgbm_metrics(
+    path: Path, split: dict[str, np.ndarray], weight: str | None
+) -> dict[str, Any]:
     """Return the metrics of LightGBM's defaults, with or without balanced class weights."""
     dataset = load(str(path))
     X, codes = dataset.X.to_numpy(float), dataset.codes
@@ -35,7 +39,16 @@ def lightgbm_metrics(path: Path, split: dict[str, np.ndarray], weight: str | Non
     return evaluate(logits, codes[split["test"]], classes=dataset.classes, train_counts=counts)
 
 
-def equipoise_run(path: Path, seed: int, folder: Path) -> Any:
+def equipoise_metrics(run: Run, *, balanced: bool) -> dict[str, Any]:
+    """Return the metrics of a run on the test set as it is, with or without prior correction."""
+    found, data = run.read_arrays("predictions.npz"), run.config["data"]
+    logits, counts = found["test_logits"].astype(float), np.asarray(data["counts_train"])
+    if balanced:
+        logits = shift_logits(logits, counts / counts.sum(), np.full(len(counts), 1 / len(counts)))
+    return evaluate(logits, found["test_labels"], classes=data["classes"], train_counts=counts)
+
+
+def equipoise_run(path: Path, seed: int, folder: Path) -> Run:
     """Return the finished run of the defaults on one table with one seed."""
     experiment = Experiment(source=str(path), seed=seed, split_seed=seed)
     return Plan.make(experiment).run(folder / f"{path.stem}-seed{seed}", resume=True)
@@ -59,11 +72,10 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {}
         for seed in range(args.seeds):
             run = equipoise_run(path, seed, args.runs)
-            metrics = run.read_json("metrics.json")["test"]
             split = run.read_arrays("split.npz")
             rows = {
-                "equipoise": row(metrics["as_is"]),
-                "equipoise, balanced prior": row(metrics["balanced"]),
+                "equipoise": row(equipoise_metrics(run, balanced=False)),
+                "equipoise, balanced prior": row(equipoise_metrics(run, balanced=True)),
                 "lightgbm": row(lightgbm_metrics(path, split, None)),
                 "lightgbm, balanced weights": row(lightgbm_metrics(path, split, "balanced")),
             }

@@ -192,7 +192,7 @@ def _png(size: int = 8) -> bytes:
     return buffer.getvalue()
 
 
-def _case(name: str, root: Path) -> str:
+def _case(name: str, root: Path) -> str:  # noqa: C901, PLR0911 (a list of cases)
     """Make bad input of one kind and return the DATA argument that names it."""
     good = "a,target\n" + "".join(f"{i},{'x' if i % 2 else 'y'}\n" for i in range(20))
     texts = {

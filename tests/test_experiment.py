@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from equipoise import InputError, load, load_run
-from equipoise.experiment import Experiment, Plan, load_run_model
+from equipoise.experiment import Experiment
+from equipoise.loading import load_run_model
+from equipoise.plan import Plan
 from equipoise.runs import Run
 
 PARAMS = {"backbone": "ResNet(depth=8, width=8)", "epochs": 3, "device": "cpu"}
@@ -117,7 +119,8 @@ def test_resuming_with_other_settings_is_refused(run):
 
 SCRIPT = """
 import sys, time
-from equipoise.experiment import Experiment, Plan
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
 params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 8, "device": "cpu"}
 experiment = Experiment(source="digits", ratio=10, params=params)
 import equipoise.training
@@ -178,12 +181,13 @@ def test_a_table_with_every_kind_of_column_makes_a_run(tmp_path):
     lines = ["amount,colour,flag,day,target"]
     for i, label in enumerate(y):
         amount = "" if rng.random() < 0.1 else f"{rng.normal() + ord(label):.3f}"
-        lines.append(f"{amount},{'red' if label == 'a' else 'blue'},{i % 2 == 0},2024-01-{i % 28 + 1:02d},{label}")
+        colour = "red" if label == "a" else "blue"
+        lines.append(f"{amount},{colour},{i % 2 == 0},2024-01-{i % 28 + 1:02d},{label}")
     path = tmp_path / "table.csv"
     path.write_text("\n".join(lines) + "\n")
-    run = Plan.make(
-        Experiment(source=str(path), params={"epochs": 5, "device": "cpu"})
-    ).run(tmp_path / "run")
+    run = Plan.make(Experiment(source=str(path), params={"epochs": 5, "device": "cpu"})).run(
+        tmp_path / "run"
+    )
     assert run.done
     assert len(run.read_arrays("predictions.npz")["test_ids"]) == round(0.2 * n)
     for mistake in run.read_json("mistakes.json"):

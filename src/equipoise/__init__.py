@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from equipoise.data.sources import load as load
     from equipoise.errors import InputError as InputError
     from equipoise.errors import TrainingError as TrainingError
-    from equipoise.experiment import load_run as load_run
+    from equipoise.loading import load_run as load_run
     from equipoise.metrics import evaluate as evaluate
     from equipoise.report import write_report as write_report
 
@@ -28,7 +28,7 @@ _HOMES = {
     "TrainingError": "equipoise.errors",
     "evaluate": "equipoise.metrics",
     "load": "equipoise.data.sources",
-    "load_run": "equipoise.experiment",
+    "load_run": "equipoise.loading",
     "write_report": "equipoise.report",
 }
 

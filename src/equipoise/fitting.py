@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, WeightArray
 from equipoise.batches import Source
@@ -173,7 +174,8 @@ def _preprocessing(task: Task, settings: Settings) -> Preprocessing:
 def _network(task: Task, settings: Settings, preprocessing: Preprocessing, seed: int) -> Network:
     examples = None
     if isinstance(task.X, pd.DataFrame):
-        shown = task.X.iloc[task.train[:INITIAL_EXAMPLES]]
+        random = np.random.default_rng(derive_seed(seed, "initial examples"))
+        shown = task.X.iloc[random.permutation(task.train)[:INITIAL_EXAMPLES]]
         examples = torch.from_numpy(preprocessing.transform(shown))  # type: ignore[arg-type]
     with reproducible(derive_seed(seed, "initial weights")):
         network = build_network(
@@ -181,7 +183,18 @@ def _network(task: Task, settings: Settings, preprocessing: Preprocessing, seed:
         )
     if isinstance(task.X, np.ndarray):
         network = network.to(memory_format=torch.channels_last)
+    _check_batch_norm(network, settings.batch_size)
     return network
+
+
+def _check_batch_norm(network: nn.Module, batch_size: int) -> None:
+    normed = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
+    if normed and batch_size == 1:
+        raise InputError(
+            "A network with batch norm needs at least two examples in a batch.",
+            "The batch size is 1.",
+            "Give --batch-size 2 or more, or a backbone without batch norm.",
+        )
 
 
 def _normalised(weights: WeightArray) -> np.ndarray:

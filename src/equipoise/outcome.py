@@ -8,7 +8,7 @@ import pandas as pd
 
 from equipoise._typing import CodeArray, IndexArray, LogitArray
 from equipoise.data.dataset import Dataset
-from equipoise.metrics import evaluate
+from equipoise.metrics import evaluate, log_softmax
 from equipoise.models import Model
 from equipoise.runs import Run
 

@@ -87,6 +87,16 @@ def test_known_bias_moves_the_interval_to_the_other_side():
     assert moved[1] <= plain[1]
 
 
+def test_mean_stays_within_what_the_classes_allow():
+    """The ends of the mean never lie beyond the mean of the ends of the classes."""
+    for rates in (np.array([0.5, 1.0]), np.array([0.5, 0.0])):
+        sizes = np.array([1000, 2])
+        low, high = mean_interval(rates, sizes, even(sizes), 0.95)
+        own_low, own_high = corrected_wilson(rates, sizes, 0.95)
+        assert own_low.mean() <= low < high <= own_high.mean()
+        assert low == own_low.mean() or high == own_high.mean()
+
+
 def test_small_classes_make_wide_intervals():
     """Two examples a class say less than a hundred, also when all are right."""
     for interval in (

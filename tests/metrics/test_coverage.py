@@ -36,7 +36,7 @@ def measured(logits, codes, shares, seed=0):
         logits,
         codes,
         classes=[f"class {k}" for k in range(len(shares))],
-        train_counts=shares * 1e6,
+        train_counts=np.rint(shares * 1e9).astype(int),
         prior=shares,
         n_bootstrap=50,
         seed=seed,

@@ -88,6 +88,16 @@ def test_absent_class_has_no_part():
     assert loss_interval(losses, codes, np.array([0.5, 0.5, 0.0]), 0.95) == pytest.approx(two)
 
 
+def test_small_class_borrows_spread_from_the_others():
+    """Three equal losses are doubted more where the losses of other classes vary."""
+    codes, widths = np.array([0] * 3 + [1] * 50), []
+    for spread in (0.0, 1.0):
+        values = np.concatenate([np.full(3, 1.0), 1 + spread * np.resize([-1, 1], 50)])
+        losses = Losses(values, 0.9, 1.1, 4.0)
+        widths.append(np.ptp(loss_interval(losses, codes, np.array([1.0, 0.0]), 0.95)))
+    assert widths[1] > 3 * widths[0]
+
+
 def test_constant_answers_have_a_certain_loss():
     """Equal logits cost log 2, whatever the truth, and no interval is needed around it."""
     losses = log_losses(np.full((4, 2), -np.log(2)), np.array([0, 1, 1, 1]))

@@ -57,6 +57,7 @@ def test_prior_is_scaled_to_the_classes_that_are_there():
         ([[0.0, 1.0]], [-1], [1, 1], None, "0 to 1"),
         ([[0.0, 1.0]], [0], [1, 1, 1], None, "training count"),
         ([[0.0, 1.0]], [0], [1, -1], None, "training count"),
+        ([[0.0, 1.0]], [0], [1.0, 0.5], None, "training count"),
         ([[0.0, 1.0]], [0], [1, 0], [0.5, 0.5], "training share above zero"),
         ([[0.0, 1.0]], [0], [0, 0], [0.5, 0.5], "training share above zero"),
         ([[0.0, 1.0]], [0], [1, 1], [1.0, 0.0], "prior probability above zero"),

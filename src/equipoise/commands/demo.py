@@ -6,7 +6,8 @@ from pathlib import Path
 from equipoise.commands import console
 from equipoise.commands.fit import show, watched
 from equipoise.commands.options import Flag
-from equipoise.experiment import Experiment, Plan
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
 from equipoise.report import write_report
 
 

@@ -79,7 +79,7 @@ def predictions_on(
     """Return the logits and labels of other labelled data."""
     # Only here is torch needed: measuring stored predictions starts at once.
     from equipoise.data.sources import load  # noqa: PLC0415
-    from equipoise.experiment import load_run_model  # noqa: PLC0415
+    from equipoise.loading import load_run_model  # noqa: PLC0415
 
     with console.reading_bar("reading") as progress:
         dataset = load(data, reading.as_trained(run, progress), download=reading.download)

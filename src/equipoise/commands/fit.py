@@ -8,7 +8,8 @@ from cyclopts import Parameter
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import ClassifierOptions, classifier_params
-from equipoise.experiment import Experiment, Plan
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
 from equipoise.runs import Run
 
 TITLES = {"as_is": "as it is", "balanced": "balanced prior"}

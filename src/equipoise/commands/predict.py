@@ -12,7 +12,7 @@ from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading
 from equipoise.data.sources import load_unlabelled
 from equipoise.errors import InputError
-from equipoise.experiment import load_run_model
+from equipoise.loading import load_run_model
 from equipoise.metrics import log_softmax, parse_prior, shift_logits
 from equipoise.runs import Run, replacing
 

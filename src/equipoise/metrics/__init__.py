@@ -1,4 +1,29 @@
-"""Per-class and overall metrics with confidence intervals that admit small classes; numpy only."""
+"""Per-class and overall metrics with confidence intervals that admit small classes; numpy only.
+
+How often the intervals of `evaluate` at level 0.95 covered the truth, in per cent of samples, in
+simulations of 10 settings, each with the class shares of the data and with equal shares: from 2
+classes of 5 examples to 100 classes of 3, mostly 10 classes of 2 to 10 and 100 examples, weak and
+strong classifiers; 400 samples of each setting, 50 of the two largest. The lowest and the highest
+setting are given; for metrics of a class, of the average over the classes.
+
+===========================================  ==========
+recall, precision (Wilson's interval)         90 to 98
+F1                                            96 to 99
+AUPRC                                         96 to 100
+accuracy, balanced accuracy                   94 to 99
+geometric mean, worst class                   96 to 100
+macro F1                                      91 to 100
+macro AUROC                                   96 to 100
+macro AUPRC                                   94 to 100
+log-loss, balanced log-loss                   95 to 100
+Brier score                                   93 to 100
+top-label and class-wise ECE                  98 to 100
+===========================================  ==========
+
+The lowest single class had 83 for recall and precision, with 2 or 10 examples and a true recall
+close to 1, which is known of Wilson's interval, and 92 for F1.
+``tests/metrics/test_coverage.py`` repeats a part of it.
+"""
 
 from equipoise.metrics.aggregates import (
     geometric_mean_interval as geometric_mean_interval,

@@ -64,9 +64,9 @@ def mean_interval(
 
     It never goes beyond the mean of the :math:`l_k` and the mean of the :math:`u_k`.
 
-    In simulations at level 0.95 with independent recalls, over 22 settings of 1 to 100
+    In simulations at level 0.95 with independent recalls, over 26 settings of 1 to 100
     classes of 1 to 1000 examples and true recalls from 0.2 to 1, it covered the true mean in
-    94 to 100 % of samples.
+    93 to 100 % of samples.
 
     References
     ----------
@@ -143,8 +143,8 @@ def geometric_mean_interval(
       the classes; the end lies :math:`z` standard deviations above the mean, and never above
       the geometric mean of the upper ends of the classes.
 
-    In simulations at level 0.95, over the 22 settings of `mean_interval`, it covered the true
-    geometric mean in 94 to 100 % of samples (98 to 100 % with classes of fewer than 10).
+    In simulations at level 0.95, over the 26 settings of `mean_interval`, it covered the true
+    geometric mean in 96 to 100 % of samples.
 
     Examples
     --------
@@ -193,8 +193,7 @@ def minimum_interval(successes: CountArray, sizes: CountArray, level: float) -> 
     With :math:`\alpha` one minus the level. Lower end: the smallest exact lower bound at
     :math:`\alpha / 2`; it fails only if it fails for the truly worst class. Upper end: the
     smallest exact upper bound, at :math:`1 - (1 - \alpha / 2)^{1 / K}` for each of the
-    :math:`K` classes [1]_, as any of them can fail. In simulations at level 0.95 it covered
-    the truth in 96 to 100 % of samples.
+    :math:`K` classes [1]_, as any of them can fail.
 
     References
     ----------

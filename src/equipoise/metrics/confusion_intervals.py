@@ -30,8 +30,8 @@ class ConfusionIntervals:
     -----
     Precision is the proportion of right ones among the examples *predicted* as the class, and
     :math:`J = F_1 / (2 - F_1)` the proportion of right ones among the examples that are *or*
-    were predicted as the class. Both get Wilson's interval, which for F1 is mapped back by
-    :math:`F_1 = 2 J / (1 + J)` [1]_.
+    were predicted as the class. Both get Wilson's interval; that of :math:`J`, with continuity
+    correction, is mapped back by :math:`F_1 = 2 J / (1 + J)` [1]_.
 
     When examples of class :math:`k` have weight :math:`w_k`, the number of examples behind a
     proportion :math:`v` of a share :math:`m` is :math:`m / ((1 - v) w_k + v w')`, by the
@@ -42,10 +42,6 @@ class ConfusionIntervals:
     neither happened to be confused. So :math:`w'` is found as if :math:`z^2 / 2` more wrong
     examples had been seen, of the mean weight in the population, which is what Wilson's
     interval assumes itself.
-
-    In simulations at level 0.95 (15 settings of 2 to 100 classes with 2 to 1000 examples, as
-    they are and with equal shares) precision was covered in at least 93 % of samples of every
-    class, F1 in at least 91 %, 97 % on average.
 
     References
     ----------
@@ -99,9 +95,6 @@ class ConfusionIntervals:
         first-order expansion of F1 in the rows of the confusion matrix, and the bias, which
         counts when many classes have few examples, from the second order. In both, the rows
         hold :math:`z^2` more examples: half of them right, the others spread evenly.
-
-        In the simulations of `ConfusionIntervals` it covered the truth in 92 to 100 % of
-        samples, and in 96 % on average.
         """
         overlap, size = self._overlap()
         sizes = size * (1 + overlap) ** 2 / 2

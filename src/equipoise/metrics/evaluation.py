@@ -108,10 +108,10 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     Notes
     -----
     The intervals take the class sizes as given and allow for small classes: they have a width
-    even for two examples that are both right. What each one does, and how often it covered the
-    truth in simulations, is documented with it: recall, `equipoise.metrics.intervals.wilson`;
-    accuracy, balanced accuracy, group recall, G-mean and worst class,
-    `equipoise.metrics.aggregates`; precision and F1,
+    even for two examples that are both right. `equipoise.metrics` tells how often they covered
+    the truth in simulations. What each one does is told with it: recall,
+    `equipoise.metrics.intervals`; accuracy, balanced accuracy, group recall, G-mean and worst
+    class, `equipoise.metrics.aggregates`; precision and F1,
     `equipoise.metrics.confusion_intervals`; rankings, `equipoise.metrics.ranking_intervals`;
     losses, `equipoise.metrics.losses`; calibration,
     `equipoise.metrics.calibration_intervals`. Only the ranking metrics are resampled.

@@ -137,10 +137,6 @@ def loss_interval(
     with Student's quantile :math:`t` for the degrees of freedom of that variance by Welch and
     Satterthwaite.
 
-    In simulations at level 0.95 (9 settings of 2 to 100 classes with 2 to 1000 examples, any
-    class weights) it covered the true log-loss in 97 to 100 % of samples and the true Brier
-    score in 93 to 100 %.
-
     Examples
     --------
     Two classes of 3 and 4 examples, all right with probability 0.99:

@@ -69,9 +69,9 @@ class Ranking:
         before = np.where(self._stretch[:, None] > 0, total[self._stretch - 1], 0)
         passed = (until - found) + (before - (found - hits))
         negatives = total[-1] - found[-1]
-        auroc = 1 - (hits * passed).sum(axis=0) / (2 * found[-1] * negatives)
+        auroc = np.maximum(1 - (hits * passed).sum(axis=0) / (2 * found[-1] * negatives), 0)
         precision = found / np.where(until > 0, until, 1)
-        return auroc, (hits * precision).sum(axis=0) / found[-1]
+        return auroc, np.minimum((hits * precision).sum(axis=0) / found[-1], 1)
 
 
 def auroc(scores: np.ndarray, positive: np.ndarray, weights: WeightArray | None = None) -> float:

@@ -168,9 +168,9 @@ def _check_codes(codes: np.ndarray, n_examples: int, n_classes: int) -> None:
 
 def _checked_counts(train_counts: ArrayLike, n_classes: int) -> np.ndarray:
     counts = np.asarray(train_counts)
-    if counts.shape != (n_classes,) or counts.dtype.kind not in "iuf" or not (counts >= 0).all():
+    if counts.shape != (n_classes,) or counts.dtype.kind not in "iu" or (counts < 0).any():
         raise InputError(
-            f"There must be a training count, 0 or more, for each of {n_classes} classes.",
+            f"There must be a training count, a whole number, for each of {n_classes} classes.",
             f"The counts are {counts.tolist()!r}.",
             "Count the training examples of each class in label order.",
         )

@@ -1,0 +1,66 @@
+"""From a finished run folder back to its model and its classifier."""
+
+from pathlib import Path
+
+import numpy as np
+
+from equipoise.classifier import Classifier
+from equipoise.devices import Device, choose_device
+from equipoise.models import Model, load_model
+from equipoise.runs import Run
+from equipoise.settings import COMPONENTS, from_text
+from equipoise.spec import resolve
+
+
+def load_run_model(run: Run, device: str = "auto") -> Model:
+    """Rebuild the trained model of a finished run.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    device : str, default="auto"
+        Where the network shall be.
+    """
+    config = run.config
+    backbone = resolve(config["classifier"]["backbone"], COMPONENTS["backbone"], "backbone")
+    counts = np.asarray(config["data"]["counts_train"])
+    chosen = Device(choose_device(device), config["environment"]["precision"])
+    return load_model(run.path, run.read_json("preprocessing.json"), backbone, counts, chosen)
+
+
+def load_run(folder: str | Path, device: str = "auto") -> Classifier:
+    """Return the fitted classifier of a run, ready to predict class names.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run's folder.
+    device : str, default="auto"
+        Where the network shall be.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run, or a file of it is damaged. No code in the
+        folder is executed.
+    """
+    run = Run.open(Path(folder))
+    config = run.config
+    known = Classifier().get_params(deep=False)
+    given = {k: from_text(v) for k, v in config["classifier"].items() if k in known}
+    classifier = Classifier(**{**given, "device": device, "random_state": config["seeds"]["seed"]})
+    data = config["data"]
+    fitted = {
+        "classes_": np.asarray(data["classes"]),
+        "model_": load_run_model(run, device),
+        "history_": run.history,
+        "n_iter_": len(run.history),
+    }
+    if data["kind"] == "table":
+        fitted["n_features_in_"] = len(data["columns"])
+        fitted["feature_names_in_"] = np.asarray(data["columns"], dtype=object)
+    else:
+        fitted["n_features_in_"] = int(np.prod(data["shape"]))
+    vars(classifier).update(fitted)
+    return classifier

@@ -1,0 +1,228 @@
+"""From an experiment to a finished run folder, resumable at any moment."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise import outcome
+from equipoise.classifier import Classifier
+from equipoise.data.dataset import Dataset
+from equipoise.data.imbalance import parse_ratio
+from equipoise.data.options import ReadOptions
+from equipoise.devices import Device
+from equipoise.errors import InputError
+from equipoise.experiment import PARTS, Experiment, Parts, prepare
+from equipoise.fitting import Fit, Task
+from equipoise.runs import Run
+from equipoise.settings import as_text
+from equipoise.standard.networks import count_parameters
+from equipoise.training import Observer, Progress
+
+
+@dataclass(eq=False)
+class Plan:
+    """An experiment whose data is read and whose settings are resolved, ready to run.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was asked for.
+    parts : Parts
+        The data and its parts.
+    fit : Fit
+        The settings and the network.
+    params : mapping of str to value
+        Parameters of `Classifier`, as given.
+    """
+
+    experiment: Experiment
+    parts: Parts
+    fit: Fit
+    params: Mapping[str, Any]
+
+    @classmethod
+    def make(cls, experiment: Experiment) -> "Plan":
+        """Read the data, cut it, and resolve every setting; nothing is written.
+
+        Raises
+        ------
+        InputError
+            If the data or a setting cannot be used.
+        """
+        params = {**Classifier().get_params(deep=False), **experiment.params}
+        parts = prepare(experiment, params["validation"])
+        task = Task(
+            X=parts.dataset.X,
+            codes=parts.dataset.codes,
+            n_classes=len(parts.dataset.classes),
+            train=parts.train,
+            validation=parts.validation,
+        )
+        return cls(experiment, parts, Fit.prepare(task, params, experiment.seed), params)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided while reading, cutting and encoding the data, as sentences."""
+        return (*self.parts.notes, *self.fit.preprocessing.notes)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Everything that was decided automatically, as sentences."""
+        return (*self.notes, *map(str, self.fit.choices))
+
+    def run(self, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> Run:
+        """Carry the plan out and keep it in a run folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Where to keep it.
+        resume : bool, default=False
+            Go on with the run in the folder, if there is one; a finished run is left as it is.
+        observers : sequence of callable
+            Told about the progress of training.
+
+        Returns
+        -------
+        Run
+            The finished run.
+
+        Raises
+        ------
+        InputError
+            If the folder is taken, or holds another run.
+        TrainingError
+            If training diverges.
+        """
+        run = _open_or_create(folder, _config(self), resume=resume)
+        if run.done:
+            return run
+        parts, fit = self.parts, self.fit
+        if not run.has("split.npz"):
+            index = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+            run.write_arrays("split.npz", index)
+        fit.run(
+            observers=[*observers, _HistoryWriter(run, fit)],
+            checkpoint=run.path / "checkpoint" / "state.safetensors",
+        )
+        run.write_history(fit.training.history)
+        fit.model.save(run.path)
+        outcome.write(run, fit.model, parts.dataset, parts.validation, parts.test)
+        _close(run)
+        return run
+
+
+class _HistoryWriter:
+    """Keeps ``history.jsonl`` up to date for those who watch, at most once a second."""
+
+    def __init__(self, run: Run, fit: Fit) -> None:
+        self.run, self.fit, self.written = run, fit, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.row is not None and time.monotonic() - self.written > 1:
+            self.run.write_history(self.fit.training.history)
+            self.written = time.monotonic()
+
+
+def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Run:
+    if not (resume and (folder / "config.toml").exists()):
+        return Run.create(folder, config)
+    run = Run.open(folder)
+    stored = run.config
+    for section in ("data", "classifier", "seeds"):
+        for key, value in config[section].items():
+            was = stored.get(section, {}).get(key)
+            if was != value:
+                raise InputError(
+                    "A run can only be resumed with the data and settings it was started with.",
+                    f"{section}.{key} was {was!r} and is now {value!r}.",
+                    "Give the same settings, or another --out for a new run.",
+                )
+    return run
+
+
+def _close(run: Run) -> None:
+    config = run.config
+    config["test"]["looks"] += 1
+    # Summed over epochs, so that a run that was stopped and resumed counts all of them.
+    seconds = sum(row["seconds"] for row in run.history)
+    config["environment"]["seconds"] = round(seconds, 1)
+    run.write_config(config)
+    run.finish()
+    checkpoint = run.path / "checkpoint"
+    for path in checkpoint.glob("*"):
+        path.unlink()
+    if checkpoint.exists():
+        checkpoint.rmdir()
+
+
+def _config(plan: Plan) -> dict[str, Any]:
+    experiment, parts, fit = plan.experiment, plan.parts, plan.fit
+    dataset = parts.dataset
+    counts = {
+        f"counts_{name}": np.bincount(dataset.codes[index], minlength=len(dataset.classes)).tolist()
+        for name, index in zip(PARTS, (parts.train, parts.validation, parts.test), strict=True)
+    }
+    data = {
+        "source": experiment.source,
+        "name": dataset.name,
+        "kind": dataset.kind,
+        "n": len(dataset),
+        "fingerprint": dataset.fingerprint,
+        "classes": list(dataset.classes),
+        **counts,
+        **_described_features(dataset),
+        **_imbalance(experiment),
+        "reading": _reading(experiment.options),
+        "notes": list(plan.notes),
+    }
+    settings = {**fit.settings.to_text(), "prior": as_text(plan.params["prior"])}
+    return {
+        "data": data,
+        "classifier": settings,
+        "choices": [
+            {"field": c.field, "value": str(as_text(c.value)), "reason": c.reason}
+            for c in fit.choices
+        ],
+        "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
+        "test": {"looks": 0},
+        "network": {"parameters": count_parameters(fit.training.network)},
+        "environment": _environment(fit.device),
+    }
+
+
+def _described_features(dataset: Dataset) -> dict[str, Any]:
+    if dataset.kind == "images":
+        return {"shape": [int(n) for n in dataset.X.shape[1:]]}
+    return {"columns": [str(c) for c in dataset.X.columns]}  # type: ignore[union-attr]
+
+
+def _imbalance(experiment: Experiment) -> dict[str, Any]:
+    if experiment.ratio is None:
+        return {}
+    ratio, _ = parse_ratio(experiment.ratio)
+    return {"ratio": ratio, "profile": experiment.profile, "order": experiment.order}
+
+
+def _reading(options: ReadOptions) -> dict[str, Any]:
+    """Keep what is needed to read new data the same way."""
+    names = ("label", "image", "drop", "size", "channels", "skip_broken")
+    given = {name: getattr(options, name) for name in names}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v is not None}
+
+
+def _environment(device: Device) -> dict[str, Any]:
+    return {
+        **{name: version(name) for name in ("equipoise", "torch", "scikit-learn", "numpy")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(device),
+        "precision": device.precision,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
