@@ -1,4 +1,10 @@
-"""Shape and type checks of all tensors and arrays, switched on before anything is imported."""
+"""What must be settled before anything is imported: threads, and checks of shapes and types."""
+
+import os
+
+# One thread, before torch is imported: two threads that wait for each other on a busy machine
+# are many times slower than one, and the networks of the tests are small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 

@@ -141,7 +141,7 @@ for view in array, np.asarray(array):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_a_memory_map_is_never_held_as_a_whole(tmp_path: Path) -> None:
-    """A quarter of 300 MB is read, all over the file, and the process grows by a fifth at most.
+    """A quarter of 300 MB is read, all over the file, and the process grows by a third at most.
 
     This holds of the map, and of a plain array that is a view of it.
     """
@@ -154,4 +154,6 @@ def test_a_memory_map_is_never_held_as_a_whole(tmp_path: Path) -> None:
         check=True,
     )
     path.unlink()
-    assert max(map(float, done.stdout.split())) < 2 * 32
+    once, twice = map(float, done.stdout.split())
+    assert once < 2 * 32
+    assert twice < 3 * 32  # what the first source still holds, and the second

@@ -199,6 +199,8 @@ def test_pickled_classifier_predicts_the_same(table):
         ({"augmentation": "CropFlip()"}, "table"),
         ({"loss": None}, "loss"),
         ({"prior": "uniform"}, "prior"),
+        ({"prior": 0.5}, "prior"),
+        ({"validation": "some"}, "validation"),
         ({"prior": {"common": 0.9}}, "rare"),
     ],
 )
@@ -206,7 +208,7 @@ def test_bad_parameters_are_refused_in_words(table, params, words):
     """Each wrong parameter gives an `InputError` that names it or the remedy."""
     X, y = table
     with pytest.raises(InputError, match=words.replace("(", r"\(")):
-        quick(**params).fit(X, y).predict(X)
+        quick(**params).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -245,3 +247,22 @@ def test_weight_moves_the_boundary(table):
     plain = quick().fit(X, y)
     weighted = quick().fit(X, y, sample_weight=np.where(y == "rare", 20.0, 1.0))
     assert (weighted.predict(X) == "rare").sum() > (plain.predict(X) == "rare").sum()
+
+
+def test_weights_and_balanced_prior_are_not_corrected_twice(table):
+    """With weights that already balance the classes, the balanced prior changes nothing."""
+    X, y = table
+    weight = np.where(y == "rare", (y == "common").sum() / (y == "rare").sum(), 1.0)
+    model = quick(validation=0.0).fit(X, y, sample_weight=weight)
+    weighted = model.predict_proba(X)
+    model.prior = "balanced"
+    assert np.allclose(model.predict_proba(X), _as_balanced(model, X), atol=1e-6)
+    model.prior = "none"
+    assert np.allclose(model.predict_proba(X), _as_balanced(model, X), atol=1e-6)
+    assert not np.allclose(weighted, _as_balanced(model, X), atol=1e-2)
+
+
+def _as_balanced(model, X):
+    logits = model.predict_logits(X).astype(float)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

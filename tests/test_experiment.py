@@ -1,8 +1,10 @@
 """A run is complete, honest about its test set, and the same after any number of kills."""
 
+import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from equipoise import InputError, load, load_run
 from equipoise.experiment import Experiment
@@ -160,8 +163,76 @@ def test_killed_runs_end_with_the_numbers_of_an_undisturbed_one(tmp_path):
         for run in (calm, killed)
     ]
     assert rows[0] == rows[1]
-    leftovers = [path.name for path in (tmp_path / "killed").rglob(".*")]
-    assert all(name.startswith(".") for name in leftovers)
+    names = [sorted(path.name for path in run.path.iterdir()) for run in (calm, killed)]
+    assert names[0] == names[1]
+
+
+STEPS = """
+import os, sys
+from pathlib import Path
+import equipoise.runs
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
+written, stop = 0, int(sys.argv[2])
+move = Path.replace
+def replace(self, target):
+    global written
+    written += 1
+    if written == stop:
+        os.kill(os.getpid(), 9)
+    return move(self, target)
+Path.replace = replace
+params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 3, "device": "cpu"}
+Plan.make(Experiment(source="digits", ratio=10, params=params)).run(Path(sys.argv[1]), resume=True)
+"""
+
+
+def test_a_kill_before_any_file_takes_its_name_changes_nothing(run, tmp_path):
+    """Killed before the first, second, ... file is in place, a run resumes to the same end."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for stop in (1, 2, 4, 6, 7, 8, 9, 10, 11, 12):
+        command = [sys.executable, "-c", STEPS, str(tmp_path / "run"), str(stop)]
+        if subprocess.run(command, env=environment, check=False).returncode == 0:
+            break
+    plan().run(tmp_path / "run", resume=True)
+    again = Run.open(tmp_path / "run")
+    assert again.read_json("metrics.json") == run.read_json("metrics.json")
+    assert again.config["test"]["looks"] == 1
+    assert {path.name for path in again.path.iterdir()} == {p.name for p in run.path.iterdir()}
+
+
+def test_resuming_with_other_training_examples_is_refused(run, tmp_path):
+    """The same counts from other examples are another run."""
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "DONE").unlink()
+    other = plan()
+    swapped = other.parts.train.copy()
+    swapped[0] = np.setdiff1d(np.arange(len(other.parts.dataset)), swapped)[0]
+    parts = dataclasses.replace(other.parts, train=swapped)
+    with pytest.raises(InputError, match="split"):
+        dataclasses.replace(other, parts=parts).run(tmp_path / "run", resume=True)
+
+
+def test_a_run_without_test_examples_is_refused_before_training():
+    """`--test 0` on data without a test part, and shares out of range, are errors."""
+    for share in (0.0, -0.5, 1.0):
+        with pytest.raises(InputError, match="test"):
+            plan(test=share)
+
+
+def test_an_unfinished_run_is_not_loaded(run, tmp_path):
+    """A model whose run has not finished is refused."""
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "DONE").unlink()
+    with pytest.raises(InputError, match="finished"):
+        load_run(tmp_path / "run")
+
+
+def test_a_loaded_classifier_can_be_cloned_and_fitted(run):
+    """The parameters that come back from a run are those of a classifier."""
+    dataset = load("digits")
+    again = clone(load_run(run.path, "cpu")).set_params(epochs=1)
+    assert again.fit(dataset.X[:100], dataset.y[:100]).predict(dataset.X[:5]).shape == (5,)
 
 
 def test_a_run_holds_no_pickle(run):

@@ -18,7 +18,7 @@ READ_AROUND_BYTES = 64 * 2**10
 
 @dataclass(eq=False)
 class Source:
-    """Rows of an array, as tensors; a memory map is never held in memory as a whole.
+    """Rows of an array, as tensors; of a memory map about `RELEASE_BYTES` at most stay in memory.
 
     Parameters
     ----------

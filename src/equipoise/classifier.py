@@ -62,8 +62,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         of two or more examples gives at least one.
     monitor : str, default="balanced_accuracy"
         Validation score that chooses the epoch: balanced_accuracy, accuracy, macro_f1, g_mean,
-        worst_class_recall, log_loss or balanced_log_loss. Within the noise of that score the
-        lower balanced log-loss decides.
+        worst_class_recall, log_loss or balanced_log_loss, of predictions before any prior
+        correction. Within the noise of that score the lower balanced log-loss decides.
     patience : int or None, default=None
         Epochs without a better one after which training stops; None: it runs to the end.
     prior : {"train", "balanced"} or mapping of class to probability, default="train"
@@ -177,6 +177,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             weights=_check_weights(sample_weight, len(checked)),
         )
         fit = Fit.prepare(task, self.get_params(deep=False), seed)
+        resolve_prior(self.prior, classes.tolist(), task.counts)
         fit.run()
         self.classes_ = classes
         self.model_ = fit.model
@@ -214,9 +215,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
             Rows sum to one; columns are in the order of ``classes_``.
         """
         logits = self.predict_logits(X).astype(np.float64)
-        counts = self.model_.counts
-        prior = _prior(self.prior, self.classes_.tolist(), counts)
-        return np.exp(log_softmax(shift_logits(logits, counts / counts.sum(), prior)))
+        own = self.model_.prior
+        prior = resolve_prior(self.prior, self.classes_.tolist(), self.model_.counts)
+        return np.exp(log_softmax(logits if prior is None else shift_logits(logits, own, prior)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each example, under `prior`.
@@ -253,7 +254,14 @@ def _check_labels(y: Any, n: int) -> tuple[np.ndarray, CodeArray]:
             f"X has {n} and y has {len(y)}.",
             "Check that both come from the same rows.",
         )
-    classes, codes = np.unique(y, return_inverse=True)
+    try:
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError:
+        raise InputError(
+            "Labels must be all text or all numbers.",
+            f"They are of the types {sorted({type(label).__name__ for label in y})}.",
+            "Convert them to text with y.astype(str).",
+        ) from None
     if len(classes) < 2:
         raise InputError(
             "A classifier needs examples of at least two classes.",
@@ -278,13 +286,39 @@ def _check_weights(sample_weight: Any, n: int) -> WeightArray | None:
     return weights
 
 
-def _prior(
+def resolve_prior(
     prior: str | Mapping[Any, float], classes: Sequence[Any], counts: np.ndarray
-) -> PriorArray:
+) -> PriorArray | None:
+    """Return the class probabilities that a classifier's `prior` stands for.
+
+    Parameters
+    ----------
+    prior : {"train", "balanced"}, other text or mapping
+        As in `Classifier`; text may also name every class, as ``"a=0.9,b=0.1"``.
+    classes : sequence of shape (classes,)
+        Class labels in the order of the codes.
+    counts : ndarray of int, shape (classes,)
+        Training examples of each class.
+
+    Returns
+    -------
+    ndarray of shape (classes,) or None
+        None for ``"none"``: probabilities as the network gives them.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
     names = [str(c) for c in classes]
     if isinstance(prior, str):
-        parsed = parse_prior(prior, names, counts)
-        return counts / counts.sum() if parsed is None else parsed
+        return parse_prior(prior, names, counts)
+    if not isinstance(prior, Mapping):
+        raise InputError(
+            "The prior must be text or a mapping from class to probability.",
+            f"It is {prior!r}.",
+            'Give "train", "balanced", or every class with its probability.',
+        )
     named = {str(k): v for k, v in prior.items()}
     values = np.asarray([named.get(name, -1.0) for name in names], dtype=np.float64)
     if set(named) != set(names) or not (values > 0).all() or abs(values.sum() - 1) > 1e-6:

@@ -46,7 +46,8 @@ def launch(
         raise InputError(
             "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
         )
-    app.config = () if config is None else (Toml(config, must_exist=True),)
+    if config is not None:
+        app.config = (Toml(config, must_exist=True),)
     return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str or None
         What follows the program's name; None: taken from the process.
     """
+    app.config = ()
     try:
         result = app.meta(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _ended(error: Exception) -> int:
+def _ended(error: Exception) -> int:  # noqa: PLR0911 (one for each kind of error)
     """Return the exit status of an expected error, told in words; raise any other again."""
     match error:
         case CycloptsError():
@@ -83,9 +85,17 @@ def _ended(error: Exception) -> int:
             # complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        case MemoryError():
+            return _out_of_memory()
+        case RuntimeError() if "memory" in str(error):  # torch has no class of its own on the CPU
+            return _out_of_memory()
         case OSError():
             return _fail(f"The system refused: {error}. Check space and permissions.", 1)
     raise error
+
+
+def _out_of_memory() -> int:
+    return _fail("Memory ran out. Give a smaller --batch-size, network or image size.", 1)
 
 
 def _fail(message: str, status: int) -> int:

@@ -1,5 +1,6 @@
 """What an experiment is, and how its data is read and cut into parts."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from equipoise.data.options import ReadOptions
 from equipoise.data.rare import merge_rare_classes
 from equipoise.data.sources import load
 from equipoise.data.splits import Split, hold_out, split
+from equipoise.errors import InputError
 
 PARTS = ("train", "validation", "test")
 """The parts of a data set."""
@@ -83,6 +85,17 @@ class Parts:
     test: IndexArray
     notes: tuple[str, ...]
 
+    @property
+    def index(self) -> dict[str, IndexArray]:
+        """Positions of each part, by its name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the positions, by which a resumed run knows its parts again."""
+        joined = b"|".join(part.astype("<i8").tobytes() for part in self.index.values())
+        return hashlib.sha256(joined).hexdigest()
+
 
 def prepare(experiment: Experiment, validation: float) -> Parts:
     """Read the data, seal the test set, make the imbalance, and hold out validation.
@@ -99,8 +112,9 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
     InputError
         If the data cannot be read or cut so.
     """
-    dataset = load(experiment.source, experiment.options, download=experiment.download)
-    dataset = merge_rare_classes(dataset, experiment.rare)  # type: ignore[arg-type]
+    read = load(experiment.source, experiment.options, download=experiment.download)
+    dataset = merge_rare_classes(read, experiment.rare)  # type: ignore[arg-type]
+    _check_index(experiment, len(read), len(dataset))
     sealed = split(
         dataset.codes,
         parts=dataset.parts,
@@ -109,6 +123,12 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
         validation=0.0,
         seed=experiment.split_seed,
     )
+    if not len(sealed.test):
+        raise InputError(
+            "A run needs test examples, sealed before anything is fitted.",
+            f"The share to test on is {experiment.test} and DATA brings no test part.",
+            "Give --test 0.2, or a DATA with a test part.",
+        )
     sealed = _thinned(sealed, dataset, experiment.index)
     pool, notes = _imbalanced(sealed.train, dataset, experiment)
     held = sealed.validation
@@ -116,6 +136,15 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
         pool, held = hold_out(dataset.codes, validation, experiment.split_seed, within=pool)
     notes = (*dataset.notes, *sealed.notes, *notes)
     return Parts(dataset, pool, held, sealed.test, notes)
+
+
+def _check_index(experiment: Experiment, n_read: int, n_left: int) -> None:
+    if experiment.index and n_read != n_left:
+        raise InputError(
+            "An index counts positions in the data as it was read.",
+            f"Dropping rare classes has left {n_left} of {n_read} examples.",
+            "Use --rare merge, or no --index.",
+        )
 
 
 def _thinned(sealed: Split, dataset: Dataset, files: Sequence[Path]) -> Split:

@@ -1,5 +1,6 @@
 """From examples and parameters to a trained network; the classifier and runs both fit here."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +59,19 @@ class Task:
         return np.bincount(self.codes[self.train], minlength=self.n_classes)
 
     @property
+    def class_weights(self) -> WeightArray | None:
+        """Total weight of the training examples of each class; None without weights."""
+        if self.weights is None:
+            return None
+        return np.bincount(self.codes[self.train], self.weights[self.train], self.n_classes)
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What automatic choices may depend on, besides the device."""
         _, height, width, channels = self.X.shape if isinstance(self.X, np.ndarray) else (0,) * 4
         return {
             "kind": "images" if isinstance(self.X, np.ndarray) else "table",
             "n_train": len(self.train),
-            "n_smallest": int(self.counts.min()),
-            "n_classes": self.n_classes,
             "pixels": height * width,
             "channels": channels,
         }
@@ -129,6 +135,7 @@ class Fit:
             preprocessing=self.preprocessing,
             device=self.device,
             counts=self.task.counts,
+            weights=self.task.class_weights,
         )
 
     def run(self, *, observers: Sequence[Observer] = (), checkpoint: Path | None = None) -> None:
@@ -163,6 +170,12 @@ def _check_task(task: Task) -> None:
             f"The classes with codes {missing} have none.",
             "Hold out less, or leave these classes out.",
         )
+    if task.weights is not None and not (task.class_weights > 0).all():  # type: ignore[operator]
+        raise InputError(
+            "Each class needs a training example of a weight above zero.",
+            f"The total weights of the classes are {task.class_weights}.",
+            "Leave sample_weight out, or give positive weights.",
+        )
 
 
 def _preprocessing(task: Task, settings: Settings) -> Preprocessing:
@@ -183,26 +196,22 @@ def _network(task: Task, settings: Settings, preprocessing: Preprocessing, seed:
         )
     if isinstance(task.X, np.ndarray):
         network = network.to(memory_format=torch.channels_last)
-    _check_batch_norm(network, settings.batch_size)
+    _check_batch_norm(network, len(task.train), settings.batch_size)
     return network
 
 
-def _check_batch_norm(network: nn.Module, batch_size: int) -> None:
+def _check_batch_norm(network: nn.Module, n: int, batch_size: int) -> None:
     normed = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-    if normed and batch_size == 1:
+    smallest = n // math.ceil(n / batch_size)
+    if normed and smallest < 2:
         raise InputError(
-            "A network with batch norm needs at least two examples in a batch.",
-            "The batch size is 1.",
-            "Give --batch-size 2 or more, or a backbone without batch norm.",
+            "A network with batch norm needs at least two examples in every batch.",
+            f"With {n} training examples and batches of {batch_size}, the smallest has one.",
+            "Give a larger --batch-size, or a backbone without batch norm.",
         )
 
 
 def _normalised(weights: WeightArray) -> np.ndarray:
-    mean = weights.mean()
-    if not mean > 0:
-        raise InputError(
-            "Sample weights must not all be zero.",
-            "All training examples have weight 0.",
-            "Leave sample_weight out, or give positive weights.",
-        )
-    return (weights / mean).astype(np.float32)
+    # Scaled by the largest first, for the sum of large weights may overflow.
+    scaled = weights / weights.max()
+    return (scaled / scaled.mean()).astype(np.float32)

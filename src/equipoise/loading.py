@@ -22,6 +22,7 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
     device : str, default="auto"
         Where the network shall be.
     """
+    run.require_done()
     config = run.config
     backbone = resolve(config["classifier"]["backbone"], COMPONENTS["backbone"], "backbone")
     counts = np.asarray(config["data"]["counts_train"])
@@ -48,7 +49,7 @@ def load_run(folder: str | Path, device: str = "auto") -> Classifier:
     run = Run.open(Path(folder))
     config = run.config
     known = Classifier().get_params(deep=False)
-    given = {k: from_text(v) for k, v in config["classifier"].items() if k in known}
+    given = {k: from_text(k, v) for k, v in config["classifier"].items() if k in known}
     classifier = Classifier(**{**given, "device": device, "random_state": config["seeds"]["seed"]})
     data = config["data"]
     fitted = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray
+from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray, PriorArray
 from equipoise.batches import Source
 from equipoise.checkpoints import read_weights, write_weights
 from equipoise.devices import Device
@@ -34,13 +34,22 @@ class Model:
     device : Device
         Where the network is.
     counts : ndarray of int, shape (classes,)
-        Training examples of each class: the prior that the logits contain.
+        Training examples of each class.
+    weights : ndarray of float, shape (classes,), or None
+        Total weight of each class in training; None: every example weighed the same.
     """
 
     network: nn.Module
     preprocessing: Preprocessing
     device: Device
     counts: CountArray
+    weights: np.ndarray | None = None
+
+    @property
+    def prior(self) -> PriorArray:
+        """The class probabilities that the logits contain: each class's share of the loss."""
+        shares = self.counts if self.weights is None else self.weights
+        return shares / shares.sum()
 
     def logits(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> LogitArray:
         """Return logits, float32, shape ``(examples, classes)``.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from equipoise import outcome
-from equipoise.classifier import Classifier
+from equipoise.classifier import Classifier, resolve_prior
 from equipoise.data.dataset import Dataset
 from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
@@ -19,7 +19,7 @@ from equipoise.devices import Device
 from equipoise.errors import InputError
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
-from equipoise.runs import Run
+from equipoise.runs import READING, Run
 from equipoise.settings import as_text
 from equipoise.standard.networks import count_parameters
 from equipoise.training import Observer, Progress
@@ -64,6 +64,7 @@ class Plan:
             train=parts.train,
             validation=parts.validation,
         )
+        resolve_prior(params["prior"], parts.dataset.classes, task.counts)
         return cls(experiment, parts, Fit.prepare(task, params, experiment.seed), params)
 
     @property
@@ -102,19 +103,21 @@ class Plan:
         """
         run = _open_or_create(folder, _config(self), resume=resume)
         if run.done:
+            _clear(run)
             return run
         parts, fit = self.parts, self.fit
         if not run.has("split.npz"):
-            index = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-            run.write_arrays("split.npz", index)
+            run.write_arrays("split.npz", parts.index)
         fit.run(
             observers=[*observers, _HistoryWriter(run, fit)],
             checkpoint=run.path / "checkpoint" / "state.safetensors",
         )
         run.write_history(fit.training.history)
         fit.model.save(run.path)
+        _record(run)
         outcome.write(run, fit.model, parts.dataset, parts.validation, parts.test)
-        _close(run)
+        run.finish()
+        _clear(run)
         return run
 
 
@@ -137,6 +140,8 @@ def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) ->
     stored = run.config
     for section in ("data", "classifier", "seeds"):
         for key, value in config[section].items():
+            if key == "source":  # the same data may have moved; its fingerprint is compared
+                continue
             was = stored.get(section, {}).get(key)
             if was != value:
                 raise InputError(
@@ -147,19 +152,24 @@ def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) ->
     return run
 
 
-def _close(run: Run) -> None:
+def _record(run: Run) -> None:
+    """Count the look at the test set before it is taken, so that a kill cannot hide it."""
     config = run.config
-    config["test"]["looks"] += 1
+    config["test"]["looks"] = max(config["test"]["looks"], 1)
     # Summed over epochs, so that a run that was stopped and resumed counts all of them.
     seconds = sum(row["seconds"] for row in run.history)
     config["environment"]["seconds"] = round(seconds, 1)
     run.write_config(config)
-    run.finish()
-    checkpoint = run.path / "checkpoint"
-    for path in checkpoint.glob("*"):
-        path.unlink()
-    if checkpoint.exists():
-        checkpoint.rmdir()
+
+
+def _clear(run: Run) -> None:
+    """Remove the checkpoint, and what a killed process was in the middle of writing."""
+    for path in (*run.path.glob("checkpoint/*"), *run.path.glob("checkpoint/.*")):
+        path.unlink(missing_ok=True)
+    if (run.path / "checkpoint").exists():
+        (run.path / "checkpoint").rmdir()
+    for path in run.path.glob(".*"):
+        path.unlink(missing_ok=True)
 
 
 def _config(plan: Plan) -> dict[str, Any]:
@@ -175,6 +185,7 @@ def _config(plan: Plan) -> dict[str, Any]:
         "kind": dataset.kind,
         "n": len(dataset),
         "fingerprint": dataset.fingerprint,
+        "split": parts.fingerprint,
         "classes": list(dataset.classes),
         **counts,
         **_described_features(dataset),
@@ -212,8 +223,7 @@ def _imbalance(experiment: Experiment) -> dict[str, Any]:
 
 def _reading(options: ReadOptions) -> dict[str, Any]:
     """Keep what is needed to read new data the same way."""
-    names = ("label", "image", "drop", "size", "channels", "skip_broken")
-    given = {name: getattr(options, name) for name in names}
+    given = {name: getattr(options, name) for name in READING}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v is not None}
 
 

@@ -65,6 +65,10 @@ class ImagePreprocessing:
         InputError
             If they are not of the shape that was trained on.
         """
+        if not isinstance(images, np.ndarray) or images.ndim != 4:
+            raise InputError(
+                "This model takes images.", "These examples are rows of a table.", "Give images."
+            )
         expected = (self.spec.height, self.spec.width, self.spec.channels)
         if images.shape[1:] != expected:
             raise InputError(

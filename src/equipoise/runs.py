@@ -26,6 +26,10 @@ FORMAT = 1
 """Version of the folder's layout; a run of another version is refused."""
 
 
+READING = ("label", "image", "drop", "size", "channels", "skip_broken")
+"""How data was read, as ``[data.reading]`` keeps it, to read new data in the same way."""
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when it is whole.
@@ -170,6 +174,15 @@ class Run:
     def done(self) -> bool:
         """Whether the run has finished."""
         return (self.path / "DONE").exists()
+
+    def require_done(self) -> None:
+        """Raise `InputError` if the run has not finished."""
+        if not self.done:
+            raise InputError(
+                "This needs a finished run.",
+                f"`{self.path}` has not finished.",
+                "Go on with it by `equipoise fit ... --resume`.",
+            )
 
     def finish(self) -> None:
         """Mark the run as finished; to be called after everything else is written."""

@@ -102,9 +102,14 @@ def as_text(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def from_text(value: Any) -> Any:
-    """Return a parameter's value from the command line or TOML: ``"None"`` means None."""
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+def from_text(name: str, value: Any) -> Any:
+    """Return a parameter's value from the command line or TOML: ``"None"`` means None.
+
+    Only the scaling has a value that is called none.
+    """
+    if name == "scaling" or not isinstance(value, str):
+        return value
+    return None if value.strip().lower() == "none" else value
 
 
 def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Settings, list[Choice]]:
@@ -130,7 +135,7 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
         If a value is out of bounds, a component is unknown, or it cannot read such data.
     """
     names = [f.name for f in fields(Settings)]
-    given = {name: from_text(params[name]) if name != "scaling" else params[name] for name in names}
+    given = {name: from_text(name, params[name]) for name in names}
     choices = automatic_choices(given, facts)
     given.update({choice.field: choice.value for choice in choices})
     values = {name: _resolved(name, value) for name, value in given.items()}

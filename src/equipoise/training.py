@@ -38,6 +38,9 @@ from equipoise.standard.optimizers import Optimizer
 from equipoise.standard.schedules import Schedule
 from equipoise.standard.smoothing import Smoothing, soft_targets
 
+PREDICTION_VALUES = 500 * 32 * 32 * 3
+"""Predictions are made in batches of at most 500 examples and this many input values."""
+
 CHECKPOINT_SECONDS = 10.0
 """Least time between two checkpoints; what is lost at a kill is at most this and an epoch."""
 
@@ -365,11 +368,11 @@ def _check_finite(training: Training, loss: float, logits: np.ndarray) -> None:
 
 
 @torch.no_grad()
-def predict_logits(
-    network: nn.Module, source: Source, device: Device, batch_size: int = 500
-) -> np.ndarray:
+def predict_logits(network: nn.Module, source: Source, device: Device) -> np.ndarray:
     """Return the logits of every example of a source, float32, shape ``(examples, classes)``."""
     network.eval()
+    values = int(np.prod(source.array.shape[1:]))
+    batch_size = min(500, max(1, PREDICTION_VALUES // values))
     batches = []
     for positions in in_order(len(source), batch_size):
         inputs = source.take(positions).to(device.name)

@@ -53,6 +53,16 @@ def test_clear_error_excludes_zero():
     assert 0.33 < low < 0.4 < high < 0.45
 
 
+def test_random_size_of_a_wrong_bin_is_allowed_for():
+    """Answers that are half sure and always right are an error whose amount is random."""
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(200):
+        proba = np.where(rng.random(100) < 0.5, 0.5, 1.0)
+        low, high = calibration_interval([(proba, np.ones(100) > 0)], even(100), 0.95)
+        covered += low <= 0.25 <= high
+    assert covered / 200 > 0.93
+
+
 def test_several_events_are_averaged():
     """Two events that mirror each other have the interval of one, and its mean."""
     rng = np.random.default_rng(0)

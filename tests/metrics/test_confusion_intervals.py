@@ -110,6 +110,18 @@ def test_correlation_and_bias_agree_with_simulation():
     assert bias == pytest.approx(expected, rel=0.25)
 
 
+def test_macro_f1_of_large_classes_gets_the_textbook_interval():
+    """With large classes the interval spans 1.96 standard errors either way."""
+    rng, n_classes = np.random.default_rng(0), 8
+    rates = np.full((n_classes, n_classes), 0.1 / (n_classes - 1))
+    np.fill_diagonal(rates, 0.9)
+    shares = np.full(n_classes, 1 / n_classes)
+    rows = [rng.multinomial(7000, row, 4000) / 7000 for row in rates]
+    error = f1_by_hand(np.stack(rows, axis=1), shares).mean(axis=1).std()
+    low, high = ConfusionIntervals(np.rint(rates * 7000).astype(int), shares, 0.95).macro_f1()
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
 def f1_by_hand(rates, shares):
     """Twice the share that is found, over the share that is there and the share predicted."""
     found = shares * np.diagonal(rates, axis1=-2, axis2=-1)

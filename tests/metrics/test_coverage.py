@@ -18,7 +18,7 @@ from equipoise.metrics.aggregates import (
 from equipoise.metrics.evaluation import evaluate
 
 MIXED = (2, 3, 4, 5, 6, 7, 8, 9, 10, 100)
-REPETITIONS = 400
+REPETITIONS = 300
 
 
 def drawn(sizes, rng):

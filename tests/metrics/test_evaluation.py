@@ -234,6 +234,16 @@ def test_one_present_class_leaves_the_others_undefined():
     assert result["per_class"][0]["precision"]["value"] == 1
 
 
+def test_group_recall_is_the_mean_of_its_classes():
+    """A group's recall is the mean of its classes' recalls, with an interval of its own."""
+    logits, codes = random_case(10)
+    result = evaluated(logits, codes, train_counts=[500, 10, 5])
+    recalls = [row["recall"]["value"] for row in result["per_class"]]
+    assert result["groups"]["many"]["recall"]["value"] == pytest.approx(recalls[0])
+    assert result["groups"]["few"]["recall"]["value"] == pytest.approx(np.mean(recalls[1:]))
+    assert result["groups"]["few"]["classes"] == ["c1", "c2"]
+
+
 def test_group_without_examples_is_undefined():
     """A group all of whose classes are absent from the data has no recall."""
     result = evaluated(np.eye(2)[[0, 0]], [0, 0], train_counts=[500, 5])

@@ -71,6 +71,27 @@ def test_few_heavy_rivals_make_a_large_class_uncertain():
     assert low[1] < 0.6
 
 
+def test_few_heavy_rivals_make_the_area_uncertain():
+    """The area under ROC rests on both kinds of examples, whichever are few."""
+    sample = sample_of([1000, 2], signal=30.0)
+    values = values_of(sample, auroc)
+    sizes = auroc_sizes(values, bootstrap(sample, 20, 0).auroc, sample, 0.95)
+    low, _ = wilson(values, sizes, 0.95)
+    assert 0.4 < low.min() <= low.max() < 0.9
+
+
+def test_macro_interval_takes_off_the_bias_that_resampling_adds():
+    """Where resamples score higher than the data, the data scored higher than the truth."""
+    sample = sample_of([10] * 20)
+    draws, values = bootstrap(sample, 200, 0).auprc, values_of(sample, average_precision)
+    sizes = auprc_sizes(values, draws, sample)
+    shifts = (-draws.mean(), 0.05 - draws.mean())
+    plain, lifted = (
+        macro_interval(values, draws + values.mean() + shift, sizes, 0.95) for shift in shifts
+    )
+    assert lifted[0] < plain[0] - 0.02
+
+
 def test_macro_interval_uses_correlation_between_classes():
     """Two classes are two views of one ranking: their mean is as uncertain as each of them.
 

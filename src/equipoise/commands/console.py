@@ -86,7 +86,7 @@ def training_bar() -> Iterator[Callable[[Any], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors, refresh_per_second=4) as progress:
-        task = progress.add_task("", total=None, epoch="", facts="")
+        task = progress.add_task("", total=None, epoch="", facts="", visible=False)
         shown = {"score": "", "time": 0.0}
 
         def observe(state: Any) -> None:
@@ -103,6 +103,7 @@ def training_bar() -> Iterator[Callable[[Any], None]]:
             done = (state.epoch - 1) * state.steps + state.step
             progress.update(
                 task,
+                visible=True,
                 completed=done,
                 total=state.epochs * state.steps,
                 epoch=f"{state.epoch}/{state.epochs}",
@@ -128,11 +129,11 @@ def interval(found: Mapping[str, Any] | None, *, per_cent: bool = True) -> str:
 
 def print_metrics(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:
     """Print overall and per-class metrics, one column for each prior."""
-    table = Table(title=title, title_justify="left", caption_justify="left")
+    table = Table(title=escape(title), title_justify="left", caption_justify="left")
     table.add_column("")
     first = next(iter(metrics.values()))
     for name in metrics:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     for key, text in OVERALL.items():
         cells = [interval(m["overall"][key], per_cent=key in IN_PER_CENT) for m in metrics.values()]
         table.add_row(text, *cells)
@@ -147,7 +148,7 @@ def print_metrics(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:
 def _print_classes(metrics: Mapping[str, Mapping[str, Any]]) -> None:
     table = Table(title="Recall of each class", title_justify="left")
     for name in ("class", "trained on", "measured on", *metrics):
-        table.add_column(name, justify="left" if name == "class" else "right")
+        table.add_column(escape(name), justify="left" if name == "class" else "right")
     rows: Sequence[Sequence[Mapping[str, Any]]] = list(
         zip(*(m["per_class"] for m in metrics.values()), strict=True)
     )

@@ -129,7 +129,7 @@ def _print_description(found: Mapping[str, Any]) -> None:
     facts.add_row("imbalance ratio", f"{ratio} (largest over smallest class in training)")
     duplicates = found["duplicates"]
     within = ", ".join(f"{n} in {name}" for name, n in duplicates["within"].items())
-    facts.add_row("duplicates", f"{within}; {duplicates['across']} in several parts")
+    facts.add_row("duplicates", f"{within}; {sum(duplicates['across'].values())} across parts")
     facts.add_row("alike, other class", str(duplicates["conflicting"]))
     facts.add_row("fingerprint", found["fingerprint"][:16])
     console.results.print(facts)

@@ -45,6 +45,7 @@ def evaluate(
         Print the result as JSON.
     """
     opened = Run.open(run)
+    opened.require_done()
     config = opened.config
     classes, counts = config["data"]["classes"], np.asarray(config["data"]["counts_train"])
     wanted = parse_prior(prior, classes, counts)
@@ -83,6 +84,11 @@ def predictions_on(
 
     with console.reading_bar("reading") as progress:
         dataset = load(data, reading.as_trained(run, progress), download=reading.download)
+    if dataset.fingerprint == run.config["data"]["fingerprint"]:
+        console.say(
+            "Careful: this is the data that the run was made from, its training examples included. "
+            "Leave DATA out to measure on the sealed test set alone."
+        )
     codes = matching_codes(dataset.classes, run.config["data"]["classes"])[dataset.codes]
     return load_run_model(run, device).logits(dataset.X), codes
 

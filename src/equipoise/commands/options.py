@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from equipoise._typing import ProgressCallback
 from equipoise.data.options import Channels, ReadOptions
-from equipoise.runs import Run
+from equipoise.errors import InputError
+from equipoise.runs import READING, Run
 
 Flag = Annotated[bool, Parameter(negative="")]
 """An option without a value that is off unless given."""
@@ -64,12 +65,28 @@ class Reading:
         """Return them with what is not given taken from how the run's data was read."""
         given = self.options(progress)
         trained = run.config["data"].get("reading", {})
-        kept = {name: value for name, value in trained.items() if not getattr(given, name)}
+        # Only these: a run may come from a stranger, and must not say where files are written.
+        kept = {
+            name: _plain(trained[name])
+            for name in READING
+            if name in trained and not getattr(given, name)
+        }
         if given.channels == "auto" and "shape" in run.config["data"]:
             kept["channels"] = "grey" if run.config["data"]["shape"][2] == 1 else "rgb"
-        return replace(
-            given, **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
-        )
+        return replace(given, **kept)
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case list():
+            return tuple(str(item) for item in value)
+        case str() | bool() | int():
+            return value
+    raise InputError(
+        "How a run's data was read is kept as text, numbers and lists of text.",
+        f"In this run's config.toml it is {value!r}.",
+        "Restore the file, or fit again.",
+    )
 
 
 @dataclass(kw_only=True)
@@ -90,7 +107,8 @@ class Imbalance:
         Files of `data subsample`: of each part that a file names examples of, only these
         are used.
     test : float
-        Share of each class sealed as the test set, where DATA brings none.
+        Share of the examples sealed as the test set, cut within each class, where DATA
+        brings none.
     rare : {"refuse", "merge", "drop"}
         What happens to classes of a single example.
     split_seed : int

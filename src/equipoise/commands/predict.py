@@ -54,7 +54,9 @@ def predict(  # noqa: PLR0913 (each is an option)
         )
     opened = Run.open(run)
     with console.reading_bar("reading") as progress:
-        X, ids = load_unlabelled(data, reading.as_trained(opened, progress))
+        X, ids = load_unlabelled(
+            data, reading.as_trained(opened, progress), download=reading.download
+        )
     proba = probabilities(opened, X, prior, device)
     classes = np.asarray(opened.config["data"]["classes"])
     predicted = classes[proba.argmax(axis=1)]

@@ -14,7 +14,9 @@ TABLE_SUFFIXES = (*DELIMITED_SUFFIXES, *PARQUET_SUFFIXES)
 def not_found(path: Path) -> InputError:
     """Return the error for a path that does not exist, with names that are near."""
     folder = path.parent
-    beside = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    beside = (
+        [e.name for e in folder.iterdir() if not e.name.startswith(".")] if folder.is_dir() else []
+    )
     near = difflib.get_close_matches(path.name, [*beside, *CATALOG], n=3, cutoff=0.6)
     near = [name if name in CATALOG else str(folder / name) for name in near]
     return InputError(

@@ -87,9 +87,10 @@ def split(
     names = _class_names(codes, classes)
     own = np.full(len(codes), "train") if parts is None else np.asarray(parts)
     rest, sealed = np.flatnonzero(own == "train"), np.flatnonzero(own == "test")
+    _check_share("test", test)
     if not len(sealed) and test > 0:
         _refuse_single(codes[rest], names)
-        sealed = _cut(codes, rest, _check_share("test", test), seed, "test")
+        sealed = _cut(codes, rest, test, seed, "test")
         rest = np.setdiff1d(rest, sealed)
     _refuse_untrained(codes[rest], names)
     held = np.flatnonzero(own == "validation")
@@ -192,7 +193,7 @@ def _class_names(codes: CodeArray, classes: Sequence[str] | None) -> list[str]:
 
 
 def _check_share(name: str, share: float) -> float:
-    if not 0 <= share < 1:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
         raise InputError(
             f"The {name} share must be at least 0 and below 1.",
             f"It is {share!r}.",

@@ -27,7 +27,9 @@ Unlabelled = tuple["ImageArray | pd.DataFrame", NameArray]
 """Examples, and an identifier of each."""
 
 
-def load_unlabelled(source: str | Path, options: ReadOptions) -> Unlabelled:
+def load_unlabelled(
+    source: str | Path, options: ReadOptions, *, download: bool = False
+) -> Unlabelled:
     r"""Read examples to predict.
 
     Parameters
@@ -37,6 +39,8 @@ def load_unlabelled(source: str | Path, options: ReadOptions) -> Unlabelled:
         image files at any depth, or an ``.npz`` file with ``images`` alone.
     options : ReadOptions
         How it is read. A label column is left out; columns to drop may be absent.
+    download : bool, default=False
+        Whether a named data set may be fetched.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def load_unlabelled(source: str | Path, options: ReadOptions) -> Unlabelled:
     path = Path(source).expanduser()
     name = catalog_name(source) if isinstance(source, str) else None
     if name is not None:
-        dataset = load_catalog(name, options)
+        dataset = load_catalog(name, options, download=download)
         return dataset.X, dataset.ids
     if not path.exists():
         raise not_found(path)

@@ -12,7 +12,7 @@ F1                                            96 to 99
 AUPRC                                         96 to 100
 accuracy, balanced accuracy                   94 to 99
 geometric mean, worst class                   96 to 100
-macro F1                                      91 to 100
+macro F1                                      92 to 100
 macro AUROC                                   96 to 100
 macro AUPRC                                   94 to 100
 log-loss, balanced log-loss                   95 to 100

@@ -59,7 +59,7 @@ def build_network(
         What the inputs look like.
     n_classes : int
         Number of logits.
-    examples : Tensor, shape (examples, *features), optional
+    examples : Tensor, shape (examples, ...), optional
         Encoded training inputs, for what is initialised from data.
 
     Returns

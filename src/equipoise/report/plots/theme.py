@@ -76,7 +76,15 @@ _KEPT_IN_TEXT = {"font-size", "font-weight", "text-anchor", "fill"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing and the words that stand for it where it cannot be seen."""
+    """A drawing and the words that stand for it where it cannot be seen.
+
+    Parameters
+    ----------
+    svg : str
+        The picture, ready to stand in a page.
+    description : str
+        What it shows, for those who cannot see it.
+    """
 
     svg: str
     description: str

@@ -138,7 +138,7 @@ class Backbone(Component, Generic[FormatT]):
         ----------
         inputs : ImageInput or TableInput
             What the inputs look like.
-        examples : Tensor, shape (examples, *features), optional
+        examples : Tensor, shape (examples, ...), optional
             Encoded training inputs, for what is initialised from data (the edges of
             piecewise-linear bins). No shape depends on them.
         """
