@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -303,6 +304,30 @@ def test_a_run_of_another_version_is_refused(run, tmp_path, capsys):
     (other / "config.toml").write_text(text)
     assert main(["report", str(other)]) == 2
     assert "99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ('kind = "images"', 'kind = "sounds"'),
+        ("[test]", "[tests]"),
+        ('precision = "', 'precision = "x'),
+        ("counts_train = [", "counts_train = [1, "),
+        ("size = ", 'cache = "elsewhere"\nsize = '),
+    ],
+)
+def test_a_damaged_configuration_ends_in_words(run, tmp_path, capsys, was, becomes):
+    """A config.toml that was changed by hand is refused, and never says where to write."""
+    other = tmp_path / "run"
+    shutil.copytree(run, other)
+    text = (other / "config.toml").read_text().replace(was, becomes)
+    if "elsewhere" in becomes:
+        text = text.replace("[data.reading]\n", '[data.reading]\ncache = "elsewhere"\n')
+    (other / "config.toml").write_text(text)
+    status = main(["predict", str(other), "digits", "--out", str(tmp_path / "p.csv")])
+    assert status == (0 if "elsewhere" in becomes else 2)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not Path("elsewhere").exists()
 
 
 def test_data_that_does_not_match_the_run_is_refused(table_run, run, tmp_path, capsys):

@@ -241,12 +241,14 @@ def test_divergence_is_an_error(batch_size: int, validated: bool) -> None:
     assert all(value.isfinite().all() for value in training.best.values())
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 500])
-def test_logits_do_not_depend_on_the_batches(batch_size: int) -> None:
+@pytest.mark.parametrize("images", [0, 7, 500])
+def test_logits_do_not_depend_on_the_batches(images: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are the network's in evaluation mode, in order, whatever is computed together."""
+    values = images * int(np.prod(IMAGES.shape[1:]))
+    monkeypatch.setattr("equipoise.training.PREDICTION_VALUES", values)
     network, (learn, _) = _network(), _images()
     network.train()
-    found = predict_logits(network, learn.source, Device("cpu"), batch_size)
+    found = predict_logits(network, learn.source, Device("cpu"))
     inputs = torch.from_numpy(IMAGES[:N]).permute(0, 3, 1, 2)
     with torch.no_grad():
         expected = network.eval()(inputs).numpy()

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 import tomli_w
 
+from equipoise.configuration import configuration_fault
 from equipoise.errors import InputError
 
 ResultT = TypeVar("ResultT")
@@ -176,12 +177,18 @@ class Run:
         return (self.path / "DONE").exists()
 
     def require_done(self) -> None:
-        """Raise `InputError` if the run has not finished."""
+        """Raise `InputError` if the run has not finished, or its configuration is not whole."""
         if not self.done:
             raise InputError(
                 "This needs a finished run.",
                 f"`{self.path}` has not finished.",
                 "Go on with it by `equipoise fit ... --resume`.",
+            )
+        if fault := configuration_fault(self.config):
+            raise InputError(
+                "The config.toml of a run must be as `equipoise fit` wrote it.",
+                f"In that of `{self.path}`, {fault}.",
+                "Restore the file, or fit again.",
             )
 
     def finish(self) -> None:

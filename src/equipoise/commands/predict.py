@@ -53,6 +53,7 @@ def predict(  # noqa: PLR0913 (each is an option)
             "--out must end in .csv or .parquet.", f"It is `{out}`.", "Give such a name."
         )
     opened = Run.open(run)
+    opened.require_done()
     with console.reading_bar("reading") as progress:
         X, ids = load_unlabelled(
             data, reading.as_trained(opened, progress), download=reading.download

@@ -1,0 +1,63 @@
+"""What a run's config.toml must hold before a model is rebuilt from it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+
+
+def _all(values: object, kind: type) -> bool:
+    return isinstance(values, list) and all(type(value) is kind for value in values)
+
+
+_RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
+    ("data.classes must be a list of text", lambda c: _all(c["data"]["classes"], str)),
+    (
+        "data.counts_train must be a list of whole numbers above zero, one for each class",
+        lambda c: (
+            _all(counts := c["data"]["counts_train"], int)
+            and min(counts) > 0
+            and len(counts) == len(c["data"]["classes"])
+        ),
+    ),
+    (
+        "data.kind must be images, with data.shape, or table, with data.columns",
+        lambda c: (
+            _all(c["data"]["shape"], int)
+            if c["data"]["kind"] == "images"
+            else c["data"]["kind"] == "table" and _all(c["data"]["columns"], str)
+        ),
+    ),
+    (
+        "data.fingerprint and classifier.backbone must be text",
+        lambda c: _all([c["data"]["fingerprint"], c["classifier"]["backbone"]], str),
+    ),
+    (
+        "environment.precision must be fp32 or bf16",
+        lambda c: c["environment"]["precision"] in ("fp32", "bf16"),
+    ),
+    (
+        "test.looks and seeds.seed must be whole numbers",
+        lambda c: _all([c["test"]["looks"], c["seeds"]["seed"]], int),
+    ),
+)
+
+
+def configuration_fault(config: Config) -> str | None:
+    """Return the first rule that a run's configuration breaks, or None.
+
+    A run may come from a stranger or may have been changed by hand; what is rebuilt from it
+    relies on these values.
+
+    Examples
+    --------
+    >>> configuration_fault({"data": {"classes": ["cat", 3]}})
+    'data.classes must be a list of text'
+    """
+    for words, holds in _RULES:
+        try:
+            if not holds(config):
+                return words
+        except (KeyError, TypeError, ValueError):
+            return words
+    return None
