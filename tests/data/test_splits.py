@@ -118,7 +118,7 @@ def test_adding_a_class_leaves_the_draws_of_others_alone() -> None:
 def test_single_examples_are_refused_with_the_way_out() -> None:
     """The message names the classes and the options that merge or drop them."""
     codes = np.repeat([0, 1, 2], [10, 1, 1])
-    with pytest.raises(InputError, match=r"2 classes: b, c.*--rare merge.*--rare drop"):
+    with pytest.raises(InputError, match=r"single one: b, c.*--rare merge.*--rare drop"):
         split(codes, classes=["a", "b", "c"])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from equipoise._typing import CodeArray, IndexArray, NameArray
 from equipoise.data.rare import merge_rare_classes
-from equipoise.data.wording import counted, listing
+from equipoise.data.wording import listing
 from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
 
@@ -212,7 +212,7 @@ def _refuse_single(codes: CodeArray, names: Sequence[str]) -> None:
     if single:
         raise InputError(
             "Every class must have at least two examples, one to train and one to test on.",
-            f"A single one have {counted(len(single), 'class', 'classes')}: {listing(single)}.",
+            f"These have a single one: {listing(single)}.",
             "Add examples, or merge or drop these classes with `--rare merge` or `--rare drop`.",
         )
 
