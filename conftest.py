@@ -4,7 +4,7 @@ import os
 
 # One thread, before torch is imported: two threads that wait for each other on a busy machine
 # are many times slower than one, and the networks of the tests are small.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from jaxtyping import install_import_hook
 

@@ -133,7 +133,7 @@ def read_weights(path: Path, module: nn.Module) -> None:
             tensors = _tensors(file)
         module.load_state_dict(tensors)
     except (SafetensorError, OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:300]
         raise InputError(
             "A run's model.safetensors must hold the weights of its network.",
             f"`{path}` does not: {reason}",

@@ -60,6 +60,8 @@ def _check_images(estimator: BaseEstimator, X: np.ndarray, *, reset: bool) -> Im
             "Check where the images come from.",
         )
     if reset:
+        # An earlier fit may have been on a table.
+        vars(estimator).pop("feature_names_in_", None)
         estimator.n_features_in_ = int(np.prod(X.shape[1:]))  # type: ignore[attr-defined]
     return X if X.ndim == 4 else X[..., None]
 

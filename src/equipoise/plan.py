@@ -138,18 +138,25 @@ def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) ->
         return Run.create(folder, config)
     run = Run.open(folder)
     stored = run.config
-    for section in ("data", "classifier", "seeds"):
-        for key, value in config[section].items():
-            if key == "source":  # the same data may have moved; its fingerprint is compared
-                continue
+    for section, keys in _compared(config, done=run.done).items():
+        for key in keys:
+            value = config[section][key]
             was = stored.get(section, {}).get(key)
             if was != value:
                 raise InputError(
-                    "A run can only be resumed with the data and settings it was started with.",
+                    "A run can only be resumed with the data, settings and device of its start.",
                     f"{section}.{key} was {was!r} and is now {value!r}.",
-                    "Give the same settings, or another --out for a new run.",
+                    "Give the same again, or another --out for a new run.",
                 )
     return run
+
+
+def _compared(config: Mapping[str, Any], *, done: bool) -> dict[str, list[str]]:
+    """Return the values that a resumed run shares with its start, or its numbers would differ."""
+    keys = {section: list(config[section]) for section in ("data", "classifier", "seeds")}
+    # The same data may lie elsewhere by now; its fingerprint is compared.
+    keys["data"].remove("source")
+    return keys if done else {**keys, "environment": ["torch", "device"]}
 
 
 def _record(run: Run) -> None:

@@ -129,7 +129,9 @@ class Run:
             raise InputError(
                 "A new run needs a folder of its own.",
                 f"`{path}` already exists.",
-                "Give another --out, or --resume to continue the run in it.",
+                "Give another --out, or --resume to continue the run in it."
+                if (path / "config.toml").is_file()
+                else "Give another --out.",
             )
         run = cls(path)
         run.write_config(config)
