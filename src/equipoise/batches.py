@@ -9,11 +9,11 @@ import torch
 
 from equipoise._tensors import Inputs
 
-RELEASE_BYTES = 256 * 2**20
+RELEASE_BYTES = 64 * 2**20
 """After reading this much from a memory map, its pages are handed back to the system."""
 
 READ_AROUND_BYTES = 64 * 2**10
-"""Linux maps this much around each place that is read, so a small row counts as this much."""
+"""Linux maps up to this much more than was read, around each row."""
 
 
 @dataclass(eq=False)
@@ -57,7 +57,7 @@ class Source:
         pages = _memory_map(self.array)
         if pages is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
-        self._unreleased += max(taken.nbytes, len(taken) * READ_AROUND_BYTES)
+        self._unreleased += taken.nbytes + len(taken) * READ_AROUND_BYTES
         if self._unreleased > RELEASE_BYTES:
             pages.madvise(mmap.MADV_DONTNEED)
             self._unreleased = 0
