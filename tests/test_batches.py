@@ -92,7 +92,7 @@ def test_a_memory_map_gives_the_rows_of_the_array(
     view, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages are handed back between batches, and read again, without any change of values."""
-    monkeypatch.setattr(batches, "RELEASE_BYTES", 100_000)
+    monkeypatch.setattr(batches, "RELEASE_BYTES", 10_000)
     array = np.random.default_rng(0).integers(256, size=(300, 8, 8, 3), dtype=np.uint8)
     np.save(tmp_path / "a.npy", array)
     mapped = Source(view(np.load(tmp_path / "a.npy", mmap_mode="r")), np.arange(295))

@@ -10,7 +10,7 @@ import torch
 from equipoise._tensors import Inputs
 
 RELEASE_BYTES = 64 * 2**20
-"""After reading this much from a memory map, its pages are handed back to the system."""
+"""After reading this much from a larger memory map, its pages are handed back to the system."""
 
 READ_AROUND_BYTES = 64 * 2**10
 """Linux maps up to this much more than was read, around each row."""
@@ -55,7 +55,7 @@ class Source:
         # Pages of a memory map count as this process's memory until they are handed back;
         # they stay in the system's cache, so reading them again is cheap.
         pages = _memory_map(self.array)
-        if pages is None or not hasattr(mmap, "MADV_DONTNEED"):
+        if pages is None or len(pages) <= RELEASE_BYTES or not hasattr(mmap, "MADV_DONTNEED"):
             return
         self._unreleased += taken.nbytes + len(taken) * READ_AROUND_BYTES
         if self._unreleased > RELEASE_BYTES:
