@@ -9,7 +9,7 @@ from equipoise.defaults import Choice, DataFacts, automatic_choices
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.spec import Bounds, Component, resolve
-from equipoise.standard.augmentation import AUGMENTATIONS, Augmentation
+from equipoise.standard.augmentation import AUGMENTATIONS, Augmentation, Pipeline
 from equipoise.standard.averaging import AVERAGES, EMA
 from equipoise.standard.backbones import BACKBONES, Backbone
 from equipoise.standard.losses import LOSSES, Loss
@@ -148,7 +148,8 @@ def _resolved(name: str, value: Any) -> Any:
     if value is None and name in OPTIONAL:
         return None
     if name in COMPONENTS:
-        return resolve(value, COMPONENTS[name], name)
+        join = Pipeline if name == "augmentation" else None
+        return resolve(value, COMPONENTS[name], name, join)
     if value not in BOUNDS[name]:
         raise InputError(
             f"`{name}` must be {BOUNDS[name]}.",

@@ -105,7 +105,10 @@ class Component(BaseEstimator):
 
 
 def resolve(
-    value: "Component | str | None", choices: Mapping[str, type[ComponentT]], role: str
+    value: "Component | str | None",
+    choices: Mapping[str, type[ComponentT]],
+    role: str,
+    join: type[ComponentT] | None = None,
 ) -> ComponentT:
     """Return the component that a text names, or check a component that is given as an object.
 
@@ -117,6 +120,8 @@ def resolve(
         The components that may stand here.
     role : str
         What the component is for, used in messages: ``"optimizer"``.
+    join : type or None, default=None
+        If given, texts joined by ``|`` are read too, as ``join(parts=(first, second, ...))``.
 
     Returns
     -------
@@ -141,8 +146,9 @@ def resolve(
     ...
     equipoise.errors.InputError: ... It is 'Cosin'. Did you mean 'Cosine'?
     """
-    component = _build(value, choices, role) if isinstance(value, str) else value
-    if not isinstance(component, tuple(choices.values())):
+    component = _read(value, choices, role, join) if isinstance(value, str) else value
+    kinds = (*choices.values(), *(() if join is None else (join,)))
+    if not isinstance(component, kinds):
         raise InputError(
             f"The {role} must be one of {', '.join(choices)}, as an object or as text.",
             f"It is {component!r}.",
@@ -150,6 +156,34 @@ def resolve(
         )
     component.validate()
     return component
+
+
+def _read(
+    text: str,
+    choices: Mapping[str, type[ComponentT]],
+    role: str,
+    join: type[ComponentT] | None,
+) -> ComponentT:
+    texts = [text] if join is None else split_joined(text)
+    parts = tuple(_build(each, choices, role) for each in texts)
+    return parts[0] if join is None or len(parts) == 1 else join(parts=parts)  # type: ignore[call-arg]
+
+
+def split_joined(text: str) -> list[str]:
+    """Split ``"A(x=1) | B()"`` at each ``|`` outside brackets and quotes.
+
+    >>> split_joined("CropFlip(padding=2) | Cutout()")
+    ['CropFlip(padding=2)', 'Cutout()']
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [text]  # `parse` explains what a text must look like
+    parts: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        parts.append(ast.unparse(node.right))
+        node = node.left
+    return [ast.unparse(node), *reversed(parts)] if parts else [text]
 
 
 def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> ComponentT:

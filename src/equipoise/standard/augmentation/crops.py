@@ -1,21 +1,14 @@
-"""Augmentation of whole batches, with parameters drawn for each example."""
+"""Crops: shifted, mirrored, or of random size."""
 
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from equipoise._tensors import ImageBatch
-from equipoise.spec import Component, bounded
-
-
-@dataclass(eq=False, repr=False, kw_only=True)
-class Augmentation(Component):
-    """Base of augmentations: a random map from a batch to a batch of the same shape."""
-
-    def __call__(self, images: ImageBatch, generator: torch.Generator) -> ImageBatch:
-        """Return augmented images; all randomness comes from the generator, on the CPU."""
-        raise NotImplementedError
+from equipoise.spec import bounded
+from equipoise.standard.augmentation.base import Augmentation
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -54,7 +47,12 @@ class CropFlip(Augmentation):
     padding: int = bounded(4, low=0, integer=True)
     flip: bool = bounded(True, choices=(True, False))
 
-    def __call__(self, images: ImageBatch, generator: torch.Generator) -> ImageBatch:
+    def __call__(
+        self,
+        images: ImageBatch,
+        generator: torch.Generator,
+        rarity: Tensor | None = None,  # noqa: ARG002 (the contract of all augmentations)
+    ) -> ImageBatch:
         """Return new images of the same shape and type; in memory the channels are last."""
         n, _, height, width = images.shape
         pad = self.padding
@@ -71,7 +69,3 @@ class CropFlip(Augmentation):
         )
         crops = padded[tuple(i.to(images.device) for i in index)]
         return crops.permute(0, 3, 1, 2)
-
-
-AUGMENTATIONS: dict[str, type[Augmentation]] = {"CropFlip": CropFlip}
-"""Augmentations by name."""
