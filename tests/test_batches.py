@@ -92,6 +92,7 @@ def test_a_memory_map_gives_the_rows_of_the_array(
     view, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages are handed back between batches, and read again, without any change of values."""
+    monkeypatch.setattr(batches, "KEPT_BYTES", 0)
     monkeypatch.setattr(batches, "RELEASE_BYTES", 10_000)
     array = np.random.default_rng(0).integers(256, size=(300, 8, 8, 3), dtype=np.uint8)
     np.save(tmp_path / "a.npy", array)
@@ -103,6 +104,7 @@ def test_a_memory_map_gives_the_rows_of_the_array(
 
 def test_changes_to_a_private_map_survive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy-on-write map holds its changes in memory alone, so its pages are kept."""
+    monkeypatch.setattr(batches, "KEPT_BYTES", 0)
     monkeypatch.setattr(batches, "RELEASE_BYTES", 0)
     np.save(tmp_path / "a.npy", np.zeros((4, 3), np.float32))
     array = np.load(tmp_path / "a.npy", mmap_mode="c")

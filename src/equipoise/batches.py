@@ -9,16 +9,19 @@ import torch
 
 from equipoise._tensors import Inputs
 
-RELEASE_BYTES = 64 * 2**20
-"""After reading this much from a larger memory map, its pages are handed back to the system."""
+KEPT_BYTES = 256 * 2**20
+"""A memory map of at most this size stays in memory once it was read."""
 
-READ_AROUND_BYTES = 64 * 2**10
-"""Linux maps up to this much more than was read, around each row."""
+RELEASE_BYTES = 64 * 2**20
+"""After reading this much from a larger one, its pages are handed back to the system."""
+
+READ_AROUND_BYTES = 256 * 2**10
+"""The system maps up to this much more than was read, around each row (measured on Linux)."""
 
 
 @dataclass(eq=False)
 class Source:
-    """Rows of an array, as tensors; of a memory map about `RELEASE_BYTES` at most stay in memory.
+    """Rows of an array, as tensors; of a large memory map only a part stays in memory.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ class Source:
         # Pages of a memory map count as this process's memory until they are handed back;
         # they stay in the system's cache, so reading them again is cheap.
         pages = _memory_map(self.array)
-        if pages is None or len(pages) <= RELEASE_BYTES or not hasattr(mmap, "MADV_DONTNEED"):
+        if pages is None or len(pages) <= KEPT_BYTES or not hasattr(mmap, "MADV_DONTNEED"):
             return
         self._unreleased += taken.nbytes + len(taken) * READ_AROUND_BYTES
         if self._unreleased > RELEASE_BYTES:

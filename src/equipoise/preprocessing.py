@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from equipoise._typing import ImageArray, IndexArray
+from equipoise.batches import Source, in_order
 from equipoise.data.encoding import TableEncoder
 from equipoise.data.scaling import Scaling
 from equipoise.errors import InputError
@@ -43,10 +44,11 @@ class ImagePreprocessing:
             rows = random.choice(rows, STATISTICS_EXAMPLES, replace=False)
         _, height, width, channels = images.shape
         counts = np.zeros((channels, 256), np.int64)
-        for start in range(0, len(rows), 500):
-            chunk = images[np.sort(rows[start : start + 500])]
+        source = Source(images, np.sort(rows))  # it does not keep a memory map in memory
+        for positions in in_order(len(rows), 500):
+            chunk = source.take(positions)
             for channel in range(channels):
-                counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+                counts[channel] += np.bincount(chunk[:, channel].flatten().numpy(), minlength=256)
         levels = np.arange(256) / 255
         share = counts / counts.sum(axis=1, keepdims=True)
         mean = share @ levels
