@@ -9,14 +9,16 @@ machine's drift hits both; only their ratio is evidence.
 import argparse
 import functools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from common import record, summary
 
-from equipoise.batches import Source
+from equipoise.batches import Examples, Source
 from equipoise.devices import Device, fast_bf16
+from equipoise.stage import Stage
 from equipoise.standard.augmentation import CropFlip
 from equipoise.standard.backbones import ImageInput, ResNet
 from equipoise.standard.heads import Linear
@@ -24,7 +26,7 @@ from equipoise.standard.losses import CrossEntropy
 from equipoise.standard.networks import build_network
 from equipoise.standard.optimizers import SGD
 from equipoise.standard.schedules import Cosine
-from equipoise.training import Examples, Stage, Training
+from equipoise.training import Training
 
 BATCH = 128
 
@@ -42,21 +44,27 @@ class PreLoaded(Source):
         return self.batch[: len(positions)]
 
 
-def training(augmentation: CropFlip | None, precision: str) -> Training:
-    """Return a ResNet-32 about to be trained."""
-    torch.manual_seed(0)
-    inputs = ImageInput(32, 32, 3, (0.5,) * 3, (0.25,) * 3)
-    network = build_network(ResNet(depth=32), Linear(), inputs, 10)
-    stage = Stage(
+def plain_stage() -> Stage:
+    """Return plain training without augmentation."""
+    return Stage(
         epochs=1000,
         batch_size=BATCH,
         optimizer=SGD(lr=0.01),
         schedule=Cosine(),
         loss=CrossEntropy(),
-        augmentation=augmentation,
     )
+
+
+def training(
+    stage: Stage, precision: str, depth: int = 32, counts: torch.Tensor | None = None
+) -> Training:
+    """Return a ResNet about to be trained."""
+    torch.manual_seed(0)
+    inputs = ImageInput(32, 32, 3, (0.5,) * 3, (0.25,) * 3)
+    network = build_network(ResNet(depth=depth), Linear(), inputs, 10)
     network = network.to(memory_format=torch.channels_last)
-    return Training(stage, network, Device("cpu", precision), torch.full((10,), 10.0), 0)
+    counts = torch.full((10,), 10.0) if counts is None else counts
+    return Training(stage, network, Device("cpu", precision), counts, 0)
 
 
 def seconds_of_epoch(run: Training, examples: Examples) -> float:
@@ -78,8 +86,9 @@ def main() -> None:
     images = random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
     codes, rows = random.integers(0, 10, n), np.arange(n)
     precision = "bf16" if fast_bf16("cpu") else "fp32"
-    fed = training(CropFlip(), precision), Examples(Source(images, rows), codes)
-    ceiling = training(None, precision), Examples(PreLoaded(images, rows), codes)
+    cropped = replace(plain_stage(), augmentation=CropFlip())
+    fed = training(cropped, precision), Examples(Source(images, rows), codes)
+    ceiling = training(plain_stage(), precision), Examples(PreLoaded(images, rows), codes)
     for pair in (fed, ceiling):
         seconds_of_epoch(*pair)  # warm-up
     ratios, rates = [], []

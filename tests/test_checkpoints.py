@@ -19,7 +19,15 @@ from equipoise.checkpoints import (
     write_weights,
 )
 from equipoise.errors import InputError
-from equipoise.standard.optimizers import SGD, AdamW, Optimizer
+from equipoise.standard.libraries import PYTORCH_OPTIMIZER, TORCH
+from equipoise.standard.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Optimizer,
+    PytorchOptimizer,
+    TorchOptim,
+)
 
 FACTS = {"history": [{"epoch": 1, "loss": 0.1 + 0.2}], "selection": {"best_epoch": 0}}
 
@@ -43,6 +51,7 @@ def _learn(network: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -
     for step in steps:
         generator = torch.Generator().manual_seed(step)
         inputs = torch.randn((6, 3, 9, 9), generator=generator)
+        torch.manual_seed(step)  # some optimizers draw from it, and training seeds it
         optimizer.zero_grad()
         network(inputs.to(memory_format=torch.channels_last)).square().mean().backward()
         optimizer.step()
@@ -86,7 +95,11 @@ def test_without_a_file_there_is_no_checkpoint(tmp_path: Path) -> None:
         SGD(lr=0.05, momentum=0.9),
         SGD(lr=0.05, momentum=0.7, nesterov=False),
         SGD(lr=0.05, momentum=0.0),
+        Adam(lr=0.01, weight_decay=0.1),
         AdamW(lr=0.01),
+        TorchOptim(lr=0.01, options=(("momentum", 0.9), ("centered", True))),
+        *(TorchOptim(name=name, lr=0.01) for name in TORCH),
+        *(PytorchOptimizer(name=name, lr=0.01) for name in PYTORCH_OPTIMIZER),
     ],
     ids=repr,
 )
@@ -108,7 +121,7 @@ def test_going_on_from_a_checkpoint_is_never_having_stopped(
     _learn(resumed, optimizer, range(4, 10))
     for name, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
-    assert not torch.equal(begun.state_dict()["0.weight"], whole.state_dict()["0.weight"])
+    assert not torch.equal(begun.state_dict()["4.weight"], whole.state_dict()["4.weight"])
 
 
 @pytest.mark.parametrize("component", [SGD(), AdamW()], ids=repr)
@@ -132,6 +145,99 @@ def test_rates_are_not_restored() -> None:
     _learn(first, optimizer, range(1))
     restore_optimizer(other, optimizer_tensors(optimizer))
     assert {(g["lr"], g["momentum"]) for g in other.param_groups} == {(0.25, 0.5)}
+
+
+class Odd(torch.optim.Optimizer):
+    """Keeps of everything that optimizers keep: in parameters, in groups and for itself."""
+
+    def __init__(self, parameters: list[dict[str, object]]) -> None:
+        super().__init__(parameters, {"lr": 0.1, "rate": 0.5, "window": [0.0], "total": None})
+
+    def step(self) -> None:  # type: ignore[override]
+        """Fill the state, and update nothing."""
+        total = torch.tensor(1 / 3, dtype=torch.float64)
+        for group in self.param_groups:
+            group["count"] = group.get("count", 0) + 1
+            group["rate"] = 0.1 + 0.2
+            group["window"].append(float("inf"))
+            group["total"] = total
+            for parameter in group["params"]:
+                self.state[parameter] = {
+                    "step": 2**53 + 1,
+                    "slow": 1e-300,
+                    "held": None,
+                    "warm": True,
+                    "mode": "tail",
+                    "pair": (1, [torch.ones(2, dtype=torch.int64), {3: torch.tensor(True)}]),
+                    "mask": torch.zeros_like(parameter, dtype=torch.bool),
+                    "turned": torch.arange(6.0).reshape(2, 3).T,
+                }
+        self.state["norm"] = 7.0  # type: ignore[index]
+
+
+def _odd() -> Odd:
+    weights = [torch.nn.Parameter(torch.ones(2, 3)), torch.nn.Parameter(torch.ones(1))]
+    return Odd([{"params": [w], "lr_scale": 0.5} for w in weights])
+
+
+def test_state_of_every_kind_comes_back(tmp_path: Path) -> None:
+    """Numbers, None, text, lists and tensors of any type, in the types that they had."""
+    optimizer, other = _odd(), _odd()
+    for _ in range(2):
+        optimizer.step()
+    tensors = grouped(optimizer=optimizer_tensors(optimizer))
+    write_checkpoint(tmp_path / "a", Checkpoint(tensors, {}))
+    restore_optimizer(other, _read(tmp_path / "a").group("optimizer"))
+    (first, second), weight = other.param_groups, other.param_groups[0]["params"][0]
+    assert (first["count"], first["rate"]) == (2, 0.1 + 0.2)
+    # Both groups held one list, that of the defaults, so each step added to it twice.
+    assert first["window"] == [0.0, *[float("inf")] * 4]
+    assert first["total"] is second["total"]
+    assert (first["total"].item(), first["total"].dtype) == (1 / 3, torch.float64)
+    state = other.state[weight]
+    assert [state[k] for k in ("step", "slow", "held", "warm", "mode")] == [
+        *(2**53 + 1, 1e-300, None, True, "tail")
+    ]
+    one, (ones, flags) = state["pair"]
+    assert (one, ones.dtype, ones.tolist()) == (1, torch.int64, [1, 1])
+    assert flags[3].dtype == torch.bool
+    assert flags[3].item() is True
+    assert state["mask"].dtype == torch.bool
+    assert state["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert state["turned"].stride() == (1, 3)
+    assert other.state["norm"] == 7.0  # type: ignore[index]
+
+
+def test_state_that_cannot_be_stored_is_told() -> None:
+    """A function in the state is found when it is stored, with the place where it is."""
+    optimizer = _odd()
+    optimizer.state[optimizer.param_groups[1]["params"][0]]["rule"] = len
+    with pytest.raises(TypeError, match=r"parameters\.1\.rule"):
+        optimizer_tensors(optimizer)
+
+
+def test_state_of_another_number_of_parameters_is_refused() -> None:
+    """Nothing is restored from an optimizer over fewer parameters, or of no stored facts."""
+    optimizer = _odd()
+    optimizer.step()
+    fewer = Odd([{"params": [torch.nn.Parameter(torch.ones(2, 3))]}])
+    with pytest.raises(ValueError, match="argument"):
+        restore_optimizer(fewer, optimizer_tensors(optimizer))
+    with pytest.raises(KeyError, match="facts"):
+        restore_optimizer(fewer, {})
+    assert not fewer.state
+
+
+def test_every_group_setting_stays_as_built() -> None:
+    """Rate, scale and decay of a group are never taken from the checkpoint."""
+    first, second = _network(), _network()
+    scales = {"0.weight": 0.1}
+    optimizer = AdamW(lr=0.5, weight_decay=0.5).build(first, scales)
+    other = AdamW(lr=0.25, weight_decay=0.25).build(second, {"0.weight": 0.2})
+    _learn(first, optimizer, range(1))
+    restore_optimizer(other, optimizer_tensors(optimizer))
+    found = [(g["lr"], g["lr_scale"], g["weight_decay"]) for g in other.param_groups]
+    assert found == [(0.25, 0.2, 0.25), (0.25, 1.0, 0.25), (0.25, 1.0, 0.0)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="maps are read from /proc")

@@ -139,14 +139,19 @@ class Draw(nn.Module):
 class NotesSeed(CropFlip):
     """An augmentation that notes the seed of the generator that it is given."""
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, images: Tensor, generator: torch.Generator, rarity: Tensor | None = None
+    ) -> Tensor:
         """Return augmented images."""
         self.__dict__.setdefault("seeds", []).append(generator.initial_seed())
-        return super().__call__(images, generator)
+        return super().__call__(images, generator, rarity)
 
 
-def test_each_use_of_randomness_has_a_seed_of_its_own_in_each_epoch() -> None:
-    """Order, augmentation and dropout are drawn from seeds of these names, frozen for ever."""
+def test_each_use_of_randomness_has_a_seed_of_its_own_in_each_step() -> None:
+    """Order, augmentation and dropout are drawn from seeds of these names; here an epoch is a step.
+
+    The order is drawn once an epoch, views and dropout once a step.
+    """
     augmentation, draw = NotesSeed(), Draw()
     training = _training(
         replace(FULL, batch_size=N, augmentation=augmentation), nn.Sequential(draw, _network()), 9
@@ -159,7 +164,7 @@ def test_each_use_of_randomness_has_a_seed_of_its_own_in_each_epoch() -> None:
         for name in ("order", "network")
     )
     assert source.__dict__["taken"] == [torch.randperm(N, generator=g).tolist() for g in order]
-    assert augmentation.__dict__["seeds"] == [derive_seed(9, "augmentation", e) for e in epochs]
+    assert augmentation.__dict__["seeds"] == [derive_seed(9, "augmentation", 0, e) for e in epochs]
     assert draw.drawn == [torch.rand((), generator=g).item() for g in network]
 
 
@@ -245,7 +250,7 @@ def test_divergence_is_an_error(batch_size: int, validated: bool) -> None:
 def test_logits_do_not_depend_on_the_batches(images: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are the network's in evaluation mode, in order, whatever is computed together."""
     values = images * int(np.prod(IMAGES.shape[1:]))
-    monkeypatch.setattr("equipoise.training.PREDICTION_VALUES", values)
+    monkeypatch.setattr("equipoise.prediction.PREDICTION_VALUES", values)
     network, (learn, _) = _network(), _images()
     network.train()
     found = predict_logits(network, learn.source, Device("cpu"))

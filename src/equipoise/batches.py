@@ -42,14 +42,26 @@ class Source:
 
     array: np.ndarray
     rows: np.ndarray
+    _values: np.ndarray = field(init=False)
+    _pages: mmap.mmap | None = field(init=False)
     _unreleased: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        # As a plain array: indexing a memmap itself costs several microseconds more.
+        self._values = np.asarray(self.array)
+        self._pages = _large_memory_map(self.array)
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example, as it is stored."""
+        return self.array.shape[1:]
+
     def take(self, positions: np.ndarray) -> Inputs:
         """Return examples as a tensor: images as ``(batch, channels, height, width)``."""
-        taken = self.array[self.rows[positions]]
+        taken = self._values[self.rows[positions]]
         self._release(taken)
         tensor = torch.from_numpy(taken)
         return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
@@ -57,24 +69,65 @@ class Source:
     def _release(self, taken: np.ndarray) -> None:
         # Pages of a memory map count as this process's memory until they are handed back;
         # they stay in the system's cache, so reading them again is cheap.
-        pages = _memory_map(self.array)
-        if pages is None or len(pages) <= KEPT_BYTES or not hasattr(mmap, "MADV_DONTNEED"):
+        if self._pages is None:
             return
         self._unreleased += taken.nbytes + len(taken) * READ_AROUND_BYTES
         if self._unreleased > RELEASE_BYTES:
-            pages.madvise(mmap.MADV_DONTNEED)
+            self._pages.madvise(mmap.MADV_DONTNEED)
             self._unreleased = 0
 
 
-def _memory_map(array: np.ndarray) -> mmap.mmap | None:
+def _large_memory_map(array: np.ndarray) -> mmap.mmap | None:
+    """Return the memory map under an array if its pages can and should be handed back."""
     # A view of a memory map may be a plain array that only knows the map as its base. Changes
     # made to a copy-on-write map live in its pages alone: these must not be handed back.
     base: object = array
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap):
-            return None if base.mode == "c" else base._mmap  # type: ignore[attr-defined]
+            pages: mmap.mmap = base._mmap  # type: ignore[attr-defined]
+            kept = base.mode == "c" or len(pages) <= KEPT_BYTES
+            return None if kept or not hasattr(mmap, "MADV_DONTNEED") else pages
         base = base.base
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedSource:
+    """The examples of one source, then those of another.
+
+    Parameters
+    ----------
+    first, second : Source
+        Of examples of equal shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> halves = [Source(np.full((2, 1), i, np.float32), np.arange(2)) for i in (0, 1)]
+    >>> JoinedSource(*halves).take(np.array([3, 0])).flatten()
+    tensor([1., 0.])
+    """
+
+    first: Source
+    second: Source
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example, as it is stored."""
+        return self.first.shape
+
+    def take(self, positions: np.ndarray) -> Inputs:
+        """Return examples as a tensor, as `Source.take` does."""
+        is_second = positions >= len(self.first)
+        found = [
+            self.first.take(positions[~is_second]),
+            self.second.take(positions[is_second] - len(self.first)),
+        ]
+        order = np.argsort(np.argsort(is_second, kind="stable"), kind="stable")
+        return torch.cat(found)[torch.from_numpy(order)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +136,7 @@ class Examples:
 
     Parameters
     ----------
-    source : Source
+    source : Source or JoinedSource
         The inputs.
     codes : ndarray of int64, shape (examples,)
         Class of each.
@@ -91,7 +144,7 @@ class Examples:
         What the loss of each is multiplied by; of mean 1, lest they change the learning rate.
     """
 
-    source: Source
+    source: Source | JoinedSource
     codes: np.ndarray
     weights: np.ndarray | None = None
 

@@ -18,11 +18,18 @@ from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
 from equipoise.metrics import log_softmax, parse_prior, shift_logits
 from equipoise.standard.augmentation import Augmentation
-from equipoise.standard.averaging import EMA
+from equipoise.standard.averaging import Average
 from equipoise.standard.backbones import Backbone
+from equipoise.standard.batch_size import BatchSize
+from equipoise.standard.constraints import Constraint
+from equipoise.standard.finetuning import FineTuning
+from equipoise.standard.heads import Head
 from equipoise.standard.losses import Loss
+from equipoise.standard.mixing import Mixing
 from equipoise.standard.optimizers import Optimizer
 from equipoise.standard.schedules import Schedule
+from equipoise.standard.self_supervision import SelfSupervision
+from equipoise.standard.sharpness import Sharpness
 from equipoise.standard.smoothing import Smoothing
 
 
@@ -37,22 +44,41 @@ class Classifier(ClassifierMixin, BaseEstimator):
     ----------
     backbone : Backbone or str, default="auto"
         The network up to its last layer; see `equipoise.standard.backbones`.
+    head : Head or str, default="Linear()"
+        What maps features to logits.
+    norm : {"auto", "batch", "group", "frozen"}, default="auto"
+        What stands where the backbone has batch norm: itself; group norm, for batches of 8 or
+        fewer; or the statistics of pretrained weights.
+    initial : str or None, default=None
+        Folder of a run, of `equipoise pretrain` or of `fit`, whose backbone and preprocessing
+        training starts from.
+    finetuning : FineTuning, str or None, default=None
+        Which weights of a pretrained backbone are trained, and how fast; None: all, alike.
     augmentation : Augmentation, str or None, default="auto"
-        Random changes to training images; None: none. Tables take none.
+        Random changes to training examples, joined with ``|``; None: none.
+    mixing : Mixing, str or None, default=None
+        Mixup or CutMix; None: none.
     scaling : {"auto", "standard", "quantile", "robust", "none"}, default="auto"
         How the numbers of a table are scaled.
     loss : Loss or str, default="CrossEntropy()"
         What training minimises.
     smoothing : Smoothing, str or None, default=None
         Label smoothing; None: none.
+    auxiliary : SelfSupervision, str or None, default=None
+        Self-supervised loss beside the supervised one (Joint-SSL); None: none.
     optimizer : Optimizer or str, default="auto"
         How weights are updated.
+    sharpness : Sharpness, str or None, default=None
+        Sharpness-aware gradients, such as SAM; None: plain ones.
     schedule : Schedule or str, default="Cosine()"
         How the learning rate changes during training.
-    average : EMA, str or None, default="auto"
+    constraint : Constraint, str or None, default=None
+        Bound on the weights, such as MaxNorm; None: none.
+    average : Average, str or None, default="auto"
         Averaging of weights during training; None: none.
-    batch_size : int or "auto", default="auto"
-        Largest number of examples in a step, at least 1.
+    batch_size : BatchSize, int or str, default="auto"
+        Largest number of examples in a step, at least 1; as a component also how the learning
+        rate follows, and in how many pieces a batch is computed.
     epochs : int or "auto", default="auto"
         Passes over the training examples, at least 1.
     clip_norm : float or None, default=None
@@ -73,6 +99,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the fastest there is.
     precision : {"auto", "fp32", "bf16"}, default="auto"
         Precision of convolutions and matrix products.
+    devices : int, default=1
+        Processes that train together, each on a share of every batch: one for each GPU, or
+        several on the CPU. A script that asks for more than one must guard its entry by
+        ``if __name__ == "__main__":``.
     random_state : int, RandomState or None, default=0
         Seed of everything random in fitting. The same seed gives the same model on the same
         kind of machine; None draws a seed.
@@ -120,14 +150,22 @@ class Classifier(ClassifierMixin, BaseEstimator):
     """
 
     backbone: Backbone | str = "auto"
+    head: Head | str = "Linear()"
+    norm: str = "auto"
+    initial: str | None = None
+    finetuning: FineTuning | str | None = None
     augmentation: Augmentation | str | None = "auto"
+    mixing: Mixing | str | None = None
     scaling: str = "auto"
     loss: Loss | str = "CrossEntropy()"
     smoothing: Smoothing | str | None = None
+    auxiliary: SelfSupervision | str | None = None
     optimizer: Optimizer | str = "auto"
+    sharpness: Sharpness | str | None = None
     schedule: Schedule | str = "Cosine()"
-    average: EMA | str | None = "auto"
-    batch_size: int | str = "auto"
+    constraint: Constraint | str | None = None
+    average: Average | str | None = "auto"
+    batch_size: BatchSize | int | str = "auto"
     epochs: int | str = "auto"
     clip_norm: float | None = None
     validation: float = 0.1
@@ -136,6 +174,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     prior: str | Mapping[Any, float] = "train"
     device: str = "auto"
     precision: str = "auto"
+    devices: int = 1
     random_state: int | np.random.RandomState | None = 0
 
     def __sklearn_tags__(self) -> Tags:

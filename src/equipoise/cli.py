@@ -2,13 +2,15 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.config import Toml
+from cyclopts.config import Dict, Toml
 
+from equipoise.commands.replay import is_run, replayed
 from equipoise.errors import InputError, TrainingError
 
 app = App(
@@ -21,6 +23,7 @@ data = App(name="data", help="List, describe and subsample data sets.")
 app.command("equipoise.commands.demo:demo", help="Fit, evaluate and report on embedded data.")
 app.command(data)
 app.command("equipoise.commands.fit:fit", help="Train a classifier and keep it as a run.")
+app.command("equipoise.commands.pretrain:pretrain", help="Train a backbone without labels.")
 app.command("equipoise.commands.evaluate:evaluate", help="Measure a run, on its test set or DATA.")
 app.command("equipoise.commands.predict:predict", help="Predict the classes of new examples.")
 app.command("equipoise.commands.report:report", help="Write one HTML file about one or more runs.")
@@ -39,16 +42,28 @@ def launch(
     Parameters
     ----------
     config : Path
-        TOML file of option values, one table for each command, such as ``[fit]``. Options
-        on the command line come before it.
+        TOML file of option values, one table for each command, such as ``[fit]``, or the
+        config.toml of a run, which repeats it. Options on the command line come before it.
     """
     if config is not None and not config.is_file():
         raise InputError(
             "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
         )
     if config is not None:
-        app.config = (Toml(config, must_exist=True),)
+        app.config = (_options(config),)
     return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _options(path: Path) -> Toml | Dict:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            "--config must name a TOML file.", f"`{path}` is not valid: {error}.", "Correct it."
+        ) from None
+    if not is_run(content):
+        return Toml(path, must_exist=True)
+    return Dict(replayed(content), source=str(path))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

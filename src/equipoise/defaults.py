@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from equipoise.devices import fast_bf16
+from equipoise.standard.backbones import Backbone, Timm
+from equipoise.standard.batch_size import BatchSize, resolve_batch_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,8 @@ class DataFacts:
         1 for grey images, 3 for colour; 0 for tables.
     device : str
         Where training runs.
+    pretrained : bool, default=False
+        Whether the backbone starts from weights that were trained before.
     """
 
     kind: Literal["images", "table"]
@@ -31,6 +35,7 @@ class DataFacts:
     pixels: int
     channels: int
     device: str
+    pretrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choic
     >>> [c.value for c in automatic_choices({"batch_size": "auto", "epochs": 5}, facts)]
     [32]
     """
-    rules = _image_rules(facts) if facts.kind == "images" else _table_rules(facts)
+    rules = (_image_rules if facts.kind == "images" else _table_rules)(facts, _scale(params, facts))
     return [rules[name] for name, value in params.items() if value == "auto" and name in rules]
 
 
@@ -85,7 +90,60 @@ LARGE_PIXELS = 64 * 64
 """Images of more pixels get a network that first shrinks them."""
 
 
-def _image_rules(facts: DataFacts) -> dict[str, Choice]:
+SMALL_BATCH = 8
+"""Batches up to this size are too small for batch statistics."""
+
+GROUP_NORM_SCALE = 0.25
+"""Factor on the learning rate of a network with group norm, which diverges sooner."""
+
+
+def _scale(params: Mapping[str, Any], facts: DataFacts) -> float:
+    """Return the batch size as a share of the automatic one, at most 1, for the learning rate."""
+    automatic = _batch_size(facts)
+    given = params.get("batch_size", "auto")
+    size = BatchSize(size=automatic) if given == "auto" else resolve_batch_size(given)
+    piece = math.ceil(size.piece / params.get("devices", 1))
+    grouped = {"auto": piece <= SMALL_BATCH and not facts.pretrained, "group": True}
+    is_grouped = facts.kind == "images" and grouped.get(params.get("norm", "batch"), False)
+    return min(1, size.size / automatic) * (GROUP_NORM_SCALE if is_grouped else 1)
+
+
+def choose_norm(
+    backbone: Backbone[Any], batch_size: BatchSize, devices: int, facts: DataFacts
+) -> Choice:
+    """Return what stands where the backbone has batch norm.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The resolved backbone.
+    batch_size : BatchSize
+        The resolved batch size.
+    devices : int
+        Processes that share a batch.
+    facts : DataFacts
+        What the choice depends on besides.
+    """
+    piece = math.ceil(batch_size.piece / devices)
+    if facts.kind == "table":
+        return Choice("norm", "batch", "networks for tables do not normalise over the batch")
+    if piece > SMALL_BATCH:
+        return Choice("norm", "batch", "batches are large enough for their own statistics")
+    trained = isinstance(backbone, Timm) and (backbone.pretrained or backbone.weights is not None)
+    if trained or facts.pretrained:
+        return Choice(
+            "norm",
+            "frozen",
+            f"statistics of {piece} examples are noise: those of the trained weights are kept",
+        )
+    return Choice(
+        "norm",
+        "group",
+        f"statistics of {piece} examples are noise: groups of channels are normalised instead",
+    )
+
+
+def _image_rules(facts: DataFacts, scale: float) -> dict[str, Choice]:
     side = math.isqrt(facts.pixels)
     padding = max(1, round(side / 8))
     colour = facts.channels == 3
@@ -105,11 +163,12 @@ def _image_rules(facts: DataFacts) -> dict[str, Choice]:
         Choice("scaling", "none", "images are standardised by the network"),
         Choice(
             "optimizer",
-            "SGD(weight_decay=0.002)",
-            "networks on imbalanced images need more weight decay than the usual 5e-4",
+            _with_rate("SGD(weight_decay=0.002)", 0.1, scale),
+            "networks on imbalanced images need more weight decay than the usual 5e-4"
+            + (_FOLLOWS if scale != 1 else ""),
         ),
         Choice("average", "EMA()", "an average of weights is steadier than the last step"),
-        Choice("batch_size", _batch_size(facts, 64), "small batches do better under imbalance"),
+        Choice("batch_size", _batch_size(facts), "small batches do better under imbalance"),
         Choice(
             "epochs",
             epochs,
@@ -130,8 +189,8 @@ def _backbone(facts: DataFacts) -> Choice:
     )
 
 
-def _table_rules(facts: DataFacts) -> dict[str, Choice]:
-    batch_size = _batch_size(facts, 256)
+def _table_rules(facts: DataFacts, scale: float) -> dict[str, Choice]:
+    batch_size = _batch_size(facts)
     steps = math.ceil(facts.n_train / batch_size)
     choices = (
         Choice(
@@ -141,7 +200,11 @@ def _table_rules(facts: DataFacts) -> dict[str, Choice]:
         ),
         Choice("augmentation", None, "none for tables"),
         Choice("scaling", "robust", "outliers are drawn in, and far values stay apart"),
-        Choice("optimizer", "AdamW()", "the usual choice for tables"),
+        Choice(
+            "optimizer",
+            _with_rate("AdamW()", 1e-3, math.sqrt(scale)),
+            "the usual choice for tables" + (_FOLLOWS if scale != 1 else ""),
+        ),
         Choice("average", "EMA()", "an average of weights is steadier than the last step"),
         Choice("batch_size", batch_size, "a power of two, about a thirtieth of the training rows"),
         Choice(
@@ -154,8 +217,21 @@ def _table_rules(facts: DataFacts) -> dict[str, Choice]:
     return {choice.field: choice for choice in choices}
 
 
-def _batch_size(facts: DataFacts, most: int) -> int:
-    """Return a power of two from 16 to `most` that gives about 32 steps an epoch or more."""
+_FOLLOWS = "; its learning rate follows the batch size and the norm"
+
+
+def _with_rate(text: str, rate: float, scale: float) -> str:
+    """Return an optimizer's text with its usual rate times a factor, where that is not 1."""
+    if scale == 1:
+        return text
+    name, _, rest = text.partition("(")
+    others = f", {rest}" if rest != ")" else rest
+    return f"{name}(lr={float(f'{rate * scale:.3g}')}{others}"
+
+
+def _batch_size(facts: DataFacts) -> int:
+    """Return a power of two, from 16 on, that gives about 32 steps an epoch or more."""
+    most = 64 if facts.kind == "images" else 256
     return min(most, max(16, 2 ** round(math.log2(max(facts.n_train / 32, 1)))))
 
 

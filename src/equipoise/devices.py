@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from equipoise.distributed import World
 from equipoise.errors import InputError
 
 Precision = Literal["fp32", "bf16"]
@@ -82,6 +83,25 @@ def choose_device(name: str = "auto") -> str:
     return name
 
 
+def own_device(name: str, world: World) -> str:
+    """Return the device of one process among several: on CUDA each has one of its own.
+
+    Raises
+    ------
+    InputError
+        If there are fewer GPUs than processes.
+    """
+    if world.size == 1 or _kind(name) != "cuda":
+        return name
+    if world.size > torch.cuda.device_count():
+        raise InputError(
+            "There must be a GPU for each process.",
+            f"There are {torch.cuda.device_count()}, and {world.size} are asked for.",
+            f"Give --devices {torch.cuda.device_count()}.",
+        )
+    return f"cuda:{world.rank}"
+
+
 def fast_bf16(device: str) -> bool:
     """Whether the device has instructions for bfloat16, without which it is slower."""
     if _kind(device) == "cuda":
@@ -118,6 +138,12 @@ def reproducible(seed: int, device: str = "cpu") -> Iterator[None]:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = flags
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
+
+
+def seed_generators(seed: int, device: str) -> None:
+    """Seed torch's global generators of the CPU and of a device, which dropout draws from."""
+    for generator in _generators(device):
+        generator.manual_seed(seed)
 
 
 def _generators(device: str) -> list[torch.Generator]:

@@ -1,8 +1,9 @@
 """From examples and parameters to a trained network; the classifier and runs both fit here."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,22 @@ import torch
 from torch import nn
 
 from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, WeightArray
-from equipoise.batches import Source
+from equipoise.batches import Examples, JoinedSource, Source
 from equipoise.defaults import Choice, DataFacts
-from equipoise.devices import Device, choose_device, reproducible
+from equipoise.devices import Device, choose_device, own_device, reproducible
+from equipoise.distributed import World
 from equipoise.errors import InputError
+from equipoise.initial import Initial
 from equipoise.models import Model
+from equipoise.parallel import SharedArray, companions
 from equipoise.preprocessing import ImagePreprocessing, Preprocessing, TablePreprocessing
+from equipoise.progress import Observer
 from equipoise.seeds import derive_seed
 from equipoise.settings import Settings, resolve_settings
-from equipoise.standard.heads import Linear
+from equipoise.stage import Stage
 from equipoise.standard.networks import Network, build_network
-from equipoise.training import Examples, Observer, Training, train
+from equipoise.standard.normalisation import apply_norm, has_batch_norm
+from equipoise.training import Training, train
 
 INITIAL_EXAMPLES = 10_000
 """At most so many training rows are shown to a backbone that starts from data."""
@@ -44,6 +50,10 @@ class Task:
         Positions of the examples to learn from and to choose the epoch by.
     weights : ndarray of float, shape (examples,), or None
         Weight of each example in the loss.
+    supervised : bool, default=True
+        Whether the labels are learnt; False: pre-training by the auxiliary loss alone.
+    extra : like X, or None
+        Further examples without labels, for pre-training.
     """
 
     X: "ImageArray | pd.DataFrame"
@@ -52,6 +62,8 @@ class Task:
     train: IndexArray
     validation: IndexArray
     weights: WeightArray | None = None
+    supervised: bool = True
+    extra: "ImageArray | pd.DataFrame | None" = None
 
     @property
     def counts(self) -> CountArray:
@@ -71,7 +83,7 @@ class Task:
         _, height, width, channels = self.X.shape if isinstance(self.X, np.ndarray) else (0,) * 4
         return {
             "kind": "images" if isinstance(self.X, np.ndarray) else "table",
-            "n_train": len(self.train),
+            "n_train": len(self.train) + (0 if self.extra is None else len(self.extra)),
             "pixels": height * width,
             "channels": channels,
         }
@@ -97,6 +109,8 @@ class Fit:
         How inputs are made.
     training : Training
         The network and its state.
+    params : mapping of str to value
+        The parameters that all this came from.
     """
 
     task: Task
@@ -106,10 +120,22 @@ class Fit:
     device: Device
     preprocessing: Preprocessing
     training: Training
+    params: Mapping[str, Any]
 
     @classmethod
-    def prepare(cls, task: Task, params: Mapping[str, Any], seed: int) -> "Fit":
+    def prepare(cls, task: Task, params: Mapping[str, Any], seed: int, rank: int = 0) -> "Fit":
         """Resolve everything and build the network, ready to `run`.
+
+        Parameters
+        ----------
+        task : Task
+            The examples.
+        params : mapping of str to value
+            A classifier's parameters.
+        seed : int
+            Seed of everything random.
+        rank : int, default=0
+            Number of this process, where several train together.
 
         Raises
         ------
@@ -117,15 +143,29 @@ class Fit:
             If the data or a parameter cannot be used.
         """
         _check_task(task)
-        device_name = choose_device(params["device"])
-        facts = DataFacts(**task.facts, device=device_name)
-        settings, choices = resolve_settings(params, facts)
-        device = Device(device_name, settings.precision)  # type: ignore[arg-type]
-        preprocessing = _preprocessing(task, settings)
-        network = _network(task, settings, preprocessing, seed).to(device_name)
-        counts = torch.from_numpy(task.counts).float().to(device_name)
-        training = Training(settings.stage(), network, device, counts, seed)
-        return cls(task, seed, settings, choices, device, preprocessing, training)
+        initial = Initial.read(params["initial"]) if params["initial"] is not None else None
+        given = params if initial is None else initial.params(params)
+        device_name = choose_device(given["device"])
+        facts = DataFacts(**task.facts, device=device_name, pretrained=initial is not None)
+        settings, choices = resolve_settings(given, facts)
+        world = World(rank, settings.devices)
+        device = Device(own_device(device_name, world), settings.precision)  # type: ignore[arg-type]
+        preprocessing = _preprocessing(task, settings) if initial is None else initial.preprocessing
+        shown = _shown(task, preprocessing, seed)
+        network = _network(task, settings, preprocessing, initial, shown, seed)
+        tuning = settings.finetuning
+        training = Training(
+            stage=settings.stage() if task.supervised else pretraining_stage(settings),
+            network=network.to(device.name),
+            device=device,
+            counts=torch.from_numpy(task.counts).float().to(device.name),
+            seed=seed,
+            inputs=preprocessing.spec,
+            shown=shown,
+            scales={} if tuning is None else tuning.scales(network),
+            world=world,
+        )
+        return cls(task, seed, settings, choices, device, preprocessing, training, params)
 
     @property
     def model(self) -> Model:
@@ -140,6 +180,15 @@ class Fit:
 
     def run(self, *, observers: Sequence[Observer] = (), checkpoint: Path | None = None) -> None:
         """Train, from the checkpoint on if there is one, and leave the best weights."""
+        task, world = self.task, self.training.world
+        shared = () if world.size == 1 else (_Shared.of(task), self.params, self.seed, checkpoint)
+        with companions(world.size, self.device.kind, _train_share, shared):
+            self._train(observers, checkpoint)
+        if self.settings.finetuning is not None:
+            self.settings.finetuning.merge(self.training.network)  # type: ignore[arg-type]
+        self.training.network.eval()
+
+    def _train(self, observers: Sequence[Observer], checkpoint: Path | None) -> None:
         task = self.task
         used = np.concatenate([task.train, task.validation])
         if isinstance(task.X, np.ndarray):
@@ -147,14 +196,69 @@ class Fit:
         else:
             array = self.preprocessing.transform(task.X.iloc[used])  # type: ignore[arg-type]
             train_rows, validation_rows = np.split(np.arange(len(used)), [len(task.train)])
-        weights = None if task.weights is None else _normalised(task.weights[task.train])
         train(
             self.training,
-            Examples(Source(array, train_rows), task.codes[task.train], weights),
+            self._learnt(Source(array, train_rows)),
             Examples(Source(array, validation_rows), task.codes[task.validation]),
             observers=observers,
             checkpoint=checkpoint,
         )
+
+    def _learnt(self, source: Source) -> Examples:
+        """Return the training examples; those without a label count as of the largest class."""
+        task = self.task
+        codes = task.codes[task.train]
+        weights = None if task.weights is None else _normalised(task.weights[task.train])
+        if task.extra is None:
+            return Examples(source, codes, weights)
+        extra = self.preprocessing.transform(task.extra)  # type: ignore[arg-type]
+        joined = JoinedSource(source, Source(extra, np.arange(len(extra))))
+        filled = np.full(len(extra), task.counts.argmax())
+        return Examples(joined, np.concatenate([codes, filled]))
+
+
+def pretraining_stage(settings: Settings) -> Stage:
+    """Return a stage that learns by the auxiliary loss alone, at full weight.
+
+    Raises
+    ------
+    InputError
+        If there is no auxiliary loss.
+    """
+    if settings.auxiliary is None:
+        raise InputError(
+            "Pre-training needs a self-supervised loss.",
+            "There is none.",
+            'Give one, such as --objective "SimCLR()".',
+        )
+    objective = copy.deepcopy(settings.auxiliary)
+    objective.weight = 1.0
+    return replace(settings.stage(), loss=None, auxiliary=objective)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """A task on its way to another process: its images are not copied."""
+
+    task: Task
+    images: Mapping[str, SharedArray]
+
+    @classmethod
+    def of(cls, task: Task) -> "_Shared":
+        arrays = {name: getattr(task, name) for name in ("X", "extra")}
+        arrays = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}
+        sent = replace(task, **{name: array[:0] for name, array in arrays.items()})
+        return cls(sent, {name: SharedArray.of(array) for name, array in arrays.items()})
+
+    def received(self) -> Task:
+        return replace(self.task, **{name: each.array() for name, each in self.images.items()})
+
+
+def _train_share(
+    rank: int, shared: _Shared, params: Mapping[str, Any], seed: int, checkpoint: Path | None
+) -> None:
+    """Train as one of several processes, which this one has met."""
+    Fit.prepare(shared.received(), params, seed, rank)._train((), checkpoint)
 
 
 def _check_task(task: Task) -> None:
@@ -184,30 +288,58 @@ def _preprocessing(task: Task, settings: Settings) -> Preprocessing:
     return TablePreprocessing.fit(task.X, task.train, settings.scaling)
 
 
-def _network(task: Task, settings: Settings, preprocessing: Preprocessing, seed: int) -> Network:
-    examples = None
-    if isinstance(task.X, pd.DataFrame):
-        random = np.random.default_rng(derive_seed(seed, "initial examples"))
-        shown = task.X.iloc[random.permutation(task.train)[:INITIAL_EXAMPLES]]
-        examples = torch.from_numpy(preprocessing.transform(shown))  # type: ignore[arg-type]
+def _shown(task: Task, preprocessing: Preprocessing, seed: int) -> torch.Tensor | None:
+    """Return encoded training rows for what starts from data; None for images."""
+    if isinstance(task.X, np.ndarray):
+        return None
+    random = np.random.default_rng(derive_seed(seed, "initial examples"))
+    rows = task.X.iloc[random.permutation(task.train)[:INITIAL_EXAMPLES]]
+    return torch.from_numpy(preprocessing.transform(rows))  # type: ignore[arg-type]
+
+
+def _network(
+    task: Task,
+    settings: Settings,
+    preprocessing: Preprocessing,
+    initial: Initial | None,
+    shown: torch.Tensor | None,
+    seed: int,
+) -> Network:
     with reproducible(derive_seed(seed, "initial weights")):
         network = build_network(
-            settings.backbone, Linear(), preprocessing.spec, task.n_classes, examples
+            settings.backbone, settings.head, preprocessing.spec, task.n_classes, shown
         )
     if isinstance(task.X, np.ndarray):
         network = network.to(memory_format=torch.channels_last)
-    _check_batch_norm(network, len(task.train), settings.batch_size)
+    # Weights that were trained with group norm fit only once it is there.
+    grouped = initial is not None and initial.norm == "group"
+    if initial is not None and not grouped:
+        initial.load(network)
+    apply_norm(network, settings.norm)  # type: ignore[arg-type]
+    if initial is not None and grouped:
+        initial.load(network)
+    _check_batch_norm(network, len(task.train), settings)
+    if settings.finetuning is not None:
+        with reproducible(derive_seed(seed, "finetuning")):
+            settings.finetuning.prepare(network)
     return network
 
 
-def _check_batch_norm(network: nn.Module, n: int, batch_size: int) -> None:
-    normed = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-    smallest = n // math.ceil(n / batch_size)
-    if normed and smallest < 2:
+def _check_batch_norm(network: nn.Module, n: int, settings: Settings) -> None:
+    size = settings.batch_size
+    smallest = n // math.ceil(n / size.size) // settings.devices // size.accumulate
+    if smallest < 1:
+        raise InputError(
+            "Every device needs an example in each piece of each batch.",
+            f"With {n} training examples, batches of {size.size}, {settings.devices} devices and "
+            f"{size.accumulate} pieces, one has none.",
+            "Give a larger --batch-size, or fewer --devices.",
+        )
+    if smallest < 2 and has_batch_norm(network):
         raise InputError(
             "A network with batch norm needs at least two examples in every batch.",
-            f"With {n} training examples and batches of {batch_size}, the smallest has one.",
-            "Give a larger --batch-size, or a backbone without batch norm.",
+            f"With {n} training examples and batches of {size.size}, the smallest has one.",
+            'Give a larger --batch-size, or --norm "group".',
         )
 
 

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
+from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
 from equipoise.devices import Device, choose_device
-from equipoise.models import Model, load_model
+from equipoise.errors import InputError
+from equipoise.models import Model
+from equipoise.preprocessing import preprocessing_from_state
 from equipoise.runs import Run
 from equipoise.settings import COMPONENTS, from_text
 from equipoise.spec import resolve
+from equipoise.standard.networks import rebuild_network
+from equipoise.standard.normalisation import apply_norm
 
 
 def load_run_model(run: Run, device: str = "auto") -> Model:
@@ -21,13 +26,31 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
         A finished run.
     device : str, default="auto"
         Where the network shall be.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, or does not fit the others.
     """
     run.require_done()
     config = run.config
-    backbone = resolve(config["classifier"]["backbone"], COMPONENTS["backbone"], "backbone")
+    if "pretraining" in config:
+        raise InputError(
+            "The run must be that of a classifier.",
+            f"`{run.path}` is pre-training, which knows no classes.",
+            f"Train from it with `equipoise fit DATA --initial {run.path}`.",
+        )
+    settings = config["classifier"]
+    backbone = resolve(settings["backbone"], COMPONENTS["backbone"], "backbone")
+    head = resolve(settings.get("head", "Linear()"), COMPONENTS["head"], "head")
     counts = np.asarray(config["data"]["counts_train"])
+    preprocessing = preprocessing_from_state(run.read_json("preprocessing.json"))
+    network = rebuild_network(backbone, head, preprocessing.spec, len(counts))
+    apply_norm(network, settings.get("norm", "batch"))
+    read_weights(run.path / "model.safetensors", network)
     chosen = Device(choose_device(device), config["environment"]["precision"])
-    return load_model(run.path, run.read_json("preprocessing.json"), backbone, counts, chosen)
+    network = network.to(chosen.name).eval()
+    return Model(network=network, preprocessing=preprocessing, device=chosen, counts=counts)
 
 
 def load_run(folder: str | Path, device: str = "auto") -> Classifier:

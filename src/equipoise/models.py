@@ -1,9 +1,7 @@
 """A trained model: its network, its preprocessing and the class counts it learnt from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +9,11 @@ from torch import nn
 
 from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray, PriorArray
 from equipoise.batches import Source
-from equipoise.checkpoints import read_weights, write_weights
+from equipoise.checkpoints import write_weights
 from equipoise.devices import Device
-from equipoise.preprocessing import Preprocessing, preprocessing_from_state
+from equipoise.prediction import predict_logits
+from equipoise.preprocessing import Preprocessing
 from equipoise.runs import write_json
-from equipoise.standard.backbones import Backbone
-from equipoise.standard.heads import Linear
-from equipoise.standard.networks import rebuild_network
-from equipoise.training import predict_logits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,24 +67,3 @@ class Model:
         """Write ``preprocessing.json`` and ``model.safetensors`` into a run's folder."""
         write_json(folder / "preprocessing.json", self.preprocessing.to_state())
         write_weights(folder / "model.safetensors", self.network)
-
-
-def load_model(
-    folder: Path,
-    preprocessing: Mapping[str, Any],
-    backbone: Backbone[Any],
-    counts: CountArray,
-    device: Device,
-) -> Model:
-    """Rebuild a model that was saved in a run's folder, on a device.
-
-    Raises
-    ------
-    InputError
-        If a file is missing, damaged, or does not fit the backbone.
-    """
-    prepared = preprocessing_from_state(preprocessing)
-    network = rebuild_network(backbone, Linear(), prepared.spec, len(counts))
-    read_weights(folder / "model.safetensors", network)
-    network = network.to(device.name).eval()
-    return Model(network=network, preprocessing=prepared, device=device, counts=counts)

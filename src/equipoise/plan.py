@@ -3,7 +3,8 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from equipoise.devices import Device
 from equipoise.errors import InputError
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
+from equipoise.progress import Observer, Progress
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
-from equipoise.standard.networks import count_parameters
-from equipoise.training import Observer, Progress
+from equipoise.standard.counting import NetworkSize, describe_network
 
 
 @dataclass(eq=False)
@@ -72,10 +73,15 @@ class Plan:
         """What was decided while reading, cutting and encoding the data, as sentences."""
         return (*self.parts.notes, *self.fit.preprocessing.notes)
 
+    @cached_property
+    def network_size(self) -> NetworkSize:
+        """Parameters and multiply-adds of the network."""
+        return describe_network(self.fit.training.network, self.fit.preprocessing.spec)
+
     @property
     def choices(self) -> tuple[str, ...]:
-        """Everything that was decided automatically, as sentences."""
-        return (*self.notes, *map(str, self.fit.choices))
+        """Everything that was decided automatically, and how large the network is."""
+        return (*self.notes, *map(str, self.fit.choices), f"network: {self.network_size}")
 
     def run(self, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> Run:
         """Carry the plan out and keep it in a run folder.
@@ -101,7 +107,7 @@ class Plan:
         TrainingError
             If training diverges.
         """
-        run = _open_or_create(folder, _config(self), resume=resume)
+        run = _open_or_create(folder, self.config(), resume=resume)
         if run.done:
             _clear(run)
             return run
@@ -114,11 +120,20 @@ class Plan:
         )
         run.write_history(fit.training.history)
         fit.model.save(run.path)
-        _record(run)
-        outcome.write(run, fit.model, parts.dataset, parts.validation, parts.test)
+        self.conclude(run)
         run.finish()
         _clear(run)
         return run
+
+    def config(self) -> dict[str, Any]:
+        """Return everything that determines the run, as it stands in ``config.toml``."""
+        return _config(self)
+
+    def conclude(self, run: Run) -> None:
+        """Look at the test set, and write what was found."""
+        _record(run)
+        parts = self.parts
+        outcome.write(run, self.fit.model, parts.dataset, parts.validation, parts.test)
 
 
 class _HistoryWriter:
@@ -197,10 +212,12 @@ def _config(plan: Plan) -> dict[str, Any]:
         **counts,
         **_described_features(dataset),
         **_imbalance(experiment),
+        **_cut(experiment),
         "reading": _reading(experiment.options),
         "notes": list(plan.notes),
     }
-    settings = {**fit.settings.to_text(), "prior": as_text(plan.params["prior"])}
+    given = {name: as_text(plan.params[name]) for name in ("initial", "prior")}
+    settings = {**fit.settings.to_text(), **given}
     return {
         "data": data,
         "classifier": settings,
@@ -210,7 +227,7 @@ def _config(plan: Plan) -> dict[str, Any]:
         ],
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
         "test": {"looks": 0},
-        "network": {"parameters": count_parameters(fit.training.network)},
+        "network": asdict(plan.network_size),
         "environment": _environment(fit.device),
     }
 
@@ -226,6 +243,11 @@ def _imbalance(experiment: Experiment) -> dict[str, Any]:
         return {}
     ratio, _ = parse_ratio(experiment.ratio)
     return {"ratio": ratio, "profile": experiment.profile, "order": experiment.order}
+
+
+def _cut(experiment: Experiment) -> dict[str, Any]:
+    index = [str(path) for path in experiment.index]
+    return {"test": experiment.test, "rare": experiment.rare, **({"index": index} if index else {})}
 
 
 def _reading(options: ReadOptions) -> dict[str, Any]:

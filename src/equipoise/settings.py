@@ -5,42 +5,65 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from equipoise.data.scaling import Scaling
-from equipoise.defaults import Choice, DataFacts, automatic_choices
+from equipoise.defaults import Choice, DataFacts, automatic_choices, choose_norm
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.spec import Bounds, Component, resolve
+from equipoise.stage import Stage
 from equipoise.standard.augmentation import AUGMENTATIONS, Augmentation, Pipeline
-from equipoise.standard.averaging import AVERAGES, EMA
+from equipoise.standard.averaging import AVERAGES, Average
 from equipoise.standard.backbones import BACKBONES, Backbone
+from equipoise.standard.batch_size import BatchSize, resolve_batch_size
+from equipoise.standard.constraints import CONSTRAINTS, Constraint
+from equipoise.standard.finetuning import FINETUNINGS, FineTuning
+from equipoise.standard.heads import HEADS, Head
 from equipoise.standard.losses import LOSSES, Loss
+from equipoise.standard.mixing import MIXINGS, Mixing
 from equipoise.standard.optimizers import OPTIMIZERS, Optimizer
 from equipoise.standard.schedules import SCHEDULES, Schedule
+from equipoise.standard.self_supervision import SELF_SUPERVISIONS, SelfSupervision
+from equipoise.standard.sharpness import SHARPNESSES, Sharpness
 from equipoise.standard.smoothing import SMOOTHINGS, Smoothing
-from equipoise.training import Stage
 
 COMPONENTS: dict[str, dict[str, Any]] = {
     "backbone": BACKBONES,
+    "head": HEADS,
+    "finetuning": FINETUNINGS,
     "augmentation": AUGMENTATIONS,
+    "mixing": MIXINGS,
     "loss": LOSSES,
     "smoothing": SMOOTHINGS,
+    "auxiliary": SELF_SUPERVISIONS,
     "optimizer": OPTIMIZERS,
+    "sharpness": SHARPNESSES,
     "schedule": SCHEDULES,
+    "constraint": CONSTRAINTS,
     "average": AVERAGES,
 }
 """What may stand in each component field of a classifier."""
 
-OPTIONAL = ("augmentation", "smoothing", "average")
+OPTIONAL = (
+    "finetuning",
+    "augmentation",
+    "mixing",
+    "smoothing",
+    "auxiliary",
+    "sharpness",
+    "constraint",
+    "average",
+)
 """Component fields that may be None: not used."""
 
 BOUNDS = {
+    "norm": Bounds(choices=("batch", "group", "frozen")),
     "scaling": Bounds(choices=("standard", "quantile", "robust", "none")),
-    "batch_size": Bounds(low=1, integer=True),
     "epochs": Bounds(low=1, integer=True),
     "clip_norm": Bounds(low=0, open_low=True, optional=True),
     "validation": Bounds(low=0, high=1, open_high=True),
     "monitor": Bounds(choices=tuple(MONITORS)),
     "patience": Bounds(low=1, integer=True, optional=True),
     "precision": Bounds(choices=("fp32", "bf16")),
+    "devices": Bounds(low=1, integer=True),
 }
 """The values that the other fields may take, once ``"auto"`` is resolved."""
 
@@ -51,12 +74,20 @@ class Settings:
 
     Parameters
     ----------
-    backbone, augmentation, loss, smoothing, optimizer, schedule, average : Component or None
-        The components, as objects; None: not used.
+    backbone, head, loss, optimizer, schedule : Component
+        The components that always are.
+    finetuning, augmentation, mixing, smoothing, auxiliary : Component or None
+        None: not used.
+    sharpness, constraint, average : Component or None
+        None: not used.
+    norm : {"batch", "group", "frozen"}
+        What stands where the backbone has batch norm.
     scaling : str
         How the numbers of a table are scaled.
-    batch_size, epochs : int
-        Examples in a step, and passes over the training examples.
+    batch_size : BatchSize
+        Examples in a step, and what follows from that.
+    epochs : int
+        Passes over the training examples, at the reference batch size.
     clip_norm : float or None
         Largest norm of the gradient.
     validation : float
@@ -67,28 +98,45 @@ class Settings:
         Epochs without a better one after which training stops.
     precision : {"fp32", "bf16"}
         Precision of convolutions and matrix products.
+    devices : int
+        Processes that train together.
     """
 
     backbone: Backbone[Any]
+    head: Head
+    norm: str
+    finetuning: FineTuning | None
     augmentation: Augmentation | None
+    mixing: Mixing | None
     scaling: Scaling
     loss: Loss
     smoothing: Smoothing | None
+    auxiliary: SelfSupervision | None
     optimizer: Optimizer
+    sharpness: Sharpness | None
     schedule: Schedule
-    average: EMA | None
-    batch_size: int
+    constraint: Constraint | None
+    average: Average | None
+    batch_size: BatchSize
     epochs: int
     clip_norm: float | None
     validation: float
     monitor: str
     patience: int | None
     precision: str
+    devices: int
 
     def stage(self) -> Stage:
         """Return the part that training works by."""
-        names = [f.name for f in fields(Stage)]
-        return Stage(**{name: getattr(self, name) for name in names})
+        own = {f.name for f in fields(self)} - {"batch_size", "epochs"}
+        shared = {f.name: getattr(self, f.name) for f in fields(Stage) if f.name in own}
+        return Stage(
+            batch_size=self.batch_size.size,
+            accumulate=self.batch_size.accumulate,
+            rate=self.batch_size.rate,
+            epochs=self.batch_size.epochs(self.epochs),
+            **shared,
+        )
 
     def to_text(self) -> dict[str, Any]:
         """Return the fields as text and numbers; components as text, None as ``"None"``."""
@@ -97,6 +145,8 @@ class Settings:
 
 def as_text(value: Any) -> Any:
     """Return a parameter's value as TOML can hold it."""
+    if isinstance(value, BatchSize) and repr(value) == repr(BatchSize(size=value.size)):
+        return value.size
     if value is None or isinstance(value, Component):
         return repr(value)
     return value.item() if hasattr(value, "item") else value
@@ -138,8 +188,12 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
     given = {name: from_text(name, params[name]) for name in names}
     choices = automatic_choices(given, facts)
     given.update({choice.field: choice.value for choice in choices})
+    norm = given.pop("norm")
     values = {name: _resolved(name, value) for name, value in given.items()}
-    settings = Settings(**values)
+    if norm == "auto":
+        choice = choose_norm(values["backbone"], values["batch_size"], values["devices"], facts)
+        choices, norm = [*choices, choice], choice.value
+    settings = Settings(**values, norm=_resolved("norm", norm))
     _check_modality(settings, facts.kind)
     return settings, choices
 
@@ -147,6 +201,8 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
 def _resolved(name: str, value: Any) -> Any:
     if value is None and name in OPTIONAL:
         return None
+    if name == "batch_size":
+        return resolve_batch_size(value)  # type: ignore[arg-type]  # it checks the type
     if name in COMPONENTS:
         join = Pipeline if name == "augmentation" else None
         return resolve(value, COMPONENTS[name], name, join)
@@ -168,9 +224,11 @@ def _check_modality(settings: Settings, kind: str) -> None:
             f"{name} reads {settings.backbone.modality}.",
             "Leave the backbone out to have one chosen.",
         )
-    if kind == "table" and settings.augmentation is not None:
+    augmentation = settings.augmentation
+    if augmentation is not None and augmentation.modality != kind:
+        fitting = [n for n, b in AUGMENTATIONS.items() if b.modality == kind]
         raise InputError(
-            "Augmentation is for images.",
-            f"The data is a table and the augmentation {settings.augmentation!r}.",
-            "Leave the augmentation out.",
+            f"The augmentation must be one for {kind}: {', '.join(fitting)}.",
+            f"{augmentation!r} is for {augmentation.modality}.",
+            "Leave the augmentation out to have one chosen.",
         )

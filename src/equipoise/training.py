@@ -1,14 +1,14 @@
-"""Training: ``train`` runs epochs, ``run_epoch`` runs steps, ``step`` takes a closure.
+"""Training: ``train`` runs epochs, ``run_epoch`` runs steps, ``step`` descends a gradient.
 
-Everything random is drawn from a seed derived by name and epoch, so training that was
-stopped after any epoch goes on with the same numbers, and no component disturbs another.
+Everything random is drawn from a seed derived by name and step, so training that was stopped
+after any epoch goes on with the same numbers, and no component disturbs another.
 """
 
 import copy
 import math
 import textwrap
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equipoise._tensors import Inputs, Labels
-from equipoise.batches import Examples, Source, in_order, shuffled
+from equipoise._tensors import ClassCounts, Inputs
+from equipoise.assembly import Assembly, rarity, view_transforms
+from equipoise.batches import Examples, in_order, shuffled
 from equipoise.checkpoints import (
     Checkpoint,
     grouped,
@@ -28,94 +29,20 @@ from equipoise.checkpoints import (
     write_checkpoint,
 )
 from equipoise.devices import Device, reproducible
+from equipoise.distributed import World
 from equipoise.errors import InputError, TrainingError
+from equipoise.objective import Learner, Objective
+from equipoise.prediction import predict_logits
+from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
-from equipoise.standard.augmentation import Augmentation
-from equipoise.standard.averaging import EMA
-from equipoise.standard.losses import Loss
-from equipoise.standard.optimizers import Optimizer
-from equipoise.standard.schedules import Schedule
-from equipoise.standard.smoothing import Smoothing, soft_targets
-
-PREDICTION_VALUES = 500 * 32 * 32 * 3
-"""Predictions are made in batches of at most 500 examples and this many input values."""
+from equipoise.stage import Stage
+from equipoise.standard.averaging import recompute_statistics
+from equipoise.standard.backbones import InputFormat, TableInput
+from equipoise.standard.sharpness import Gradients
 
 CHECKPOINT_SECONDS = 10.0
 """Least time between two checkpoints; what is lost at a kill is at most this and an epoch."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Stage:
-    """What training does: every component and number resolved.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training examples, at least 1.
-    batch_size : int
-        Largest number of examples in a step, at least 1.
-    optimizer, schedule, loss : component
-        See `equipoise.standard`.
-    smoothing, augmentation, average : component or None
-        None: not used.
-    clip_norm : float or None
-        Largest norm of the whole gradient; None: not clipped.
-    monitor : str
-        Validation score by which the best epoch is chosen.
-    patience : int or None
-        Epochs without a new best after which training stops; None: it runs to the end.
-    """
-
-    epochs: int
-    batch_size: int
-    optimizer: Optimizer
-    schedule: Schedule
-    loss: Loss
-    smoothing: Smoothing | None = None
-    augmentation: Augmentation | None = None
-    average: EMA | None = None
-    clip_norm: float | None = None
-    monitor: str = "balanced_accuracy"
-    patience: int | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What an observer is told after each step, and with `row` after each epoch.
-
-    Parameters
-    ----------
-    epoch, epochs : int
-        The epoch that is under way or done, from 1, and the number planned.
-    step, steps : int
-        The step that is done, from 1, and the number in this epoch; both 0 after an epoch.
-    loss : Tensor
-        Loss of the step, or the mean of the epoch; reading it makes the processor wait for
-        the device.
-    examples : int
-        Examples seen in this epoch.
-    seconds : float
-        Time since this epoch began.
-    row : mapping or None, default=None
-        After an epoch its row of the history.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: Tensor
-    examples: int
-    seconds: float
-    row: Mapping[str, Any] | None = None
-
-
-Observer = Callable[[Progress], None]
-"""Called while training advances; what it returns is ignored, what it raises stops training.
-
-It must leave torch's global random generator alone, which dropout draws from.
-"""
 
 
 @dataclass(eq=False)
@@ -134,10 +61,18 @@ class Training:
         Training examples of each class, on the device.
     seed : int
         Seed of everything random.
+    inputs : InputFormat or None, default=None
+        What the inputs look like; None: images.
+    shown : Tensor or None, default=None
+        Encoded training examples, for augmentations of tables.
+    scales : mapping of str to float, default={}
+        Factor on the learning rate of a parameter, by its name in the network.
+    world : World
+        The processes that train together.
+    learner : Learner
+        The network, and the projector of an auxiliary loss.
     optimizer : torch.optim.Optimizer
         Built from the stage.
-    rates : Tensor of float, shape (classes,)
-        Smoothing rate of each class.
     average : Module or None
         The averaged network, if there is one.
     best : dict of str to Tensor
@@ -151,23 +86,39 @@ class Training:
     stage: Stage
     network: nn.Module
     device: Device
-    counts: Tensor
+    counts: ClassCounts
     seed: int
+    inputs: InputFormat | None = None
+    shown: Inputs | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+    world: World = World()  # noqa: RUF009 (frozen)
+    learner: Learner = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
-    rates: Tensor = field(init=False)
     average: nn.Module | None = field(init=False)
     best: dict[str, Tensor] = field(init=False)
     selection: Selection = field(init=False)
     history: list[dict[str, Any]] = field(init=False, default_factory=list)
+    assembly: Assembly = field(init=False)
+    objective: Objective = field(init=False)
 
     def __post_init__(self) -> None:
         stage = self.stage
-        self.optimizer = stage.optimizer.build(self.network)
-        none = torch.zeros_like(self.counts)
-        self.rates = none if stage.smoothing is None else stage.smoothing.rates(self.counts)
+        self.learner = _learner(stage, self.network, self.seed, self.device)
+        scales = {f"network.{name}": scale for name, scale in self.scales.items()}
+        self.optimizer = stage.optimizer.build(self.learner, scales)
         self.average = stage.average.start(self.network) if stage.average else None
         self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
+        self.assembly = _assembly(self)
+        self.objective = Objective(
+            learner=self.learner,
+            loss=stage.loss,
+            auxiliary=stage.auxiliary,
+            counts=self.counts,
+            device=self.device,
+            accumulate=stage.accumulate,
+            world=self.world,
+        )
 
     @property
     def finished(self) -> bool:
@@ -184,42 +135,80 @@ class Training:
         """Take one step for every batch; return the mean training loss."""
         epoch, stage = len(self.history), self.stage
         order = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-        draws = torch.Generator().manual_seed(derive_seed(self.seed, "augmentation", epoch))
         batches = shuffled(len(examples), stage.batch_size, order)
         total = torch.zeros((), device=self.device.name)
         started, seen = time.perf_counter(), 0
-        self.network.train()
-        with reproducible(derive_seed(self.seed, "network", epoch), self.device.name):
+        self.learner.train()
+        with reproducible(0, self.device.name):
             for i, positions in enumerate(batches):
-                done = epoch * len(batches) + i
-                self._set_rate((done + 0.5) / (stage.epochs * len(batches)))
-                loss = self.step(*self._batch(examples, positions, draws), done)
+                loss = self.step(examples, positions, epoch * len(batches) + i, len(batches))
                 total += loss * len(positions)
                 seen += len(positions)
                 elapsed = time.perf_counter() - started
                 observe(Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed))
+        self.world.share_buffers(self.learner)
+        self._finish_average(examples)
         return (total / len(examples)).item()
 
-    def step(self, inputs: Inputs, labels: Labels, weights: Tensor | None, done: int) -> Tensor:
-        """Update the network on one batch, as step number `done`; return the batch's loss."""
-        stage = self.stage
-        targets = soft_targets(labels, self.rates)
+    def step(self, examples: Examples, positions: np.ndarray, done: int, steps: int) -> Tensor:
+        """Update the network on one batch, as step number `done`; return the batch's loss.
 
-        def closure() -> Tensor:
-            self.optimizer.zero_grad(set_to_none=True)
-            with self.device.autocast():
-                logits = self.network(inputs)
-            losses = stage.loss(logits.float(), targets, labels, self.counts)
-            loss = (losses if weights is None else losses * weights).mean()
-            loss.backward()
-            if stage.clip_norm is not None:
-                nn.utils.clip_grad_norm_(self.network.parameters(), stage.clip_norm)
-            return loss
+        Parameters
+        ----------
+        examples : Examples
+            The training examples.
+        positions : ndarray of int
+            Which of them are in the batch, over all processes.
+        done : int
+            Number of the step, from 0.
+        steps : int
+            Steps in an epoch.
+        """
+        stage, world = self.stage, self.world
+        # Named by rank only where there are several: one process draws as it always did.
+        names = (done, world.rank) if world.size > 1 else (done,)
+        batch = self.assembly.batch(examples, world.share(positions), *names)
+        seed = derive_seed(self.seed, "network", *names)
 
-        loss: Tensor = self.optimizer.step(closure)  # type: ignore[assignment]
+        def closure(*weights: ClassCounts | None) -> tuple[Tensor, list[Gradients]]:
+            return self.objective.gradients(batch, len(positions), seed, weights)
+
+        if stage.sharpness is None:
+            loss, (gradients,) = closure(None)
+        else:
+            loss, gradients = stage.sharpness.gradient(closure, self.learner, self.counts, done)
+        self._descend(gradients, (done + 0.5) / (stage.epochs * steps))
+        if stage.constraint is not None:
+            stage.constraint.apply(self.network)  # type: ignore[arg-type]
         if stage.average is not None and self.average is not None:
-            stage.average.update(self.average, self.network, done)
-        return loss.detach()
+            stage.average.update(self.average, self.network, done, stage.epochs * steps)
+        return loss
+
+    def _descend(self, gradients: Gradients, progress: float) -> None:
+        """Clip, hand the gradients to the optimizer, and let it step."""
+        stage = self.stage
+        for group in self.optimizer.param_groups:
+            rate = stage.optimizer.lr * stage.rate * stage.schedule(progress)
+            group["lr"] = rate * group["lr_scale"]
+        parameters = [p for p in self.learner.parameters() if p.requires_grad]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if stage.clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, stage.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _finish_average(self, examples: Examples) -> None:
+        """Measure batch statistics anew where averaged weights have none of their own."""
+        if self.average is None or not self.stage.average.recomputes_statistics:  # type: ignore[union-attr]
+            return
+        size = max(2, self.stage.batch_size // self.stage.accumulate)
+        batches = (
+            examples.source.take(positions).to(self.device.name)
+            for positions in in_order(len(examples), size)
+            if len(positions) > 1
+        )
+        recompute_statistics(self.average, batches, self.device.autocast)
 
     def finish_epoch(self, loss: float, logits: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
         """Record an epoch; keep its weights if they are the best so far."""
@@ -229,7 +218,7 @@ class Training:
             self.best = copy.deepcopy(self.evaluated.state_dict())
         row = {
             "epoch": len(self.history) + 1,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
             "train_loss": loss,
             "validation": scores,
             "best": is_best,
@@ -241,7 +230,7 @@ class Training:
         """Return the whole state, from which `restore` goes on."""
         average = {} if self.average is None else self.average.state_dict()
         tensors = grouped(
-            network=self.network.state_dict(),
+            learner=self.learner.state_dict(),
             average=average,
             optimizer=optimizer_tensors(self.optimizer),
             best=self.best,
@@ -266,7 +255,7 @@ class Training:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        self.network.load_state_dict(checkpoint.group("network"))
+        self.learner.load_state_dict(checkpoint.group("learner"))
         if self.average is not None:
             self.average.load_state_dict(checkpoint.group("average"))
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
@@ -274,22 +263,27 @@ class Training:
         self.history = list(checkpoint.facts["history"])
         self.selection.restore(checkpoint.facts["selection"])
 
-    def _set_rate(self, progress: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.stage.optimizer.lr * self.stage.schedule(progress)
 
-    def _batch(
-        self, examples: Examples, positions: np.ndarray, draws: torch.Generator
-    ) -> tuple[Inputs, Labels, Tensor | None]:
-        device = self.device.name
-        inputs = examples.source.take(positions).to(device)
-        if self.stage.augmentation is not None:
-            inputs = self.stage.augmentation(inputs, draws)
-        labels = torch.from_numpy(examples.codes[positions]).to(device)
-        if examples.weights is None:
-            return inputs, labels, None
-        weights = torch.from_numpy(examples.weights[positions]).float()
-        return inputs, labels, weights.to(device)
+def _learner(stage: Stage, network: nn.Module, seed: int, device: Device) -> Learner:
+    if stage.auxiliary is None:
+        return Learner(network, None)
+    with reproducible(derive_seed(seed, "projector")):
+        projector = stage.auxiliary.projector(network.backbone.n_features)  # type: ignore[union-attr, arg-type]
+    return Learner(network, projector.to(device.name))
+
+
+def _assembly(training: Training) -> Assembly:
+    stage, inputs = training.stage, training.inputs
+    none = torch.zeros_like(training.counts)
+    return Assembly(
+        transforms=view_transforms(stage.augmentation, stage.auxiliary, inputs, training.shown),
+        mixing=stage.mixing,
+        n_numeric=inputs.n_numeric if isinstance(inputs, TableInput) else None,
+        rates=none if stage.smoothing is None else stage.smoothing.rates(training.counts),
+        rarity=rarity(training.counts),
+        seed=training.seed,
+        device=training.device.name,
+    )
 
 
 def train(
@@ -325,15 +319,17 @@ def train(
     if saved is not None:
         training.restore(saved)
 
+    world = training.world
+
     def observe(progress: Progress) -> None:
-        for observer in observers:
+        for observer in observers if world.is_first else ():
             observer(progress)
 
-    written = -math.inf
+    written = -math.inf if world.is_first else math.inf
     while not training.finished:
         started = time.perf_counter()
         loss = training.run_epoch(examples, observe)
-        logits = predict_logits(training.evaluated, validation.source, training.device)
+        logits = predict_logits(training.evaluated, validation.source, training.device, world)
         _check_finite(training, loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)
         seconds = time.perf_counter() - started
@@ -365,17 +361,3 @@ def _check_finite(training: Training, loss: float, logits: np.ndarray) -> None:
             f"{len(training.history) + 1}. "
             f"Lower the learning rate of {training.stage.optimizer!r}, or set a clip_norm."
         )
-
-
-@torch.no_grad()
-def predict_logits(network: nn.Module, source: Source, device: Device) -> np.ndarray:
-    """Return the logits of every example of a source, float32, shape ``(examples, classes)``."""
-    network.eval()
-    values = int(np.prod(source.array.shape[1:]))
-    batch_size = min(500, max(1, PREDICTION_VALUES // values))
-    batches = []
-    for positions in in_order(len(source), batch_size):
-        inputs = source.take(positions).to(device.name)
-        with device.autocast():
-            batches.append(network(inputs).float().cpu().numpy())
-    return np.concatenate(batches) if batches else np.empty((0, 0), np.float32)

@@ -15,15 +15,18 @@ from equipoise.standard.backbones import (
     ResNet,
     ResNet18,
     TableInput,
+    TabM,
     TabularResNet,
     Timm,
     WideResNet,
 )
-from equipoise.standard.heads import Linear
+from equipoise.standard.heads import Cosine, Head, Linear, Normalized
 from equipoise.standard.networks import (
+    Network,
     build_network,
     count_parameters,
     decay_groups,
+    pooled_logits,
     rebuild_network,
 )
 
@@ -37,7 +40,9 @@ CASES = [
     (MLP(layers=2, width=16), TABLE),
     (MLP(layers=2, width=16, numeric="periodic"), TABLE),
     (TabularResNet(blocks=1, width=16), TABLE),
+    (TabM(members=3, layers=2, width=16), TABLE),
 ]
+HEADS = [Linear(), Cosine(learned=True), Normalized()]
 Inputs = ImageInput | TableInput
 
 
@@ -47,15 +52,21 @@ def _batch(inputs: Inputs, count: int = 4) -> Tensor:
     return torch.cat([torch.randn(count, 3), torch.randint(0, 4, (count, 2))], dim=1)
 
 
-@pytest.mark.parametrize(("backbone", "inputs"), CASES)
+@pytest.mark.parametrize(
+    ("backbone", "inputs", "head"),
+    [
+        *((*case, Linear()) for case in CASES),
+        *((*case, head) for case in (CASES[0], CASES[-1]) for head in HEADS[1:]),
+    ],
+)
 def test_stored_weights_restore_the_network(
-    backbone: Backbone, inputs: Inputs, tmp_path: Path
+    backbone: Backbone, inputs: Inputs, head: Head, tmp_path: Path
 ) -> None:
     """A rebuilt network filled from a safetensors file gives the very same logits."""
-    network = build_network(backbone, Linear(), inputs, 5, _batch(inputs, 30))
+    network = build_network(backbone, head, inputs, 5, _batch(inputs, 30))
     network(_batch(inputs))  # moves the running statistics off their start
     save_file(network.eval().state_dict(), tmp_path / "model.safetensors")
-    again = rebuild_network(backbone, Linear(), inputs, 5).eval()
+    again = rebuild_network(backbone, head, inputs, 5).eval()
     again.load_state_dict(load_file(tmp_path / "model.safetensors"))
     batch = _batch(inputs)
     assert torch.equal(network(batch), again(batch))
@@ -86,8 +97,10 @@ def test_bfloat16_logits_are_near_and_float32(backbone: Backbone, inputs: Inputs
     exact = network(batch)
     with torch.autocast("cpu", torch.bfloat16):
         features, logits = network.features(batch), network(batch)
+        unpooled = network.backbone(batch).float()
     assert logits.dtype == features.dtype == torch.float32
-    torch.testing.assert_close(logits, network.head(features))
+    each = network.head(unpooled)
+    torch.testing.assert_close(logits, each if each.ndim == 2 else pooled_logits(each))
     scale = exact.abs().max()
     assert (logits - exact).abs().max() < 0.05 * scale
     network.train()
@@ -123,7 +136,9 @@ def test_each_parameter_decays_or_does_not(backbone: Backbone, inputs: Inputs) -
     assert sum(p.numel() for p in decay + no_decay) == count_parameters(network)
     spared = {name for name, p in network.named_parameters() if any(p is q for q in no_decay)}
     for name, parameter in network.named_parameters():
-        small = parameter.ndim == 1 or name.endswith(("bias", "frequencies"))
+        small = parameter.ndim == 1 or name.endswith(
+            ("bias", "frequencies", "scale_in", "scale_out")
+        )
         assert (name in spared) == small
 
 
@@ -144,3 +159,30 @@ def test_frozen_parameters_are_in_no_group() -> None:
     decay, no_decay = decay_groups(network)
     frozen = {id(p) for p in network.head.parameters()}
     assert frozen.isdisjoint(id(p) for p in decay + no_decay)
+
+
+def _wide() -> Network:
+    return build_network(WideResNet(depth=10, widen=1, dropout=0.5), Linear(), IMAGES, 5)
+
+
+def test_what_is_held_stays_in_evaluation_mode() -> None:
+    """Training mode reaches all but the held submodules; after thawing it reaches these too."""
+    network = _wide()
+    network.freeze([], ["backbone.stage1"])
+    for mode in (True, False, True):
+        network.train(mode)
+        assert not any(part.training for part in network.get_submodule("backbone.stage1").modules())
+        assert network.get_submodule("backbone.stage2").training == mode
+    network.thaw()
+    assert all(part.training for part in network.modules())
+
+
+def test_freezing_is_undone_for_what_it_froze() -> None:
+    """A parameter that had no gradient before is without one after freezing and thawing too."""
+    network = _wide()
+    network.get_parameter("backbone.stem.weight").requires_grad_(False)
+    network.freeze(["backbone.stem.weight", "head.bias"])
+    assert not network.get_parameter("head.bias").requires_grad
+    network.thaw()
+    without = [name for name, p in network.named_parameters() if not p.requires_grad]
+    assert without == ["backbone.stem.weight"]

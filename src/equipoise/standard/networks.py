@@ -1,15 +1,18 @@
 """Networks: a backbone and a head, joined."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from equipoise._tensors import Features, Inputs, Logits
+from equipoise._tensors import ClassCounts, Features, Inputs, Labels, Logits, Losses, Targets
 from equipoise.errors import InputError
 from equipoise.standard.backbones.base import Backbone, Extractor, ImageInput, TableInput
 from equipoise.standard.heads import Head
+from equipoise.standard.losses import Loss
 
 
 class Network(nn.Module):
@@ -18,28 +21,136 @@ class Network(nn.Module):
     The head is computed in float32, also under autocast: it costs next to nothing, and
     logits of eight bits would coarsen every loss and probability.
 
+    The backbone may be an ensemble, whose members each have features and a head of their own.
+    In training mode `forward` then returns each member's logits, for `member_losses`; in
+    evaluation mode the logarithm of the members' mean probability. What reads the logits of a
+    trained network need not know of members.
+
     Parameters
     ----------
     backbone : Extractor
-        From inputs to features ``(batch, n_features)``.
+        From inputs to features ``(batch, n_features)``, or ``(batch, members, n_features)``.
     head : Module
-        From features to logits ``(batch, classes)``.
+        From features to logits ``(batch, classes)``, or ``(batch, members, classes)``.
     """
 
     def __init__(self, backbone: Extractor, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.frozen: set[str] = set()
+        self.held: set[str] = set()
 
     def features(self, inputs: Inputs) -> Features:
-        """Return the features, float32 ``(batch, n_features)``."""
-        return self.backbone(inputs).float()
+        """Return the features, float32 ``(batch, n_features)``; of members, their mean."""
+        features = self.backbone(inputs).float()
+        return features if features.ndim == 2 else features.mean(dim=1)
 
-    def forward(self, inputs: Inputs) -> Logits:
-        """Return the logits, float32 ``(batch, classes)``."""
-        features = self.features(inputs)
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the logits, float32 ``(batch, classes)``.
+
+        In training mode those of an ensemble are ``(batch, members, classes)``.
+        """
+        features = self.backbone(inputs).float()
         with torch.autocast(features.device.type, enabled=False):
-            return self.head(features)
+            logits = self.head(features)
+        return logits if self.training or logits.ndim == 2 else pooled_logits(logits)
+
+    def train(self, mode: bool = True) -> "Network":
+        """Set training or evaluation mode; what is held by `freeze` stays in evaluation mode."""
+        super().train(mode)
+        for name in self.held:
+            self.get_submodule(name).eval()
+        return self
+
+    def freeze(self, parameters: Iterable[str], modules: Iterable[str] = ()) -> None:
+        """Exclude parameters from training, and hold submodules in evaluation mode.
+
+        Parameters
+        ----------
+        parameters : iterable of str
+            Names of parameters, which get no gradient from now on.
+        modules : iterable of str, default=()
+            Names of submodules that stay in evaluation mode whatever `train` is told: no
+            dropout, and batch norm by its running statistics.
+        """
+        for name in parameters:
+            if (parameter := self.get_parameter(name)).requires_grad:
+                parameter.requires_grad_(False)
+                self.frozen.add(name)
+        self.held.update(modules)
+        self.train(self.training)
+
+    def thaw(self) -> None:
+        """Undo every `freeze`; parameters that were without gradient before stay without."""
+        for name in self.frozen:
+            self.get_parameter(name).requires_grad_(True)
+        self.frozen, self.held = set(), set()
+        self.train(self.training)
+
+
+def pooled_logits(logits: Tensor) -> Logits:
+    r"""Return the logarithm of the mean over members of their probabilities.
+
+    Notes
+    -----
+    For logits :math:`z` of shape ``(batch, members, classes)`` and :math:`M` members
+
+    .. math:: \bar z_k = \log \frac{1}{M} \sum_m \operatorname{softmax}(z_m)_k
+
+    so that the softmax of :math:`\bar z` is the mean probability.
+
+    Examples
+    --------
+    >>> certain = torch.tensor([[[50.0, 0.0], [0.0, 50.0]]])
+    >>> pooled_logits(certain).exp()
+    tensor([[0.5000, 0.5000]])
+    """
+    log_proba = F.log_softmax(logits, dim=2)
+    return log_proba.logsumexp(dim=1) - math.log(logits.shape[1])
+
+
+def member_losses(
+    loss: Loss, logits: Tensor, targets: Targets, labels: Labels, counts: ClassCounts
+) -> Losses:
+    """Return the loss of each example; of an ensemble, the mean of its members' losses.
+
+    Each member is trained to predict on its own: the loss is never that of their mean
+    prediction.
+
+    Parameters
+    ----------
+    loss : Loss
+        Gives one value an example. For an ensemble it is called once, on a batch in which
+        every example occurs once a member, one after the other.
+    logits : Tensor, shape (batch, classes) or (batch, members, classes)
+        What a network in training mode returns.
+    targets : Tensor, shape (batch, classes)
+        Soft targets.
+    labels : Tensor of int64, shape (batch,)
+        Class codes.
+    counts : Tensor, shape (classes,)
+        Training examples of each class.
+
+    Returns
+    -------
+    Tensor, shape (batch,)
+        In nats.
+
+    Examples
+    --------
+    >>> from equipoise.standard.losses import CrossEntropy
+    >>> logits = torch.tensor([[[0.0, 0.0], [50.0, 0.0]]])
+    >>> labels, counts = torch.tensor([0]), torch.tensor([1.0, 1.0])
+    >>> member_losses(CrossEntropy(), logits, torch.tensor([[1.0, 0.0]]), labels, counts)
+    tensor([0.3466])
+    """
+    if logits.ndim == 2:
+        return loss(logits, targets, labels, counts)
+    batch, members, _ = logits.shape
+    each_target = targets.repeat_interleave(members, dim=0)
+    losses = loss(logits.flatten(0, 1), each_target, labels.repeat_interleave(members), counts)
+    return losses.view(batch, members).mean(dim=1)
 
 
 def build_network(
@@ -83,7 +194,7 @@ def build_network(
     """
     _check_modality(backbone, inputs)
     extractor = backbone.build(inputs, examples)
-    return Network(extractor, head.build(extractor.n_features, n_classes))
+    return Network(extractor, head.build(extractor.n_features, n_classes, extractor.members))
 
 
 def rebuild_network(
@@ -96,7 +207,7 @@ def rebuild_network(
     _check_modality(backbone, inputs)
     with torch.random.fork_rng(devices=[]):
         extractor = backbone.rebuild(inputs)
-        return Network(extractor, head.build(extractor.n_features, n_classes))
+        return Network(extractor, head.build(extractor.n_features, n_classes, extractor.members))
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -146,5 +257,5 @@ def _check_modality(backbone: Backbone[Any], inputs: ImageInput | TableInput) ->
         raise InputError(
             f"The backbone must be one for {'a table' if inputs.kind == 'table' else 'images'}.",
             f"`{type(backbone).__name__}` is for {backbone.modality}.",
-            "Choose `MLP` or `TabularResNet` for a table, `ResNet` or `Timm` for images.",
+            "Choose `MLP`, `TabularResNet` or `TabM` for a table, `ResNet` or `Timm` for images.",
         )

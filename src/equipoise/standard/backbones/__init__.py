@@ -8,6 +8,7 @@ from equipoise.standard.backbones.base import ImageInput as ImageInput
 from equipoise.standard.backbones.base import InputFormat as InputFormat
 from equipoise.standard.backbones.base import Standardise as Standardise
 from equipoise.standard.backbones.base import TableInput as TableInput
+from equipoise.standard.backbones.ensembles import TabM as TabM
 from equipoise.standard.backbones.pretrained import Timm as Timm
 from equipoise.standard.backbones.residual import ResNet as ResNet
 from equipoise.standard.backbones.residual import ResNet18 as ResNet18
@@ -22,5 +23,6 @@ BACKBONES: dict[str, type[Backbone[Any]]] = {
     "Timm": Timm,
     "MLP": MLP,
     "TabularResNet": TabularResNet,
+    "TabM": TabM,
 }
 """Backbones by name, for images and then for tables."""

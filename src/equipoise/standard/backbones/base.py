@@ -106,16 +106,25 @@ class Extractor(nn.Module):
         Named layers, applied in order; their names start the names of the parameters.
     n_features : int
         Width of the result, ``(batch, n_features)``.
+    members : int or None, default=None
+        Number of members of an ensemble, which returns ``(batch, members, n_features)``;
+        None: no ensemble.
     """
 
-    def __init__(self, layers: Sequence[tuple[str, nn.Module]], n_features: int) -> None:
+    def __init__(
+        self,
+        layers: Sequence[tuple[str, nn.Module]],
+        n_features: int,
+        members: int | None = None,
+    ) -> None:
         super().__init__()
         for name, layer in layers:
             self.add_module(name, layer)
         self.n_features = n_features
+        self.members = members
 
-    def forward(self, inputs: Inputs) -> Features:
-        """Return the features of a batch of images or rows."""
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the features of a batch of images or rows, ``(batch, [members,] n_features)``."""
         values: Tensor = inputs
         for layer in self.children():
             values = layer(values)

@@ -1,0 +1,201 @@
+"""From examples to the batch that a step learns from: views, mixtures and soft targets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from equipoise._tensors import ClassCounts, Inputs, Labels, Targets
+from equipoise.batches import Examples
+from equipoise.errors import InputError
+from equipoise.seeds import derive_seed
+from equipoise.standard.augmentation import Augmentation, Transform
+from equipoise.standard.backbones import InputFormat
+from equipoise.standard.mixing import Mixing
+from equipoise.standard.self_supervision import SelfSupervision
+from equipoise.standard.smoothing import soft_targets
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Examples as a step sees them.
+
+    Parameters
+    ----------
+    views : tuple of Tensor, each of shape (batch, ...)
+        The inputs; with an auxiliary loss, two random versions of them.
+    targets : Tensor of float, shape (batch, classes)
+        Smoothed and mixed.
+    labels : Tensor of int64, shape (batch,)
+        Classes before mixing.
+    shares : Tensor of float, shape (batch, classes)
+        How much of each example is of each class: one-hot, or mixed.
+    weights : Tensor of float, shape (batch,), or None
+        What the loss of each example is multiplied by.
+    """
+
+    views: tuple[Inputs, ...]
+    targets: Targets
+    labels: Labels
+    shares: Targets
+    weights: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def split(self, n: int) -> Iterator["Batch"]:
+        """Yield the batch in (at most) `n` nearly equal pieces."""
+        for rows in torch.arange(len(self)).tensor_split(min(n, len(self))):
+            start, stop = int(rows[0]), int(rows[-1]) + 1
+            yield replace(
+                self,
+                views=tuple(view[start:stop] for view in self.views),
+                targets=self.targets[start:stop],
+                labels=self.labels[start:stop],
+                shares=self.shares[start:stop],
+                weights=None if self.weights is None else self.weights[start:stop],
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Assembly:
+    """How batches are made.
+
+    Each component draws from a generator of its own, seeded by its name and the number of the
+    step, so that none disturbs another.
+
+    Parameters
+    ----------
+    transforms : tuple of (Transform or None)
+        One for each view; None: inputs as they are.
+    mixing : Mixing or None
+        How examples are mixed.
+    n_numeric : int or None
+        Numeric columns of a table; None: images.
+    rates : Tensor of float, shape (classes,)
+        Smoothing rate of each class.
+    rarity : Tensor of float, shape (classes,)
+        0 for the largest class, 1 for the smallest.
+    seed : int
+        Seed of everything random.
+    device : str
+        Where batches go.
+    """
+
+    transforms: tuple[Transform | None, ...]
+    mixing: Mixing | None
+    n_numeric: int | None
+    rates: ClassCounts
+    rarity: Tensor
+    seed: int
+    device: str
+
+    def batch(self, examples: Examples, positions: np.ndarray, *names: int) -> Batch:
+        """Return the examples at these positions as a batch; `names` tell the steps apart."""
+        inputs = examples.source.take(positions).to(self.device)
+        codes = torch.from_numpy(examples.codes[positions])
+        labels = codes.to(self.device)
+        rarity = self.rarity[codes]
+        views = tuple(
+            inputs
+            if transform is None
+            else transform(inputs, self._generator("augmentation", i, *names), rarity)
+            for i, transform in enumerate(self.transforms)
+        )
+        batch = Batch(
+            views=views,
+            targets=soft_targets(labels, self.rates),
+            labels=labels,
+            shares=F.one_hot(labels, len(self.rates)).to(self.rates.dtype),
+            weights=_weights(examples, positions, self.device),
+        )
+        return batch if self.mixing is None else self._mixed(batch, self.mixing, names)
+
+    def _mixed(self, batch: Batch, mixing: Mixing, names: tuple[int, ...]) -> Batch:
+        generator = self._generator("mixing", *names)
+        mixture = mixing.draw(batch.views[0], generator, self.n_numeric)
+        return Batch(
+            views=tuple(mixture.inputs(view) for view in batch.views),
+            targets=mixture.values(batch.targets),
+            labels=batch.labels,
+            shares=mixture.values(batch.shares),
+            weights=None if batch.weights is None else mixture.values(batch.weights),
+        )
+
+    def _generator(self, *names: str | int) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self.seed, *names))
+
+
+def rarity(counts: ClassCounts) -> Tensor:
+    r"""Return how rare each class is, on the CPU.
+
+    Parameters
+    ----------
+    counts : Tensor of float, shape (classes,)
+        Training examples of each class, at least 1.
+
+    Returns
+    -------
+    Tensor of float, shape (classes,)
+        :math:`(\log n_{max} - \log n_k) / (\log n_{max} - \log n_{min})`: 0 for the largest class,
+        1 for the smallest; all 0 if the classes are equally large.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rarity(torch.tensor([100.0, 10.0, 1.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    size = counts.clamp(min=1).log().cpu()
+    span = size.max() - size.min()
+    return (size.max() - size) / span if span > 0 else torch.zeros_like(size)
+
+
+def view_transforms(
+    augmentation: Augmentation | None,
+    auxiliary: SelfSupervision | None,
+    inputs: InputFormat | None,
+    shown: Inputs | None,
+) -> tuple[Transform | None, ...]:
+    """Return what makes each view of a batch.
+
+    Parameters
+    ----------
+    augmentation : Augmentation or None
+        The run's own.
+    auxiliary : SelfSupervision or None
+        With it there are two views.
+    inputs : InputFormat or None
+        What the inputs look like; None: images.
+    shown : Tensor or None
+        Encoded training examples.
+
+    Raises
+    ------
+    InputError
+        If two views of images are needed and there is no augmentation to make them differ.
+    """
+
+    def bound(each: Augmentation | None) -> Transform | None:
+        return each if each is None or inputs is None else each.bind(inputs, shown)
+
+    first = bound(augmentation)
+    if auxiliary is None:
+        return (first,)
+    own = auxiliary.second_view_transform("images" if inputs is None else inputs.kind)
+    if own is None and augmentation is None:
+        raise InputError(
+            "A self-supervised loss on images needs an augmentation, to make two views differ.",
+            "There is none.",
+            'Give one, such as --augmentation "CropFlip() | ColorJitter()".',
+        )
+    return first, bound(own) if own is not None else first
+
+
+def _weights(examples: Examples, positions: np.ndarray, device: str) -> Tensor | None:
+    if examples.weights is None:
+        return None
+    return torch.from_numpy(examples.weights[positions]).float().to(device)

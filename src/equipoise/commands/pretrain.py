@@ -1,0 +1,80 @@
+"""``equipoise pretrain``: train a backbone without labels, to start a fit from."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from equipoise.commands import console
+from equipoise.commands.fit import watched
+from equipoise.commands.options import Flag, Imbalance, Reading
+from equipoise.commands.settings import ClassifierOptions, classifier_params
+from equipoise.experiment import Experiment
+from equipoise.pretraining import Pretraining
+
+
+def pretrain(  # noqa: PLR0913 (each is an option)
+    data: str,
+    /,
+    *,
+    objective: str = "SimCLR()",
+    unlabelled: str | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    resume: Flag = False,
+    dry_run: Flag = False,
+    json: Flag = False,
+    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
+    classifier: Annotated[
+        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        Parameter(name="*"),
+    ] = ClassifierOptions(average="None"),  # noqa: B008
+) -> int:
+    """Train a backbone on DATA without its labels; `fit --initial` then starts from it.
+
+    Give the same --ratio, --test and --split-seed as to the fit, so that no test example is
+    learnt from.
+
+    Parameters
+    ----------
+    data : str
+        As for `fit`; only the training part is used.
+    objective : str
+        The self-supervised loss: SimCLR(), VICReg(), or SCARF() for tables.
+    unlabelled : str
+        Further examples to learn from, with or without labels, which are not used.
+    out : Path
+        Folder of the run; by default runs/NAME-pretrained-seedN.
+    seed : int
+        Seed of training.
+    resume : bool
+        Go on with the run in --out.
+    dry_run : bool
+        Print every choice that would be made, and stop before training.
+    json : bool
+        Print the result as JSON.
+    """
+    with console.reading_bar("reading") as progress:
+        experiment = Experiment(
+            source=data,
+            options=reading.options(progress),
+            download=reading.download,
+            seed=seed,
+            params=classifier_params(classifier),
+            **vars(imbalance),
+        )
+        plan = Pretraining.make(experiment, objective, unlabelled)
+    for line in plan.choices:
+        console.say(line)
+    if dry_run:
+        return 0
+    folder = out or Path("runs") / f"{plan.parts.dataset.name}-pretrained-seed{seed}"
+    run = watched(plan, folder, resume=resume)
+    loss = run.history[-1]["train_loss"]
+    if json:
+        console.print_json({"run": str(run.path), "loss": loss, "epochs": len(run.history)})
+    else:
+        console.say(f"The loss is {loss:.3f} after {len(run.history)} epochs.")
+        console.say(f"The run is in {run.path}. Next: equipoise fit {data} --initial {run.path}")
+    return 0

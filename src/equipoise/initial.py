@@ -1,0 +1,100 @@
+"""What training starts from: the backbone and the preprocessing of an earlier run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from equipoise.checkpoints import read_tensors
+from equipoise.errors import InputError
+from equipoise.preprocessing import Preprocessing, preprocessing_from_state
+from equipoise.runs import Run
+from equipoise.standard.networks import Network
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Initial:
+    """The trained backbone of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The run's folder.
+    backbone : str
+        Text of the backbone.
+    norm : str
+        What stood where it has batch norm.
+    preprocessing : ImagePreprocessing or TablePreprocessing
+        How its inputs were made.
+    tensors : mapping of str to Tensor
+        Its weights and buffers.
+    """
+
+    path: Path
+    backbone: str
+    norm: str
+    preprocessing: Preprocessing
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Initial":
+        """Read a finished run of `equipoise fit` or `equipoise pretrain`.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no finished run, or a file of it is damaged.
+        """
+        run = Run.open(Path(folder))
+        run.require_done()
+        settings = run.config["classifier"]
+        tensors = read_tensors(run.path / "model.safetensors")
+        start = "backbone."
+        return cls(
+            path=run.path,
+            backbone=settings["backbone"],
+            norm=settings.get("norm", "batch"),
+            preprocessing=preprocessing_from_state(run.read_json("preprocessing.json")),
+            tensors={k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)},
+        )
+
+    def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a classifier's parameters with ``"auto"`` replaced by what the run had.
+
+        Raises
+        ------
+        InputError
+            If another backbone is asked for.
+        """
+        given = dict(params)
+        if given["backbone"] == "auto":
+            given["backbone"] = self.backbone
+        if given["norm"] == "auto" and self.norm == "group":
+            given["norm"] = "group"
+        if self.norm == "group" and given["norm"] != "group":
+            raise InputError(
+                "Training must start with the norm of the run that it starts from.",
+                f"`{self.path}` was trained with norm='group', and norm is {given['norm']!r}.",
+                "Leave the norm out.",
+            )
+        return given
+
+    def load(self, network: Network) -> None:
+        """Give a network's backbone the run's weights.
+
+        Raises
+        ------
+        InputError
+            If they are of another backbone.
+        """
+        try:
+            network.backbone.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"The backbone must be the one of the run to start from, {self.backbone}.",
+                f"The weights in `{self.path}` do not fit: {reason}",
+                "Leave the backbone out to take that of the run.",
+            ) from None

@@ -1,0 +1,148 @@
+"""What a step minimises, and its gradients: the closure that training and sharpness call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from equipoise._tensors import ClassCounts, Inputs, Logits
+from equipoise.assembly import Batch
+from equipoise.devices import Device, seed_generators
+from equipoise.distributed import World
+from equipoise.standard.losses import Loss
+from equipoise.standard.networks import Network, member_losses
+from equipoise.standard.self_supervision import SelfSupervision
+from equipoise.standard.sharpness import Gradients
+
+
+class Learner(nn.Module):
+    """The network with what only training needs.
+
+    Parameters
+    ----------
+    network : Module
+        From inputs to logits; a `Network` where there is a projector.
+    projector : Module or None
+        From features to what the self-supervised loss compares.
+    """
+
+    def __init__(self, network: nn.Module, projector: nn.Module | None) -> None:
+        super().__init__()
+        self.network = network
+        self.projector = projector
+
+    def forward(self, views: Sequence[Inputs]) -> tuple[Logits, Sequence[Tensor]]:
+        """Return the logits of the first view, and the projections of both if there are two.
+
+        Both views go through the backbone in one pass.
+        """
+        if self.projector is None:
+            return self.network(views[0]), ()
+        if not isinstance(self.network, Network):
+            raise TypeError("a projector needs a Network, which tells features from logits")
+        features = self.network.backbone(torch.cat(list(views))).float()
+        with torch.autocast(features.device.type, enabled=False):
+            logits = self.network.head(features[: len(views[0])])
+        pooled = features if features.ndim == 2 else features.mean(dim=1)
+        return logits, self.projector(pooled).float().chunk(2)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Objective:
+    r"""The mean loss of a batch, and its gradients.
+
+    .. math:: L = \frac{1}{B} \sum_i w_i \ell_i + \lambda L_{ssl}
+
+    with :math:`\ell_i` the loss of example :math:`i` among :math:`B`, :math:`w_i` its weight, and
+    :math:`L_{ssl}` the auxiliary loss, if there is one, on two views.
+
+    Parameters
+    ----------
+    learner : Learner
+        What is differentiated.
+    loss : Loss or None
+        Loss of each example; None: the auxiliary loss alone.
+    auxiliary : SelfSupervision or None
+        Loss of two views.
+    counts : Tensor of float, shape (classes,)
+        Training examples of each class.
+    device : Device
+        Precision of the forward pass.
+    accumulate : int
+        Pieces in which a batch is computed, to save memory.
+    world : World
+        The processes that share the batch.
+    """
+
+    learner: Learner
+    loss: Loss | None
+    auxiliary: SelfSupervision | None
+    counts: ClassCounts
+    device: Device
+    accumulate: int = 1
+    world: World = World()  # noqa: RUF009 (frozen)
+
+    def gradients(
+        self, batch: Batch, total: int, seed: int, weights: Sequence[ClassCounts | None]
+    ) -> tuple[Tensor, list[Gradients]]:
+        """Return the loss of a batch and a gradient for each weighting of the classes.
+
+        Parameters
+        ----------
+        batch : Batch
+            This process's share.
+        total : int
+            Examples in the whole batch, over all processes.
+        seed : int
+            Seed of what the network draws: every call with it sees the same dropout masks.
+        weights : sequence of (Tensor of shape (classes,) or None)
+            Weights of the classes; None: all 1.
+
+        Returns
+        -------
+        loss : Tensor
+            The objective with all class weights 1, detached.
+        gradients : list of list of (Tensor or None)
+            For each of `weights`, one tensor for each trainable parameter of the learner.
+        """
+        seed_generators(seed, self.device.name)
+        parameters = [p for p in self.learner.parameters() if p.requires_grad]
+        value = torch.zeros((), device=self.device.name)
+        sums: list[Gradients] = [[None] * len(parameters) for _ in weights]
+        for piece in batch.split(self.accumulate):
+            terms = self._terms(piece, total, weights)
+            value += terms[0].detach()
+            for i, term in enumerate(terms[1:]):
+                last = i == len(weights) - 1
+                found = torch.autograd.grad(
+                    term, parameters, retain_graph=not last, allow_unused=True
+                )
+                sums[i] = [_added(a, b) for a, b in zip(sums[i], found, strict=True)]
+        used = [gradient for each in sums for gradient in each if gradient is not None]
+        self.world.total([value, *used])
+        return value, sums
+
+    def _terms(
+        self, batch: Batch, total: int, weights: Sequence[ClassCounts | None]
+    ) -> list[Tensor]:
+        """Return this piece's part of the objective: unweighted, then for each weighting."""
+        with self.device.autocast():
+            logits, projections = self.learner(batch.views)
+        losses = torch.zeros(len(batch), device=logits.device)
+        if self.loss is not None:
+            losses = member_losses(
+                self.loss, logits.float(), batch.targets, batch.labels, self.counts
+            )
+        if batch.weights is not None:
+            losses = losses * batch.weights
+        if self.auxiliary is not None and projections:
+            # A mean over the piece: spread over its examples, class weights act on it too.
+            losses = losses + self.auxiliary.weight * self.auxiliary(*projections)
+        factors = [None if w is None else batch.shares @ w for w in weights]
+        parts = [losses if f is None else losses * f for f in (None, *factors)]
+        return [part.sum() / total for part in parts]
+
+
+def _added(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return b if a is None else a if b is None else a + b

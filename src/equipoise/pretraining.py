@@ -1,0 +1,113 @@
+"""Self-supervised pre-training on the user's own data, kept as a run that `fit` starts from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equipoise.classifier import Classifier
+from equipoise.data.sources import load_unlabelled
+from equipoise.errors import InputError
+from equipoise.experiment import Experiment, prepare
+from equipoise.fitting import Fit, Task
+from equipoise.plan import Plan
+from equipoise.runs import Run
+
+DEFAULTS: Mapping[str, Any] = {"average": None}
+"""Settings in which pre-training differs from training."""
+
+VIEWS = 'Preset(domain="contrastive")'
+"""The automatic augmentation of images: crops of random size, colours, grey."""
+
+
+@dataclass(eq=False)
+class Pretraining(Plan):
+    """Pre-training whose data is read and whose settings are resolved, ready to run.
+
+    The backbone learns from the training part without its labels, and from further examples that
+    need none; validation and test examples are never shown to it. The run's folder is that of
+    any run without predictions and metrics; ``Classifier(initial=folder)`` starts from it.
+
+    Parameters
+    ----------
+    unlabelled : str or None
+        Where the further examples are; None: none.
+    """
+
+    unlabelled: str | None = None
+
+    @classmethod
+    def make(
+        cls, experiment: Experiment, objective: str = "SimCLR()", unlabelled: str | None = None
+    ) -> "Pretraining":
+        """Read the data, cut it, and resolve every setting; nothing is written.
+
+        Parameters
+        ----------
+        experiment : Experiment
+            The data, and parameters of `Classifier`. Cut as for the fit that follows, so that no
+            example is learnt from that will be tested on.
+        objective : str, default="SimCLR()"
+            The self-supervised loss, as text.
+        unlabelled : str or None, default=None
+            Further examples: a path or a catalog name.
+
+        Raises
+        ------
+        InputError
+            If the data or a setting cannot be used.
+        """
+        given = {**Classifier().get_params(deep=False), **DEFAULTS, **experiment.params}
+        parts = prepare(experiment, given["validation"])
+        params = {**given, "auxiliary": objective}
+        if parts.dataset.kind == "images" and params["augmentation"] == "auto":
+            params["augmentation"] = VIEWS
+        task = Task(
+            X=parts.dataset.X,
+            codes=parts.dataset.codes,
+            n_classes=len(parts.dataset.classes),
+            train=parts.train,
+            validation=parts.validation[:0],
+            supervised=False,
+            extra=_extra(unlabelled, experiment, parts.dataset.X),
+        )
+        fit = Fit.prepare(task, params, experiment.seed)
+        return cls(experiment, parts, fit, params, unlabelled)
+
+    def config(self) -> dict[str, Any]:
+        """Return everything that determines the run, as it stands in ``config.toml``."""
+        extra = self.fit.task.extra
+        found = {"unlabelled": 0 if extra is None else len(extra)}
+        source = {} if self.unlabelled is None else {"source": self.unlabelled}
+        return {**super().config(), "pretraining": {**found, **source}}
+
+    def conclude(self, run: Run) -> None:
+        """Write nothing more: there is nothing to test yet."""
+
+
+def _extra(unlabelled: str | None, experiment: Experiment, X: Any) -> Any:
+    if unlabelled is None:
+        return None
+    extra, _ = load_unlabelled(unlabelled, experiment.options, download=experiment.download)
+    if not hasattr(X, "columns"):
+        if hasattr(extra, "columns") or extra.shape[1:] != X.shape[1:]:
+            shape = "rows of a table" if hasattr(extra, "columns") else _size(extra)
+            raise InputError(
+                f"Examples without labels must be like those of DATA: {_size(X)}.",
+                f"Those in `{Path(unlabelled)}` are {shape}.",
+                "Resize both with --size N, or convert with --channels.",
+            )
+        return extra
+    missing = [name for name in X.columns if name not in getattr(extra, "columns", [])]
+    if missing:
+        raise InputError(
+            "Examples without labels must have the columns of DATA.",
+            f"Those in `{Path(unlabelled)}` have no {missing[0]!r}.",
+            "Give a table with the same columns.",
+        )
+    return extra[list(X.columns)]
+
+
+def _size(images: Any) -> str:
+    _, height, width, channels = images.shape
+    return f"images of {height} x {width} pixels and {channels} channel{'s' * (channels > 1)}"

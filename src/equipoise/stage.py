@@ -1,0 +1,61 @@
+"""A stage of training: every component and number resolved."""
+
+from dataclasses import dataclass
+
+from equipoise.standard.augmentation import Augmentation
+from equipoise.standard.averaging import Average
+from equipoise.standard.constraints import Constraint
+from equipoise.standard.losses import Loss
+from equipoise.standard.mixing import Mixing
+from equipoise.standard.optimizers import Optimizer
+from equipoise.standard.schedules import Schedule
+from equipoise.standard.self_supervision import SelfSupervision
+from equipoise.standard.sharpness import Sharpness
+from equipoise.standard.smoothing import Smoothing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """What training does.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training examples, at least 1.
+    batch_size : int
+        Largest number of examples in a step, at least 1.
+    optimizer, schedule : component
+        See `equipoise.standard`.
+    loss : Loss or None
+        Loss of each example; None: pre-training by the auxiliary loss alone.
+    accumulate : int
+        Pieces in which a batch is computed, at least 1.
+    rate : float
+        Factor on the optimizer's learning rate.
+    smoothing, augmentation, mixing, auxiliary, sharpness, constraint, average : component or None
+        None: not used.
+    clip_norm : float or None
+        Largest norm of the whole gradient; None: not clipped.
+    monitor : str
+        Validation score by which the best epoch is chosen.
+    patience : int or None
+        Epochs without a new best after which training stops; None: it runs to the end.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: Loss | None
+    accumulate: int = 1
+    rate: float = 1.0
+    smoothing: Smoothing | None = None
+    augmentation: Augmentation | None = None
+    mixing: Mixing | None = None
+    auxiliary: SelfSupervision | None = None
+    sharpness: Sharpness | None = None
+    constraint: Constraint | None = None
+    average: Average | None = None
+    clip_norm: float | None = None
+    monitor: str = "balanced_accuracy"
+    patience: int | None = None

@@ -1,0 +1,110 @@
+"""The batch size, and what depends on it: learning rate, accumulation and length of training."""
+
+import math
+from dataclasses import dataclass
+
+from equipoise.errors import InputError
+from equipoise.spec import Component, bounded, resolve
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BatchSize(Component):
+    r"""How many examples a step learns from, and what else changes with that number.
+
+    Small batches do better under class imbalance, even though many then hold no example of a
+    rare class [1]_. A comparison of batch sizes is only fair if the learning rate follows, and if
+    it is said whether epochs or steps are held equal. A plain number stands for
+    ``BatchSize(size=number)``.
+
+    Parameters
+    ----------
+    size : int, default=64
+        Largest number of examples in a step, over all devices, at least 1.
+    rule : {"none", "linear", "sqrt"}, default="none"
+        How the learning rate follows the size: not at all, in proportion [2]_, which suits SGD,
+        or with the square root [3]_, which suits Adam and its relatives.
+    reference : int, default=64
+        Batch size for which the optimizer's rate is meant, at least 1.
+    accumulate : int, default=1
+        Pieces in which a batch is computed one after the other, at least 1; saves memory. The
+        gradient is that of the whole batch; batch norm sees the pieces.
+    budget : {"epochs", "steps"}, default="epochs"
+        What `epochs` of training mean: so many passes over the data, or as many steps as so many
+        passes take in batches of `reference`.
+
+    Notes
+    -----
+    With size :math:`B` and reference :math:`B_0` the learning rate is multiplied by
+    :math:`B / B_0` (linear) or :math:`\sqrt{B / B_0}` (sqrt), and with ``budget="steps"`` the
+    number of epochs by :math:`B / B_0`, rounded, at least 1.
+
+    References
+    ----------
+    .. [1] R. Shwartz-Ziv et al., "Simplifying neural network training under class imbalance",
+       NeurIPS 2023.
+    .. [2] P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017,
+       section 2.1.
+    .. [3] S. Malladi et al., "On the SDEs and scaling rules for adaptive gradient algorithms",
+       NeurIPS 2022.
+
+    Examples
+    --------
+    >>> small = BatchSize(size=16, rule="linear", budget="steps")
+    >>> small.rate, small.epochs(40)
+    (0.25, 10)
+    """
+
+    size: int = bounded(64, low=1, integer=True)
+    rule: str = bounded("none", choices=("none", "linear", "sqrt"))
+    reference: int = bounded(64, low=1, integer=True)
+    accumulate: int = bounded(1, low=1, integer=True)
+    budget: str = bounded("epochs", choices=("epochs", "steps"))
+
+    def validate(self) -> None:
+        """Raise `InputError` if a field is out of bounds or a piece would be empty."""
+        super().validate()
+        if self.accumulate > self.size:
+            raise InputError(
+                "A batch must have an example for each piece in which it is computed.",
+                f"The size is {self.size} and `accumulate` {self.accumulate}.",
+                "Give a larger size or fewer pieces.",
+            )
+
+    @property
+    def rate(self) -> float:
+        """Factor on the optimizer's learning rate."""
+        ratio = self.size / self.reference
+        return {"none": 1.0, "linear": ratio, "sqrt": math.sqrt(ratio)}[self.rule]
+
+    @property
+    def piece(self) -> int:
+        """Examples that are computed together, at most."""
+        return math.ceil(self.size / self.accumulate)
+
+    def epochs(self, epochs: int) -> int:
+        """Return the passes over the data for `epochs` passes at the reference size."""
+        if self.budget == "epochs":
+            return epochs
+        return max(1, round(epochs * self.size / self.reference))
+
+
+BATCH_SIZES: dict[str, type[BatchSize]] = {"BatchSize": BatchSize}
+"""Batch sizes by name."""
+
+
+def resolve_batch_size(value: BatchSize | str | int) -> BatchSize:
+    """Return the component that a number or a text stands for.
+
+    Raises
+    ------
+    InputError
+        If it is neither a positive whole number nor the text of a `BatchSize`.
+
+    Examples
+    --------
+    >>> resolve_batch_size(32)
+    BatchSize(size=32)
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = BatchSize(size=value)  # type: ignore[arg-type]  # `validate` looks at the type
+    return resolve(value, BATCH_SIZES, "batch_size")  # type: ignore[arg-type]
