@@ -161,7 +161,8 @@ def _boxes(n: int, height: int, width: int) -> Tensor:
 def _by_torchvision(images: Tensor, boxes: Tensor, mirrored: Tensor, antialias: bool) -> Tensor:
     size, done = list(images.shape[2:]), []
     for image, box, mirror in zip(images, boxes.tolist(), mirrored, strict=True):
-        crop = reference.resized_crop(image, *box, size, antialias=antialias)
+        top, left, high, wide = box
+        crop = reference.resized_crop(image, top, left, high, wide, size, antialias=antialias)
         done.append(crop.flip(2) if mirror else crop)
     return torch.stack(done)
 
@@ -251,11 +252,18 @@ def test_the_share_of_the_image_that_is_left_is_within_bounds() -> None:
     assert 0.3 < (slope < 0).double().mean() < 0.7
 
 
-@pytest.mark.parametrize("options", [{"scale_low": 0}, {"scale_high": 1.1}, {"ratio": 0.5}])
-def test_shares_and_ratios_out_of_bounds_are_refused(options: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("crop", "field"),
+    [
+        (RandomResizedCrop(scale_low=0), "scale_low"),
+        (RandomResizedCrop(scale_high=1.1), "scale_high"),
+        (RandomResizedCrop(ratio=0.5), "ratio"),
+    ],
+)
+def test_shares_and_ratios_out_of_bounds_are_refused(crop: RandomResizedCrop, field: str) -> None:
     """Shares are above 0 and up to 1, and the largest ratio at least 1."""
-    with pytest.raises(InputError, match=f"`{next(iter(options))}`"):
-        RandomResizedCrop(**options).validate()
+    with pytest.raises(InputError, match=f"`{field}` of"):
+        crop.validate()
 
 
 def test_swapped_shares_are_refused() -> None:

@@ -29,7 +29,7 @@ def test_covered_images_are_those_of_torchvision(pictures: Tensor, dtype: torch.
             top, left, high, wide = box
             own = values[:, top : top + high, left : left + wide].to(dtype)
             value = own if cover is noise else torch.full((1, 1, 1), 128, dtype=dtype)
-            assert torch.equal(result, reference.erase(image, *box, value))
+            assert torch.equal(result, reference.erase(image, top, left, high, wide, value))
 
 
 def _boxes(found: Tensor, cover: int) -> list[tuple[int, int, int, int]]:
