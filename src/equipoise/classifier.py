@@ -17,6 +17,7 @@ from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
 from equipoise.metrics import log_softmax, parse_prior, shift_logits
+from equipoise.spec import differing
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
 from equipoise.standard.backbones import Backbone
@@ -176,6 +177,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
     precision: str = "auto"
     devices: int = 1
     random_state: int | np.random.RandomState | None = 0
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the parameters that differ from their defaults, as scikit-learn shows them."""
+        given = [f"{name}={value!r}" for name, value in sorted(differing(self).items())]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing values and text columns are welcome."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from equipoise.devices import fast_bf16
-from equipoise.standard.backbones import Backbone, Timm
+from equipoise.spec import resolve
+from equipoise.standard.backbones import BACKBONES, Backbone, Timm
 from equipoise.standard.batch_size import BatchSize, resolve_batch_size
 
 
@@ -102,9 +103,14 @@ def _scale(params: Mapping[str, Any], facts: DataFacts) -> float:
     automatic = _batch_size(facts)
     given = params.get("batch_size", "auto")
     size = BatchSize(size=automatic) if given == "auto" else resolve_batch_size(given)
-    piece = math.ceil(size.piece / params.get("devices", 1))
-    grouped = {"auto": piece <= SMALL_BATCH and not facts.pretrained, "group": True}
-    is_grouped = facts.kind == "images" and grouped.get(params.get("norm", "batch"), False)
+    norm = params.get("norm", "batch")
+    if norm == "auto" and facts.kind == "images":
+        asked = params["backbone"]
+        backbone = resolve(
+            _backbone(facts).value if asked == "auto" else asked, BACKBONES, "backbone"
+        )
+        norm = choose_norm(backbone, size, params["devices"], facts).value
+    is_grouped = facts.kind == "images" and norm == "group"
     return min(1, size.size / automatic) * (GROUP_NORM_SCALE if is_grouped else 1)
 
 

@@ -69,12 +69,6 @@ class World:
         for buffer in buffers if self.size > 1 else ():
             buffer.div_(self.size)
 
-    def share_parameters(self, module: nn.Module) -> None:
-        """Give every process the parameters and buffers of the first."""
-        if self.size > 1:
-            for tensor in module.state_dict().values():
-                dist.broadcast(tensor, src=0)
-
 
 def join(rank: int, size: int, meeting: Path, kind: str) -> World:
     """Meet the other processes at a file, and return their world.

@@ -150,7 +150,7 @@ class Fit:
         settings, choices = resolve_settings(given, facts)
         world = World(rank, settings.devices)
         device = Device(own_device(device_name, world), settings.precision)  # type: ignore[arg-type]
-        preprocessing = _preprocessing(task, settings) if initial is None else initial.preprocessing
+        preprocessing = _preprocessing(task, settings, initial)
         shown = _shown(task, preprocessing, seed)
         network = _network(task, settings, preprocessing, initial, shown, seed)
         tuning = settings.finetuning
@@ -282,7 +282,10 @@ def _check_task(task: Task) -> None:
         )
 
 
-def _preprocessing(task: Task, settings: Settings) -> Preprocessing:
+def _preprocessing(task: Task, settings: Settings, initial: Initial | None) -> Preprocessing:
+    if initial is not None:
+        initial.check(task.X)
+        return initial.preprocessing
     if isinstance(task.X, np.ndarray):
         return ImagePreprocessing.fit(task.X, task.train)
     return TablePreprocessing.fit(task.X, task.train, settings.scaling)
@@ -318,7 +321,7 @@ def _network(
     apply_norm(network, settings.norm)  # type: ignore[arg-type]
     if initial is not None and grouped:
         initial.load(network)
-    _check_batch_norm(network, len(task.train), settings)
+    _check_batch_norm(network, task.facts["n_train"], settings)
     if settings.finetuning is not None:
         with reproducible(derive_seed(seed, "finetuning")):
             settings.finetuning.prepare(network)

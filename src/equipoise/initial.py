@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from torch import Tensor
 
+from equipoise._typing import ImageArray
 from equipoise.checkpoints import read_tensors
 from equipoise.errors import InputError
-from equipoise.preprocessing import Preprocessing, preprocessing_from_state
+from equipoise.preprocessing import (
+    ImagePreprocessing,
+    Preprocessing,
+    preprocessing_from_state,
+)
 from equipoise.runs import Run
 from equipoise.standard.networks import Network
 
@@ -80,6 +87,23 @@ class Initial:
                 "Leave the norm out.",
             )
         return given
+
+    def check(self, X: "ImageArray | pd.DataFrame") -> None:
+        """Refuse examples that the run's backbone cannot read.
+
+        Raises
+        ------
+        InputError
+            If they are of the other kind, or images of another shape.
+        """
+        if isinstance(X, np.ndarray) and isinstance(self.preprocessing, ImagePreprocessing):
+            self.preprocessing.transform(X)
+        elif isinstance(X, np.ndarray) or isinstance(self.preprocessing, ImagePreprocessing):
+            raise InputError(
+                "A run can only start from a run on examples of the same kind.",
+                f"That in `{self.path}` was on {self.preprocessing.kind} data.",
+                "Give another run, or leave it out.",
+            )
 
     def load(self, network: Network) -> None:
         """Give a network's backbone the run's weights.

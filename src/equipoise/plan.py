@@ -171,6 +171,7 @@ def _compared(config: Mapping[str, Any], *, done: bool) -> dict[str, list[str]]:
     keys = {section: list(config[section]) for section in ("data", "classifier", "seeds")}
     # The same data may lie elsewhere by now; its fingerprint is compared.
     keys["data"].remove("source")
+    keys.update({"pretraining": ["unlabelled"]} if "pretraining" in config else {})
     return keys if done else {**keys, "environment": ["torch", "device"]}
 
 

@@ -186,6 +186,10 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
     """
     names = [f.name for f in fields(Settings)]
     given = {name: from_text(name, params[name]) for name in names}
+    # Before anything is chosen that depends on them.
+    for name in BOUNDS:
+        if not isinstance(given[name], str) or given[name] != "auto":
+            _resolved(name, given[name])
     choices = automatic_choices(given, facts)
     given.update({choice.field: choice.value for choice in choices})
     norm = given.pop("norm")

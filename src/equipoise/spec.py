@@ -85,11 +85,7 @@ class Component(BaseEstimator):
 
     def __repr__(self, N_CHAR_MAX: int = 0) -> str:
         """Return the text that `resolve` reads back: fields that differ from their default."""
-        given = [
-            f"{f.name}={_literal(value)!r}"
-            for f in fields(self)
-            if not _same(value := getattr(self, f.name), f.default)
-        ]
+        given = [f"{name}={value!r}" for name, value in differing(self).items()]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def validate(self) -> None:
@@ -175,15 +171,15 @@ def split_joined(text: str) -> list[str]:
     >>> split_joined("CropFlip(padding=2) | Cutout()")
     ['CropFlip(padding=2)', 'Cutout()']
     """
+    parts: list[str] = []
     try:
         node = ast.parse(text.strip(), mode="eval").body
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            parts.append(ast.unparse(node.right))
+            node = node.left
+        return [ast.unparse(node), *reversed(parts)] if parts else [text]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [text]  # `parse` explains what a text must look like
-    parts: list[str] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        parts.append(ast.unparse(node.right))
-        node = node.left
-    return [ast.unparse(node), *reversed(parts)] if parts else [text]
 
 
 def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> ComponentT:
@@ -271,6 +267,12 @@ def _literal(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_literal, value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def differing(item: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their defaults, with their values."""
+    values = {f.name: (getattr(item, f.name), f.default) for f in fields(item)}
+    return {k: _literal(v) for k, (v, default) in values.items() if not _same(v, default)}
 
 
 def _same(value: Any, default: Any) -> bool:

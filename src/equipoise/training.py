@@ -147,6 +147,8 @@ class Training:
                 elapsed = time.perf_counter() - started
                 observe(Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed))
         self.world.share_buffers(self.learner)
+        if self.average is not None:
+            self.world.share_buffers(self.average)
         self._finish_average(examples)
         return (total / len(examples)).item()
 

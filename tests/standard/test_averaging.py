@@ -149,7 +149,7 @@ def test_tied_weights_are_averaged_once(component: Average, expected: float) -> 
 
 @pytest.mark.parametrize(
     ("begin", "total", "first"),
-    [(0.0, 8, 0), (0.75, 8, 6), (0.7, 10, 7), (0.71, 10, 8), (1.0, 10, 9), (0.5, 1, 0)],
+    [(0.0, 8, 0), (0.75, 8, 6), (0.28, 25, 7), (0.71, 10, 8), (1.0, 10, 9), (0.5, 1, 0)],
 )
 def test_swa_is_the_mean_of_late_weights(begin: float, total: int, first: int) -> None:
     """Before `begin` it is the network; from there on it is the mean in float64, and PyTorch's."""

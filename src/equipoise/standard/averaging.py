@@ -149,7 +149,7 @@ class SWA(Average):
             held[name].copy_(new[name])
 
     def _first(self, total: int) -> int:
-        # Less a little, as 0.7 * 10 is more than 7.
+        # Less a little, as 0.28 * 25 is more than 7.
         return min(math.ceil(self.begin * total - 1e-9), total - 1)
 
 

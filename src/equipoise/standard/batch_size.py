@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from equipoise.errors import InputError
 from equipoise.spec import Component, bounded, resolve
 
@@ -105,6 +107,6 @@ def resolve_batch_size(value: BatchSize | str | int) -> BatchSize:
     >>> resolve_batch_size(32)
     BatchSize(size=32)
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
         value = BatchSize(size=value)  # type: ignore[arg-type]  # `validate` looks at the type
     return resolve(value, BATCH_SIZES, "batch_size")  # type: ignore[arg-type]
