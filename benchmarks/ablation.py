@@ -127,7 +127,7 @@ def run(args: argparse.Namespace, kind: str, row: str, seed: int) -> dict[str, A
         ratio=args.ratio if kind == "images" else None,
         seed=seed,
         split_seed=seed,
-        params={**BASES[kind], **ROWS[kind][row], "device": "cpu"},
+        params={**BASES[kind], **ROWS[kind][row], "device": "cpu", **shortened(args)},
     )
     plan = Plan.make(experiment)
     started = time.process_time()
@@ -147,6 +147,11 @@ def run(args: argparse.Namespace, kind: str, row: str, seed: int) -> dict[str, A
         found[prior]["recall_of_three_rarest"] = float(np.mean(recalls))
     versions = {name: version(name) for name in ("equipoise", "torch", "numpy")}
     return {**found, "versions": versions, "threads": torch.get_num_threads()}
+
+
+def shortened(args: argparse.Namespace) -> dict[str, int]:
+    """Return the epochs asked for, if any, as a parameter."""
+    return {} if args.epochs is None else {"epochs": args.epochs}
 
 
 def measure(args: argparse.Namespace) -> None:
@@ -205,6 +210,7 @@ def main() -> None:
     parser.add_argument("--label")
     parser.add_argument("--ratio", type=float, default=100.0, help="of images")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="instead of those of the base recipe")
     parser.add_argument("--only", default="", help="part of a row's name")
     parser.add_argument("--table", nargs="+", metavar="NAME", help="print these results")
     args = parser.parse_args()

@@ -203,9 +203,7 @@ def test_the_first_view_of_a_table_is_augmented_as_without_a_second() -> None:
     alone = view_transforms(swap, None, TABLE_INPUT, shown)
     both = view_transforms(swap, VICReg(corruption=0.5), TABLE_INPUT, shown)
     assert (len(alone), len(both)) == (1, 2)
-    views = [
-        _assembly(*each, n_numeric=5).batch(_rows(), ALL, 0).views for each in (alone, both)
-    ]
+    views = [_assembly(*each, n_numeric=5).batch(_rows(), ALL, 0).views for each in (alone, both)]
     assert torch.equal(views[0][0], views[1][0])
     assert not torch.equal(views[1][0], views[1][1])
 

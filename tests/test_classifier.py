@@ -261,7 +261,21 @@ def test_weights_and_balanced_prior_are_not_corrected_twice(table):
     assert np.allclose(model.predict_proba(X), _as_balanced(model, X), atol=1e-6)
     model.prior = "none"
     assert np.allclose(model.predict_proba(X), _as_balanced(model, X), atol=1e-6)
-    assert not np.allclose(weighted, _as_balanced(model, X), atol=1e-2)
+    assert np.allclose(weighted, _as_balanced(model, X), atol=1e-6)
+
+
+def test_smoothed_targets_are_corrected_from_their_own_prior(table):
+    """With smoothing the logits contain the mean of the smoothed targets, not the class shares."""
+    X, y = table
+    model = quick(validation=0.0, smoothing="Uniform(eps=0.2)", prior="none").fit(X, y)
+    share = (y == "rare").mean()
+    smoothed = 0.8 * np.array([1 - share, share]) + 0.1
+    assert np.allclose(model.model_.prior, smoothed)
+    plain = model.predict_proba(X)
+    model.prior = "balanced"
+    corrected = plain / smoothed
+    corrected /= corrected.sum(axis=1, keepdims=True)
+    assert np.allclose(model.predict_proba(X), corrected, atol=1e-6)
 
 
 def _as_balanced(model, X):

@@ -4,12 +4,12 @@ import math
 
 import pytest
 
+from equipoise import Classifier
 from equipoise.defaults import DataFacts, automatic_choices, choose_norm
 from equipoise.errors import InputError
 from equipoise.settings import resolve_settings
 from equipoise.standard.backbones import ResNet, Timm
 from equipoise.standard.batch_size import BatchSize
-from equipoise import Classifier
 
 IMAGES = DataFacts(kind="images", n_train=10_000, pixels=1024, channels=3, device="cpu")
 TRAINED = DataFacts(

@@ -15,6 +15,8 @@ from numpydoc.docscrape import NumpyDocString
 from sklearn.base import BaseEstimator
 
 import equipoise
+from equipoise import Classifier
+from equipoise.settings import COMPONENTS
 
 PACKAGE = Path(equipoise.__file__).parent
 PROJECT = Path(__file__).parents[1]
@@ -264,3 +266,12 @@ def test_the_search_for_dangers_finds_no_others() -> None:
     """Names that merely resemble the forbidden ones are free."""
     source = "model.eval()\nre.compile('a')\ntorch.load(p, weights_only=True)\nimport json"
     assert _dangers(source) == []
+
+
+def test_the_classifier_names_every_component_that_may_stand_in_a_field():
+    """What `--help` says of a field lists its components; of augmentations, some."""
+    text = " ".join((Classifier.__doc__ or "").split())
+    for field, choices in COMPONENTS.items():
+        if field != "augmentation":
+            described = text.partition(f" {field} : ")[2][:400]
+            assert [name for name in choices if name not in described] == []

@@ -44,9 +44,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     backbone : Backbone or str, default="auto"
-        The network up to its last layer; see `equipoise.standard.backbones`.
+        The network up to its last layer: ResNet, ResNet18, WideResNet, Timm for images; MLP,
+        TabularResNet, TabM for tables.
     head : Head or str, default="Linear()"
-        What maps features to logits.
+        What maps features to logits: Linear, Cosine, Normalized.
     norm : {"auto", "batch", "group", "frozen"}, default="auto"
         What stands where the backbone has batch norm: itself; group norm, for batches of 8 or
         fewer; or the statistics of pretrained weights.
@@ -54,29 +55,32 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Folder of a run, of `equipoise pretrain` or of `fit`, whose backbone and preprocessing
         training starts from.
     finetuning : FineTuning, str or None, default=None
-        Which weights of a pretrained backbone are trained, and how fast; None: all, alike.
+        Which weights of a pretrained backbone are trained, and how fast: Full, HeadOnly,
+        LastBlocks, LowRank; None: all, alike.
     augmentation : Augmentation, str or None, default="auto"
-        Random changes to training examples, joined with ``|``; None: none.
+        Random changes to training examples, joined with ``|``, such as CropFlip, AutoAugment,
+        RandAugment, TrivialAugment, Preset, or FeatureSwap for tables; None: none.
     mixing : Mixing, str or None, default=None
-        Mixup or CutMix; None: none.
+        How examples are mixed: Mixup, CutMix; None: not.
     scaling : {"auto", "standard", "quantile", "robust", "none"}, default="auto"
         How the numbers of a table are scaled.
     loss : Loss or str, default="CrossEntropy()"
-        What training minimises.
+        What training minimises: CrossEntropy.
     smoothing : Smoothing, str or None, default=None
-        Label smoothing; None: none.
+        Label smoothing: Uniform, ClassConditional; None: none.
     auxiliary : SelfSupervision, str or None, default=None
-        Self-supervised loss beside the supervised one (Joint-SSL); None: none.
+        Self-supervised loss beside the supervised one (Joint-SSL): VICReg, SimCLR, SCARF;
+        None: none.
     optimizer : Optimizer or str, default="auto"
-        How weights are updated.
+        How weights are updated: SGD, AdamW, Adam, TorchOptim, PytorchOptimizer.
     sharpness : Sharpness, str or None, default=None
-        Sharpness-aware gradients, such as SAM; None: plain ones.
+        Sharpness-aware gradients: SAM, ASAM, SAMA, ImbSAM, FocalSAM; None: plain ones.
     schedule : Schedule or str, default="Cosine()"
-        How the learning rate changes during training.
+        How the learning rate changes during training: Cosine, Constant, Linear, Step, OneCycle.
     constraint : Constraint, str or None, default=None
-        Bound on the weights, such as MaxNorm; None: none.
+        Bound on the weights: MaxNorm; None: none.
     average : Average, str or None, default="auto"
-        Averaging of weights during training; None: none.
+        Averaging of weights during training: EMA, SWA; None: none.
     batch_size : BatchSize, int or str, default="auto"
         Largest number of examples in a step, at least 1; as a component also how the learning
         rate follows, and in how many pieces a batch is computed.
@@ -94,8 +98,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
     patience : int or None, default=None
         Epochs without a better one after which training stops; None: it runs to the end.
     prior : {"train", "balanced"} or mapping of class to probability, default="train"
-        Class frequencies where the model will be used. Logits are shifted to them by Bayes'
-        rule; ``"balanced"`` is right for balanced accuracy.
+        Class frequencies where the model will be used. ``"train"``: those of training, as it
+        was weighted and smoothed, which leaves the logits alone; to others they are shifted by
+        Bayes' rule. ``"balanced"`` is right for balanced accuracy.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the fastest there is.
     precision : {"auto", "fp32", "bf16"}, default="auto"
@@ -261,7 +266,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         logits = self.predict_logits(X).astype(np.float64)
         own = self.model_.prior
-        prior = resolve_prior(self.prior, self.classes_.tolist(), self.model_.counts)
+        prior = resolve_prior(self.prior, self.classes_.tolist(), own)
         return np.exp(log_softmax(logits if prior is None else shift_logits(logits, own, prior)))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -342,8 +347,8 @@ def resolve_prior(
         As in `Classifier`; text may also name every class, as ``"a=0.9,b=0.1"``.
     classes : sequence of shape (classes,)
         Class labels in the order of the codes.
-    counts : ndarray of int, shape (classes,)
-        Training examples of each class.
+    counts : ndarray, shape (classes,)
+        Training examples of each class, or their shares: what ``"train"`` means.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict, Toml
 
 from equipoise.commands.replay import is_run, replayed
+from equipoise.configuration import configuration_fault
 from equipoise.errors import InputError, TrainingError
 
 app = App(
@@ -63,6 +64,12 @@ def _options(path: Path) -> Toml | Dict:
         ) from None
     if not is_run(content):
         return Toml(path, must_exist=True)
+    if fault := configuration_fault(content):
+        raise InputError(
+            "The config.toml of a run must be as `equipoise fit` wrote it.",
+            f"In `{path}`, {fault}.",
+            "Restore the file, or give the options themselves.",
+        )
     return Dict(replayed(content), source=str(path))
 
 

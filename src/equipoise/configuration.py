@@ -21,6 +21,18 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
         ),
     ),
     (
+        "network.prior must be a list of probabilities above zero, one for each class",
+        lambda c: (
+            (prior := c.get("network", {}).get("prior")) is None
+            or (
+                _all(prior, float)
+                and min(prior) > 0
+                and abs(sum(prior) - 1) < 1e-6
+                and len(prior) == len(c["data"]["classes"])
+            )
+        ),
+    ),
+    (
         "data.kind must be images, with data.shape, or table, with data.columns",
         lambda c: (
             _all(c["data"]["shape"], int)

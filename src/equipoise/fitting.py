@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, WeightArray
+from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, PriorArray, WeightArray
 from equipoise.batches import Examples, JoinedSource, Source
 from equipoise.defaults import Choice, DataFacts
 from equipoise.devices import Device, choose_device, own_device, reproducible
@@ -28,6 +28,7 @@ from equipoise.settings import Settings, resolve_settings
 from equipoise.stage import Stage
 from equipoise.standard.networks import Network, build_network
 from equipoise.standard.normalisation import apply_norm, has_batch_norm
+from equipoise.standard.smoothing import smoothed_prior
 from equipoise.training import Training, train
 
 INITIAL_EXAMPLES = 10_000
@@ -175,8 +176,16 @@ class Fit:
             preprocessing=self.preprocessing,
             device=self.device,
             counts=self.task.counts,
-            weights=self.task.class_weights,
+            prior=self.prior,
         )
+
+    @property
+    def prior(self) -> PriorArray:
+        """The mean of the targets in training: class shares, weighted and smoothed."""
+        weights = self.task.class_weights
+        shares = torch.from_numpy(self.task.counts if weights is None else weights).double()
+        rates = self.training.assembly.rates.double().cpu()
+        return smoothed_prior(shares / shares.sum(), rates).numpy()
 
     def run(self, *, observers: Sequence[Observer] = (), checkpoint: Path | None = None) -> None:
         """Train, from the checkpoint on if there is one, and leave the best weights."""

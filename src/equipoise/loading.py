@@ -7,10 +7,9 @@ import numpy as np
 from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
 from equipoise.devices import Device, choose_device
-from equipoise.errors import InputError
 from equipoise.models import Model
 from equipoise.preprocessing import preprocessing_from_state
-from equipoise.runs import Run
+from equipoise.runs import Run, trained_prior
 from equipoise.settings import COMPONENTS, from_text
 from equipoise.spec import resolve
 from equipoise.standard.networks import rebuild_network
@@ -32,14 +31,8 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
     InputError
         If a file is missing, damaged, or does not fit the others.
     """
-    run.require_done()
+    run.require_classifier()
     config = run.config
-    if "pretraining" in config:
-        raise InputError(
-            "The run must be that of a classifier.",
-            f"`{run.path}` is pre-training, which knows no classes.",
-            f"Train from it with `equipoise fit DATA --initial {run.path}`.",
-        )
     settings = config["classifier"]
     backbone = resolve(settings["backbone"], COMPONENTS["backbone"], "backbone")
     head = resolve(settings.get("head", "Linear()"), COMPONENTS["head"], "head")
@@ -50,7 +43,13 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
     read_weights(run.path / "model.safetensors", network)
     chosen = Device(choose_device(device), config["environment"]["precision"])
     network = network.to(chosen.name).eval()
-    return Model(network=network, preprocessing=preprocessing, device=chosen, counts=counts)
+    return Model(
+        network=network,
+        preprocessing=preprocessing,
+        device=chosen,
+        counts=counts,
+        prior=np.asarray(trained_prior(config)),
+    )
 
 
 def load_run(folder: str | Path, device: str = "auto") -> Classifier:

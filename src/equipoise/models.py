@@ -30,21 +30,16 @@ class Model:
         Where the network is.
     counts : ndarray of int, shape (classes,)
         Training examples of each class.
-    weights : ndarray of float, shape (classes,), or None
-        Total weight of each class in training; None: every example weighed the same.
+    prior : ndarray of float, shape (classes,)
+        The class probabilities that the logits contain: the mean of the targets in training,
+        weighted and smoothed as they were.
     """
 
     network: nn.Module
     preprocessing: Preprocessing
     device: Device
     counts: CountArray
-    weights: np.ndarray | None = None
-
-    @property
-    def prior(self) -> PriorArray:
-        """The class probabilities that the logits contain: each class's share of the loss."""
-        shares = self.counts if self.weights is None else self.weights
-        return shares / shares.sum()
+    prior: PriorArray
 
     def logits(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> LogitArray:
         """Return logits, float32, shape ``(examples, classes)``.

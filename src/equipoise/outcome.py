@@ -35,7 +35,7 @@ def write(
         predictions[f"{name}_logits"] = values
     run.write_arrays("predictions.npz", predictions)
     metrics = {
-        name: both_priors(logits[name], dataset.codes[parts[name]], dataset.classes, model.counts)
+        name: both_priors(logits[name], dataset.codes[parts[name]], dataset.classes, model)
         for name in logits
     }
     run.write_json("metrics.json", metrics)
@@ -43,14 +43,19 @@ def write(
 
 
 def both_priors(
-    logits: LogitArray, codes: CodeArray, classes: Sequence[str], counts: np.ndarray
+    logits: LogitArray, codes: CodeArray, classes: Sequence[str], model: Model
 ) -> dict[str, Any]:
     """Return the metrics as the data are, and after correction to the balanced prior."""
     uniform = np.full(len(classes), 1 / len(classes))
     priors = {"as_is": None, "balanced": uniform}
     return {
         name: evaluate(
-            logits.astype(np.float64), codes, classes=classes, train_counts=counts, prior=prior
+            logits.astype(np.float64),
+            codes,
+            classes=classes,
+            train_counts=model.counts,
+            train_prior=model.prior,
+            prior=prior,
         )
         for name, prior in priors.items()
     }

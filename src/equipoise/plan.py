@@ -228,7 +228,7 @@ def _config(plan: Plan) -> dict[str, Any]:
         ],
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
         "test": {"looks": 0},
-        "network": asdict(plan.network_size),
+        "network": {**asdict(plan.network_size), "prior": fit.prior.tolist()},
         "environment": _environment(fit.device),
     }
 

@@ -193,6 +193,16 @@ class Run:
                 "Restore the file, or fit again.",
             )
 
+    def require_classifier(self) -> None:
+        """Raise `InputError` if the run has not finished, or is pre-training."""
+        self.require_done()
+        if "pretraining" in self.config:
+            raise InputError(
+                "The run must be that of a classifier.",
+                f"`{self.path}` is pre-training, which knows no classes.",
+                f"Train from it with `equipoise fit DATA --initial {self.path}`.",
+            )
+
     def finish(self) -> None:
         """Mark the run as finished; to be called after everything else is written."""
         write_text(self.path / "DONE", "")
@@ -268,3 +278,15 @@ def _guarded(path: Path, read: Callable[[], ResultT]) -> ResultT:
             f"`{path}` is damaged: {reason}.",
             "Fit again into another folder, or restore the file.",
         ) from error
+
+
+def trained_prior(config: Mapping[str, Any]) -> list[float]:
+    """Return the class probabilities that a run's logits contain.
+
+    Parameters
+    ----------
+    config : mapping
+        The run's ``config.toml``. Where it does not say, they are the class shares in training.
+    """
+    counts = config["data"]["counts_train"]
+    return config.get("network", {}).get("prior") or [n / sum(counts) for n in counts]

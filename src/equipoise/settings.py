@@ -206,7 +206,7 @@ def _resolved(name: str, value: Any) -> Any:
     if value is None and name in OPTIONAL:
         return None
     if name == "batch_size":
-        return resolve_batch_size(value)  # type: ignore[arg-type]  # it checks the type
+        return resolve_batch_size(value)
     if name in COMPONENTS:
         join = Pipeline if name == "augmentation" else None
         return resolve(value, COMPONENTS[name], name, join)

@@ -65,7 +65,7 @@ class Training:
         What the inputs look like; None: images.
     shown : Tensor or None, default=None
         Encoded training examples, for augmentations of tables.
-    scales : mapping of str to float, default={}
+    scales : mapping of str to float
         Factor on the learning rate of a parameter, by its name in the network.
     world : World
         The processes that train together.
@@ -81,6 +81,10 @@ class Training:
         Which epoch is kept.
     history : list of dict
         One row an epoch.
+    assembly : Assembly
+        How batches are made.
+    objective : Objective
+        What a step minimises.
     """
 
     stage: Stage

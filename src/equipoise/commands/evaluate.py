@@ -13,7 +13,7 @@ from equipoise.commands.options import Flag, Reading
 from equipoise.errors import InputError
 from equipoise.metrics import evaluate as evaluate_logits
 from equipoise.metrics import parse_prior
-from equipoise.runs import Run
+from equipoise.runs import Run, trained_prior
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
         Print the result as JSON.
     """
     opened = Run.open(run)
-    opened.require_done()
+    opened.require_classifier()
     config = opened.config
     classes, counts = config["data"]["classes"], np.asarray(config["data"]["counts_train"])
     wanted = parse_prior(prior, classes, counts)
@@ -54,7 +54,12 @@ def evaluate(
     else:
         logits, codes = predictions_on(opened, data, reading, device)
     found = evaluate_logits(
-        logits.astype(np.float64), codes, classes=classes, train_counts=counts, prior=wanted
+        logits.astype(np.float64),
+        codes,
+        classes=classes,
+        train_counts=counts,
+        train_prior=trained_prior(config),
+        prior=wanted,
     )
     if json:
         console.print_json(found)

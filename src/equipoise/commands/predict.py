@@ -53,7 +53,7 @@ def predict(  # noqa: PLR0913 (each is an option)
             "--out must end in .csv or .parquet.", f"It is `{out}`.", "Give such a name."
         )
     opened = Run.open(run)
-    opened.require_done()
+    opened.require_classifier()
     with console.reading_bar("reading") as progress:
         X, ids = load_unlabelled(
             data, reading.as_trained(opened, progress), download=reading.download
@@ -80,11 +80,11 @@ def probabilities(
     config = run.config
     model = load_run_model(run, device)
     wanted = parse_prior(
-        prior or config["classifier"]["prior"], config["data"]["classes"], model.counts
+        prior or config["classifier"]["prior"], config["data"]["classes"], model.prior
     )
     logits = model.logits(X).astype(np.float64)
     if wanted is not None:
-        logits = shift_logits(logits, model.counts / model.counts.sum(), wanted)
+        logits = shift_logits(logits, model.prior, wanted)
     return np.exp(log_softmax(logits))
 
 

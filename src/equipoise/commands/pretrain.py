@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from equipoise.commands import console
 from equipoise.commands.fit import watched
 from equipoise.commands.options import Flag, Imbalance, Reading
-from equipoise.commands.settings import ClassifierOptions, classifier_params
+from equipoise.commands.settings import PretrainingOptions, classifier_params
 from equipoise.experiment import Experiment
 from equipoise.pretraining import Pretraining
 
@@ -27,9 +27,9 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
     imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
     classifier: Annotated[
-        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        PretrainingOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
         Parameter(name="*"),
-    ] = ClassifierOptions(average="None"),  # noqa: B008
+    ] = PretrainingOptions(),  # noqa: B008
 ) -> int:
     """Train a backbone on DATA without its labels; `fit --initial` then starts from it.
 

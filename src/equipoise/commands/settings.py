@@ -1,24 +1,34 @@
 """The classifier's fields as options of the command line."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import field, fields, make_dataclass
 from typing import Any
 
 from equipoise.classifier import Classifier
+from equipoise.pretraining import DEFAULTS
 
 SETTINGS = [f for f in fields(Classifier) if f.name != "random_state"]
 """The classifier's fields; each is an option of ``fit``, written as in Python."""
 
-# The options, their defaults and their help come from the classifier itself, so that a
-# field stands in one place only.
-ClassifierOptions = make_dataclass(
-    "ClassifierOptions",
-    [(f.name, str, field(default=str(f.default))) for f in SETTINGS],
-    kw_only=True,
-)
-ClassifierOptions.__doc__ = Classifier.__doc__
-# Under the module name "types", which it gets otherwise, it is taken for a built-in type.
-ClassifierOptions.__module__ = __name__
+
+def _options(name: str, defaults: Mapping[str, Any]) -> type[Any]:
+    # The options, their defaults and their help come from the classifier itself, so that a
+    # field stands in one place only.
+    values = {f.name: str(defaults.get(f.name, f.default)) for f in SETTINGS}
+    rows = [(field_name, str, field(default=value)) for field_name, value in values.items()]
+    options = make_dataclass(name, rows, kw_only=True)
+    options.__doc__ = Classifier.__doc__
+    # Under the module name "types", which it gets otherwise, it is taken for a built-in type.
+    options.__module__ = __name__
+    return options
+
+
+ClassifierOptions = _options("ClassifierOptions", {})
+"""Options of ``fit``."""
+
+PretrainingOptions = _options("PretrainingOptions", DEFAULTS)
+"""Options of ``pretrain``, of which some have another default."""
 
 
 def classifier_params(options: Any) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     classes: Sequence[str],
     train_counts: ArrayLike,
     prior: ArrayLike | None = None,
+    train_prior: ArrayLike | None = None,
     level: float = 0.95,
     n_bootstrap: int = 1000,
     seed: int = 0,
@@ -58,13 +59,17 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     classes : sequence of str
         Class names in label order, at least two, all different.
     train_counts : array_like of int, shape (classes,)
-        Training examples of each class. They make the groups and, with a prior, the shift.
+        Training examples of each class. They make the groups.
     prior : array_like, shape (classes,), optional
         Class probabilities :math:`q` of the population that the metrics are to describe. By
         default the data are taken as they are. Otherwise :math:`\log q_k - \log \pi_k` is
-        added to the logits, with the shares :math:`\pi` of the classes in training, and
-        every example of class :math:`k` has weight :math:`q_k / (n_k / n)`; over classes
-        without examples :math:`q` is left out of the weights and the rest scaled to sum to 1.
+        added to the logits, with :math:`\pi` the `train_prior`, and every example of class
+        :math:`k` has weight :math:`q_k / (n_k / n)`; over classes without examples :math:`q` is
+        left out of the weights and the rest scaled to sum to 1.
+    train_prior : array_like, shape (classes,), optional
+        Class probabilities :math:`\pi` that the logits contain: the mean of the targets in
+        training. By default the shares of `train_counts`; give those of weighted or smoothed
+        targets (`equipoise.standard.smoothing.smoothed_prior`).
     level : float, default=0.95
         Confidence level of every interval, in (0, 1).
     n_bootstrap : int, default=1000
@@ -138,7 +143,7 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     [[0, 3], [0, 2]]
     """
     _check_settings(level, n_bootstrap, seed)
-    sample = make_sample(logits, codes, train_counts, prior)
+    sample = make_sample(logits, codes, train_counts, prior, train_prior)
     _check_classes(classes, len(sample.shares))
     measured = _measure(sample, level, bootstrap(sample, n_bootstrap, seed))
     counts, groups = np.asarray(train_counts).tolist(), groups_by_frequency(train_counts)

@@ -62,7 +62,9 @@ def _check_positive(probabilities: PriorArray, what: str) -> None:
         )
 
 
-def parse_prior(text: str, classes: Sequence[str], train_counts: CountArray) -> PriorArray | None:
+def parse_prior(
+    text: str, classes: Sequence[str], train_counts: CountArray | PriorArray
+) -> PriorArray | None:
     """Read a prior as it is written on the command line.
 
     Parameters
@@ -73,8 +75,8 @@ def parse_prior(text: str, classes: Sequence[str], train_counts: CountArray) -> 
         ``"a=0.9,b=0.1"``. In that form spaces around names and numbers do not count.
     classes : sequence of str
         Class names in label order.
-    train_counts : ndarray of int, shape (classes,)
-        Training examples of each class.
+    train_counts : ndarray, shape (classes,)
+        Training examples of each class, or shares in proportion to them.
 
     Returns
     -------

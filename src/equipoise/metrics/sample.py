@@ -56,7 +56,11 @@ class Sample:
 
 
 def make_sample(
-    logits: ArrayLike, codes: ArrayLike, train_counts: ArrayLike, prior: ArrayLike | None = None
+    logits: ArrayLike,
+    codes: ArrayLike,
+    train_counts: ArrayLike,
+    prior: ArrayLike | None = None,
+    train_prior: ArrayLike | None = None,
 ) -> Sample:
     """Check logits and codes, and look at them under a prior.
 
@@ -72,6 +76,8 @@ def make_sample(
         Class probabilities of the population. By default the shares are those of the data.
         Otherwise logits are shifted to it (`equipoise.metrics.prior.shift_logits`) and shares
         are taken from it, scaled to sum to 1 over the classes that have examples.
+    train_prior : array_like, shape (classes,), optional
+        Class probabilities that the logits contain. By default the shares of `train_counts`.
 
     Returns
     -------
@@ -98,7 +104,10 @@ def make_sample(
     train = _checked_counts(train_counts, n_classes)
     if prior is not None:
         target = _checked_prior(prior, n_classes)
-        scores = shift_logits(scores, train / max(train.sum(), 1), target)
+        own = train / max(train.sum(), 1)
+        if train_prior is not None:
+            own = _checked_prior(train_prior, n_classes)
+        scores = shift_logits(scores, own, target)
         shares = np.where(counts > 0, target, 0)
     return Sample(
         log_proba=log_softmax(scores), codes=labels.astype(np.int64), shares=shares / shares.sum()

@@ -94,8 +94,13 @@ BATCH_SIZES: dict[str, type[BatchSize]] = {"BatchSize": BatchSize}
 """Batch sizes by name."""
 
 
-def resolve_batch_size(value: BatchSize | str | int) -> BatchSize:
+def resolve_batch_size(value: object) -> BatchSize:
     """Return the component that a number or a text stands for.
+
+    Parameters
+    ----------
+    value : BatchSize, str or int
+        A component is returned itself.
 
     Raises
     ------
@@ -107,6 +112,10 @@ def resolve_batch_size(value: BatchSize | str | int) -> BatchSize:
     >>> resolve_batch_size(32)
     BatchSize(size=32)
     """
-    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
-        value = BatchSize(size=value)  # type: ignore[arg-type]  # `validate` looks at the type
-    return resolve(value, BATCH_SIZES, "batch_size")  # type: ignore[arg-type]
+    if isinstance(value, float):
+        raise InputError(
+            "`batch_size` must be a whole number.", f"It is {value!r}.", "Give one, such as 64."
+        )
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        value = BatchSize(size=int(value))
+    return resolve(value, BATCH_SIZES, "batch_size")  # type: ignore[arg-type]  # it checks the type

@@ -75,10 +75,10 @@ class Mixing(Component):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         The share :math:`\lambda` of an example is drawn from Beta(alpha, alpha), above 0: near 0
         one of the two examples has nearly all, 1 is uniform, large is half and half.
-    probability : float
+    probability : float, default=1.0
         Chance that a batch, or an example, is mixed at all, from 0 to 1.
     per : {"batch", "sample"}, default="batch"
         Whether one share, one region and one decision to mix serve the whole batch, or each

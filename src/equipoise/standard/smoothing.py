@@ -38,6 +38,34 @@ def soft_targets(labels: Labels, rates: ClassCounts) -> Targets:
     return (1 - rate) * onehot + rate / n_classes
 
 
+def smoothed_prior(prior: ClassCounts, rates: ClassCounts) -> ClassCounts:
+    r"""Return the class probabilities of smoothed targets, which a network's logits contain.
+
+    Correct from this prior, not from the class shares, to that of another place: smoothing gives
+    rare classes a floor that the shares know nothing of, and a correction from the shares then
+    overshoots.
+
+    Parameters
+    ----------
+    prior : Tensor of float, shape (classes,)
+        Class shares :math:`\pi_k` in training.
+    rates : Tensor of float, shape (classes,)
+        Smoothing rate :math:`\epsilon_k` of each class.
+
+    Returns
+    -------
+    Tensor of float, shape (classes,)
+        :math:`(1 - \epsilon_k)\,\pi_k + \frac{1}{K} \sum_j \epsilon_j \pi_j` for :math:`K` classes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> smoothed_prior(torch.tensor([0.9, 0.1]), torch.tensor([0.2, 0.2]))
+    tensor([0.8200, 0.1800])
+    """
+    return (1 - rates) * prior + (rates * prior).sum() / len(prior)
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Smoothing(Component):
     """Base of label smoothing: a rate for each class."""

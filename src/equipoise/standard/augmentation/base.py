@@ -66,7 +66,7 @@ class Pipeline(Augmentation):
 
     Parameters
     ----------
-    parts : tuple of Augmentation
+    parts : tuple of Augmentation, default=()
         Applied from left to right; all for images or all for tables.
     """
 

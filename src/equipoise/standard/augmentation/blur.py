@@ -33,8 +33,10 @@ class Blur(Graded):
     ----------
     probability : float, default=0.5
         Share of the images that are blurred, from 0 to 1.
-    sigma_low, sigma_high : float, default=0.1 and 2.0
-        Standard deviation of the filter in pixels, above 0; uniform between them.
+    sigma_low : float, default=0.1
+        Least standard deviation of the filter in pixels, above 0.
+    sigma_high : float, default=2.0
+        Largest one; it is uniform between them.
     tail_scale : float, default=1.0
         Multiplies the standard deviation for the smallest class. At 0 nothing is blurred.
 

@@ -82,9 +82,11 @@ class RandomResizedCrop(Graded):
 
     Parameters
     ----------
-    scale_low, scale_high : float, default=0.2 and 1.0
-        Area of the rectangle as a share of the image's, above 0 and up to 1; uniform.
-    ratio : float, default=4/3
+    scale_low : float, default=0.2
+        Least area of the rectangle as a share of the image's, above 0 and up to 1.
+    scale_high : float, default=1.0
+        Largest area; it is uniform between them.
+    ratio : float, default=1.3333333333333333
         Largest ratio of width to height of the rectangle in pixels, at least 1; the smallest is
         its inverse. The logarithm is uniform.
     flip : bool, default=True

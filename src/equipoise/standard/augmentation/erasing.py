@@ -73,8 +73,10 @@ class RandomErasing(Graded):
     ----------
     probability : float, default=0.25
         Share of the images of which a part is covered, from 0 to 1.
-    area_low, area_high : float, default=0.02 and 0.33
-        Area of the rectangle as a share of the image's, above 0 and up to 1; uniform.
+    area_low : float, default=0.02
+        Least area of the rectangle as a share of the image's, above 0 and up to 1.
+    area_high : float, default=0.33
+        Largest area; it is uniform between them.
     ratio : float, default=3.3
         Largest ratio of width to height, at least 1; the smallest is its inverse. The logarithm
         is uniform.

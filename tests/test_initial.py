@@ -1,0 +1,213 @@
+"""Laws of starting from a run: its backbone and preprocessing are taken over as they are."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from equipoise import Classifier
+from equipoise.checkpoints import read_tensors
+from equipoise.errors import InputError
+from equipoise.experiment import Experiment
+from equipoise.fitting import Fit, Task
+from equipoise.initial import Initial
+from equipoise.plan import Plan
+from equipoise.preprocessing import ImagePreprocessing
+from equipoise.pretraining import Pretraining
+from equipoise.standard.normalisation import has_batch_norm
+
+SMALL = {"backbone": "ResNet(depth=8, width=4)", "device": "cpu", "epochs": 1}
+PIXELS, TARGET = map(np.asarray, load_digits(return_X_y=True))
+DIGITS = (PIXELS.reshape(-1, 8, 8, 1) * 15).astype(np.uint8)
+CODES = TARGET.astype(np.int64)
+
+
+def _experiment(**params: Any) -> Experiment:
+    return Experiment(source="digits", ratio=50.0, params={**SMALL, **params})
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of pre-training on digits."""
+    plan = Pretraining.make(_experiment(augmentation="CropFlip()"), "VICReg(width=16)")
+    return plan.run(tmp_path_factory.mktemp("runs") / "pretrained").path
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of fitting digits, with group norm."""
+    plan = Plan.make(_experiment(norm="group"))
+    return plan.run(tmp_path_factory.mktemp("runs") / "grouped").path
+
+
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of fitting a table."""
+    folder = tmp_path_factory.mktemp("runs")
+    _frame().assign(target=np.arange(60) % 2).to_csv(folder / "t.csv", index=False)
+    params = {"backbone": "MLP(layers=1, width=8)", "epochs": 1, "device": "cpu"}
+    plan = Plan.make(Experiment(source=str(folder / "t.csv"), params=params))
+    return plan.run(folder / "run").path
+
+
+def _frame(shift: float = 0.0) -> pd.DataFrame:
+    numbers = np.random.default_rng(0).standard_normal((60, 2)) * (1 + shift) + shift
+    return pd.DataFrame(numbers, columns=["a", "b"])
+
+
+def _task(X: "np.ndarray | pd.DataFrame" = DIGITS[:200], n_classes: int = 10) -> Task:
+    codes = CODES[: len(X)] % n_classes
+    rows = np.arange(len(X))
+    return Task(X=X, codes=codes, n_classes=n_classes, train=rows[20:], validation=rows[:20])
+
+
+def _prepared(initial: Path, task: Task | None = None, **params: Any) -> Fit:
+    given = Classifier(device="cpu", epochs=1).get_params(deep=False)
+    return Fit.prepare(task or _task(), {**given, "initial": str(initial), **params}, seed=5)
+
+
+def _backbone(run: Path) -> dict[str, torch.Tensor]:
+    tensors = read_tensors(run / "model.safetensors")
+    return {k: v for k, v in tensors.items() if k.startswith("backbone.")}
+
+
+def _assert_starts_from(fit: Fit, run: Path) -> None:
+    state = fit.training.network.state_dict()
+    expected = _backbone(run)
+    assert expected.keys() == {name for name in state if name.startswith("backbone.")}
+    for name, value in expected.items():
+        assert torch.equal(state[name], value), name
+
+
+@pytest.mark.parametrize("run", ["pretrained", "grouped"])
+def test_a_fit_starts_from_the_weights_of_the_run(run: str, request: pytest.FixtureRequest) -> None:
+    """Every weight and buffer of the backbone is the run's, of whichever kind; the head is new."""
+    path = request.getfixturevalue(run)
+    fit = _prepared(path)
+    _assert_starts_from(fit, path)
+    head = read_tensors(path / "model.safetensors")["head.weight"]
+    assert not torch.equal(fit.training.network.state_dict()["head.weight"], head)
+    assert repr(fit.settings.backbone) == SMALL["backbone"]
+
+
+def test_without_steps_the_weights_stay(grouped: Path) -> None:
+    """At a learning rate of 0 the trained model has the run's backbone to the bit."""
+    fit = _prepared(grouped, optimizer="SGD(lr=0.0)")
+    fit.run()
+    _assert_starts_from(fit, grouped)
+
+
+def test_preprocessing_is_the_runs(pretrained: Path) -> None:
+    """Darker images are standardised by the mean and deviation that the weights know."""
+    dark = DIGITS[:200] // 4
+    spec = _prepared(pretrained, _task(dark)).preprocessing.spec
+    known = Initial.read(pretrained).preprocessing.spec
+    assert spec.to_state() == known.to_state()
+    own = ImagePreprocessing.fit(dark, np.arange(20, 200)).spec
+    assert spec.to_state() != own.to_state()
+
+
+def test_a_table_is_encoded_as_the_run_did(table_run: Path) -> None:
+    """Scaled by the run's rows, not by those that are fitted now."""
+    task = _task(_frame(shift=7.0), n_classes=2)
+    fit = _prepared(table_run, task)
+    _assert_starts_from(fit, table_run)
+    known = Initial.read(table_run).preprocessing.transform(task.X)  # type: ignore[arg-type]
+    assert np.array_equal(fit.preprocessing.transform(task.X), known)  # type: ignore[arg-type]
+    assert abs(known[20:].mean()) > 1
+
+
+@pytest.mark.parametrize("backbone", ["ResNet(depth=14, width=4)", "ResNet(depth=8, width=8)"])
+def test_another_backbone_is_refused_in_words(pretrained: Path, backbone: str) -> None:
+    """The message names the run's own."""
+    with pytest.raises(InputError, match=r"ResNet\(depth=8, width=4\).*Leave the backbone out"):
+        _prepared(pretrained, backbone=backbone)
+
+
+def test_group_norm_is_inherited(grouped: Path) -> None:
+    """A run with group norm goes on with it; batch norm is refused."""
+    fit = _prepared(grouped, batch_size=64)
+    assert fit.settings.norm == "group"
+    assert not has_batch_norm(fit.training.network)
+    for norm in "batch", "frozen":
+        with pytest.raises(InputError, match="norm='group'"):
+            _prepared(grouped, norm=norm)
+
+
+def test_batch_norm_can_become_group_norm(pretrained: Path) -> None:
+    """Asked for, group norm takes over weights and biases of the run's batch norm."""
+    fit = _prepared(pretrained, norm="group")
+    assert not has_batch_norm(fit.training.network)
+    state, tensors = fit.training.network.state_dict(), _backbone(pretrained)
+    kept = [name for name in tensors if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(state[name], tensors[name]) for name in kept)
+
+
+def test_small_batches_keep_the_runs_statistics(pretrained: Path) -> None:
+    """Batch norm whose statistics were trained is frozen where batches are too small."""
+    fit = _prepared(pretrained, batch_size=4)
+    assert fit.settings.norm == "frozen"
+    fit.run()
+    state, tensors = fit.training.network.state_dict(), _backbone(pretrained)
+    held = [name for name in tensors if "running" in name]
+    assert held
+    assert all(torch.equal(state[name], tensors[name]) for name in held)
+
+
+def test_low_rank_updates_start_from_the_run(pretrained: Path) -> None:
+    """With fine-tuning the backbone's own weights are the run's before and, unmoved, after."""
+    fit = _prepared(pretrained, finetuning="LowRank()", optimizer="SGD(lr=0.0)")
+    fit.run()
+    state, tensors = fit.training.network.state_dict(), _backbone(pretrained)
+    assert tensors.keys() <= state.keys()
+    for name, value in tensors.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(state[name], value)
+
+
+def test_images_of_another_size_are_refused_before_training(pretrained: Path) -> None:
+    """Prediction would refuse them, after a training for nothing."""
+    with pytest.raises(InputError, match="8 x 8"):
+        _prepared(pretrained, _task(np.zeros((200, 9, 9, 1), np.uint8)))
+
+
+def test_a_run_on_other_data_is_refused(pretrained: Path, table_run: Path) -> None:
+    """Images cannot start from a table, nor a table from images, whatever backbone is given."""
+    table = _task(_frame(), n_classes=2)
+    for backbone in "auto", "MLP(layers=1, width=8)":
+        with pytest.raises(InputError):
+            _prepared(pretrained, table, backbone=backbone)
+    for backbone in "auto", "ResNet(depth=8)":
+        with pytest.raises(InputError):
+            _prepared(table_run, backbone=backbone)
+
+
+def test_what_is_no_finished_run_is_refused_in_words(pretrained: Path, tmp_path: Path) -> None:
+    """A missing folder, a run that is not done and a damaged file are told apart."""
+    with pytest.raises(InputError, match=r"config\.toml"):
+        _prepared(tmp_path / "nowhere")
+    copied = tmp_path / "copied"
+    shutil.copytree(pretrained, copied)
+    (copied / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        _prepared(copied)
+    (copied / "DONE").unlink()
+    with pytest.raises(InputError, match="finished"):
+        _prepared(copied)
+
+
+def test_the_classifier_starts_from_a_run(pretrained: Path) -> None:
+    """`initial` is a parameter like any other, for a path or its text."""
+    X, y = DIGITS[:200], CODES[:200]
+    given = [
+        Classifier(initial=path, device="cpu", epochs=1, optimizer="SGD(lr=0.02)").fit(X, y)
+        for path in (str(pretrained), None)
+        if path is not None
+    ]
+    assert repr(given[0].settings_.backbone) == SMALL["backbone"]
+    assert given[0].predict(X).shape == (200,)
