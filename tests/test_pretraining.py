@@ -184,7 +184,7 @@ def test_a_stop_does_not_show_in_the_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after its first epoch and resumed, the run has the same weights to the bit."""
-    monkeypatch.setattr(training_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training_module, "CHECKPOINT_SHARE", 1e9)
 
     def stop(progress: Progress) -> None:
         if progress.row is not None:

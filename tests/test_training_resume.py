@@ -113,7 +113,7 @@ def _stop_after(epoch: int, step: int = 0) -> Callable[[Progress], None]:
 @pytest.fixture
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a checkpoint after every epoch, however short."""
-    monkeypatch.setattr(training_module, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(training_module, "CHECKPOINT_SHARE", 1e9)
 
 
 @pytest.mark.usefixtures("every_epoch")
@@ -182,7 +182,7 @@ def test_training_that_was_killed_ends_as_if_it_never_was(tmp_path: Path) -> Non
 
 def _train_to_be_killed(path: Path) -> None:
     """Train slowly, with a checkpoint after every epoch; what the process above runs."""
-    training_module.CHECKPOINT_SECONDS = -1.0
+    training_module.CHECKPOINT_SHARE = 1e9
 
     def tell(progress: Progress) -> None:
         if progress.row is not None:

@@ -41,8 +41,8 @@ from equipoise.standard.averaging import recompute_statistics
 from equipoise.standard.backbones import InputFormat, TableInput
 from equipoise.standard.sharpness import Gradients
 
-CHECKPOINT_SECONDS = 10.0
-"""Least time between two checkpoints; what is lost at a kill is at most this and an epoch."""
+CHECKPOINT_SHARE = 0.02
+"""Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
 
 
 @dataclass(eq=False)
@@ -331,7 +331,7 @@ def train(
         for observer in observers if world.is_first else ():
             observer(progress)
 
-    written = -math.inf if world.is_first else math.inf
+    due = -math.inf if world.is_first else math.inf
     while not training.finished:
         started = time.perf_counter()
         loss = training.run_epoch(examples, observe)
@@ -341,9 +341,11 @@ def train(
         seconds = time.perf_counter() - started
         row["seconds"] = seconds
         row["examples_per_second"] = len(examples) / seconds
-        if checkpoint is not None and time.monotonic() - written > CHECKPOINT_SECONDS:
+        if checkpoint is not None and time.monotonic() > due:
+            begun = time.monotonic()
             write_checkpoint(checkpoint, training.checkpoint())
-            written = time.monotonic()
+            ended = time.monotonic()
+            due = ended + (ended - begun) / CHECKPOINT_SHARE
         observe(_epoch_done(training, row, loss, len(examples)))
     training.network.load_state_dict(training.best)
     training.network.eval()
