@@ -202,12 +202,15 @@ def test_what_is_no_finished_run_is_refused_in_words(pretrained: Path, tmp_path:
 
 
 def test_the_classifier_starts_from_a_run(pretrained: Path) -> None:
-    """`initial` is a parameter like any other, for a path or its text."""
+    """`initial` is a parameter like any other; without a rate the fitted backbone is the run's."""
     X, y = DIGITS[:200], CODES[:200]
-    given = [
-        Classifier(initial=path, device="cpu", epochs=1, optimizer="SGD(lr=0.02)").fit(X, y)
-        for path in (str(pretrained), None)
-        if path is not None
-    ]
-    assert repr(given[0].settings_.backbone) == SMALL["backbone"]
-    assert given[0].predict(X).shape == (200,)
+    params: dict[str, Any] = {
+        "initial": str(pretrained),
+        "norm": "frozen",
+        "optimizer": "SGD(lr=0.0)",
+    }
+    model = Classifier(device="cpu", epochs=1, **params).fit(X, y)
+    assert repr(model.settings_.backbone) == SMALL["backbone"]
+    state = model.model_.network.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in _backbone(pretrained).items())
+    assert model.predict(X).shape == (200,)

@@ -3,6 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from equipoise.metrics.aggregates import mean_interval
+
+SCARCE = 5
+"""Training examples below which prior correction of a class is told to be a guess."""
+
+_MANY, _TIMES = 10, 2
+"""Fewest predictions of a class, and times its true count, that are told to be too many."""
+
 
 def confused_pairs(
     confusion: Sequence[Sequence[int]], classes: Sequence[str]
@@ -69,3 +79,74 @@ def rarest_class(metrics: dict[str, Any]) -> dict[str, Any]:
     'b'
     """
     return min(metrics["per_class"], key=lambda row: (row["n_train"], row["n"]))
+
+
+def counted_accuracy(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return the share of right answers among the test examples as they are.
+
+    Parameters
+    ----------
+    metrics : dict
+        One entry of ``metrics.json``. Its own accuracy weighs the examples by its prior; its
+        confusion matrix counts each of them once.
+
+    Returns
+    -------
+    dict
+        ``value``, ``low`` and ``high``; without a prior they are those of its accuracy.
+
+    Examples
+    --------
+    >>> counted = counted_accuracy({"confusion": [[60, 30], [2, 8]], "level": 0.95})
+    >>> print("{value:.2f} ({low:.2f} to {high:.2f})".format(**counted))
+    0.68 (0.58 to 0.77)
+    """
+    confusion = np.asarray(metrics["confusion"])
+    present = confusion.sum(axis=1) > 0
+    right, sizes = np.diag(confusion)[present], confusion.sum(axis=1)[present]
+    recalls, shares = right / sizes, sizes / sizes.sum()
+    low, high = mean_interval(recalls, sizes, shares, metrics["level"])
+    return {"value": float(right.sum() / sizes.sum()), "low": low, "high": high}
+
+
+def overpredicted(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the hardly known classes that prior correction predicts far too often.
+
+    Prior correction makes all classes equally frequent, whatever is known about them. A class
+    of which the network has seen one or two examples may then take many answers from others.
+
+    Parameters
+    ----------
+    results : dict
+        ``as_is`` and ``balanced``, two entries of ``metrics.json``.
+
+    Returns
+    -------
+    list of dict
+        ``class``, ``n_train``, ``n`` (its test examples), ``predicted`` (test examples taken
+        for it), ``right`` (those among them that are) and ``before`` (taken for it as trained)
+        of each class with fewer than 5 training examples, at least 10 predictions and more
+        than twice as many as it has test examples; most predictions first.
+
+    Examples
+    --------
+    >>> rows = [{"class": "cat", "n_train": 90, "n": 60}, {"class": "lynx", "n_train": 1, "n": 3}]
+    >>> before, after = ({"per_class": rows, "confusion": [[60 - k, k], [3 - r, r]]}
+    ...                  for k, r in [(0, 0), (20, 2)])
+    >>> overpredicted({"as_is": before, "balanced": after})
+    [{'class': 'lynx', 'n_train': 1, 'n': 3, 'predicted': 22, 'right': 2, 'before': 0}]
+    """
+    before, after = (np.asarray(results[prior]["confusion"]) for prior in ("as_is", "balanced"))
+    found = [
+        {name: row[name] for name in ("class", "n_train", "n")}
+        | {"predicted": predicted, "right": right, "before": as_trained}
+        for row, predicted, right, as_trained in zip(
+            results["balanced"]["per_class"],
+            after.sum(axis=0).tolist(),
+            np.diag(after).tolist(),
+            before.sum(axis=0).tolist(),
+            strict=True,
+        )
+        if row["n_train"] < SCARCE and predicted >= _MANY and predicted > _TIMES * row["n"]
+    ]
+    return sorted(found, key=lambda row: -row["predicted"])

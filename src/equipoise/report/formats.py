@@ -50,6 +50,20 @@ def whole(value: float | None) -> str:
     return f"{value:,.0f}".replace(",", _THIN) if value is not None and defined(value) else DASH
 
 
+def rounded(value: float | None) -> str:
+    """Write a large count with two or three digits and a word for its size.
+
+    >>> print(rounded(2_173_184), "|", rounded(850), "|", rounded(68_862_592_000))
+    2.2...million | 850 | 68.9...billion
+    """
+    if value is None or not defined(value) or value < 1e5:
+        return whole(value)
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if value >= 0.95 * size:
+            return f"{value / size:.1f}{_SPACE}{word}"
+    return f"{value / 1e3:.0f}{_SPACE}thousand"
+
+
 def interval(estimate: dict[str, Any], as_percent: bool = True) -> str:
     """Write the interval of an estimate, without the unit; empty if there is none.
 

@@ -30,7 +30,13 @@ METRICS = {
         label="Balanced accuracy", meaning="Mean recall over classes: each class counts the same."
     ),
     "accuracy": Metric(
-        label="Accuracy", meaning="Share of right answers: each example counts the same."
+        label="Accuracy",
+        meaning="Share of right answers, with the class frequencies of the column: as trained, "
+        "those of the test set; corrected, equal ones, so that it is the balanced accuracy.",
+    ),
+    "counted_accuracy": Metric(
+        label="Accuracy on the test set as it is",
+        meaning="Share of right answers where every test example counts once, in both columns.",
     ),
     "macro_f1": Metric(
         label="Macro-F1", meaning="Mean over classes of the harmonic mean of precision and recall."
@@ -40,15 +46,19 @@ METRICS = {
         meaning="Geometric mean of the recalls: zero if one class is never found.",
     ),
     "worst_class_recall": Metric(
-        label="Worst-class recall", meaning="The smallest recall of any class."
+        label="Worst-class recall",
+        meaning="The smallest recall of any class. Its interval holds for the smallest of all "
+        "recalls, whichever class has it, and so is not that of the class's own recall.",
     ),
     "macro_auroc": Metric(
         label="Macro-AUROC",
-        meaning="Chance that an example of a class ranks above one of another; 50 % is guessing.",
+        meaning="Chance that an example of a class ranks above one of another; 0.5 is guessing.",
+        as_percent=False,
     ),
     "macro_auprc": Metric(
         label="Macro-AUPRC",
         meaning="Area under the precision-recall curve; guessing gives the share of the class.",
+        as_percent=False,
     ),
     "log_loss": Metric(
         label="Log-loss",
@@ -70,16 +80,22 @@ METRICS = {
     ),
     "top_label_ece": Metric(
         label="Top-label calibration error",
-        meaning="How far the stated confidence is from the share of right answers.",
+        meaning="How far the stated confidence is from the share of right answers, on average; "
+        "0.01 is one percentage point.",
+        as_percent=False,
         higher_is_better=False,
     ),
     "class_wise_ece": Metric(
         label="Class-wise calibration error",
         meaning="The same for the probability of every class, averaged over classes.",
+        as_percent=False,
         higher_is_better=False,
     ),
 }
-"""The metrics of ``metrics.json`` in the order of the report."""
+"""The metrics of ``metrics.json``, and one counted from it, in the order of the report.
+
+Those that the command line shows in per cent are shown so here, and the others are not.
+"""
 
 GROUPS = {
     "many": "more than 100 training examples",
