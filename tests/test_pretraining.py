@@ -18,6 +18,7 @@ from equipoise.checkpoints import read_tensors
 from equipoise.cli import main
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
+from equipoise.plan import Plan
 from equipoise.pretraining import Pretraining
 from equipoise.progress import Progress
 from equipoise.runs import Run
@@ -140,7 +141,7 @@ def test_tables_are_learnt_from_without_labels(
 
 def test_rows_without_labels_are_shown_too(table: Path, tmp_path: Path, taken: list) -> None:
     """Further rows need no class, and columns in any order; others are left out."""
-    more = pd.read_csv(table).drop(columns="target").head(9)
+    more = pd.read_csv(table).drop(columns="target").head(9) + 0.5
     more.assign(other=1)[["other", "e", "d", "c", "b", "a"]].to_csv(tmp_path / "m.csv", index=False)
     experiment = Experiment(source=str(table), params={**TABLE, "epochs": 1})
     plan = Pretraining.make(experiment, "SCARF(width=16)", str(tmp_path / "m.csv"))
@@ -271,3 +272,24 @@ def test_a_report_on_pretraining_is_a_page_or_a_refusal_in_words(
     assert status in (0, 2), told
     assert "Traceback" not in told
     assert out.exists() == (status == 0)
+
+
+def test_sealed_examples_among_the_unlabelled_ones_are_left_out() -> None:
+    """Unlabelled data that holds the validation and test images lends pre-training none of them."""
+    experiment = Experiment(source="digits", params=SMALL)
+    plan = Pretraining.make(experiment, "SimCLR()", unlabelled="digits")
+    parts, rows = plan.parts, plan.fit.task.extra_rows
+    sealed = {image.tobytes() for image in parts.dataset.X[[*parts.validation, *parts.test]]}
+    shown = {image.tobytes() for image in parts.dataset.X[rows]}
+    assert not sealed & shown
+    assert len(rows) <= len(parts.dataset) - len(parts.validation) - len(parts.test)
+    assert any("were left out" in note for note in plan.notes)
+
+
+def test_a_start_that_has_seen_the_test_examples_is_refused(tmp_path: Path) -> None:
+    """Another split of the same data would test on what the backbone has learnt from."""
+    Pretraining.make(Experiment(source="digits", params=SMALL)).run(tmp_path / "pre")
+    params = {"initial": str(tmp_path / "pre"), "epochs": 1, "device": "cpu"}
+    Plan.make(Experiment(source="digits", params=params))
+    with pytest.raises(InputError, match="test example"):
+        Plan.make(Experiment(source="digits", split_seed=1, params=params))

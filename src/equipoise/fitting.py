@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Task:
         Whether the labels are learnt; False: pre-training by the auxiliary loss alone.
     extra : like X, or None
         Further examples without labels, for pre-training.
+    extra_rows : ndarray of int, default=empty
+        Which of these to learn from.
     """
 
     X: "ImageArray | pd.DataFrame"
@@ -65,6 +67,7 @@ class Task:
     weights: WeightArray | None = None
     supervised: bool = True
     extra: "ImageArray | pd.DataFrame | None" = None
+    extra_rows: IndexArray = field(default_factory=lambda: np.arange(0))
 
     @property
     def counts(self) -> CountArray:
@@ -84,7 +87,7 @@ class Task:
         _, height, width, channels = self.X.shape if isinstance(self.X, np.ndarray) else (0,) * 4
         return {
             "kind": "images" if isinstance(self.X, np.ndarray) else "table",
-            "n_train": len(self.train) + (0 if self.extra is None else len(self.extra)),
+            "n_train": len(self.train) + len(self.extra_rows),
             "pixels": height * width,
             "channels": channels,
         }
@@ -221,8 +224,8 @@ class Fit:
         if task.extra is None:
             return Examples(source, codes, weights)
         extra = self.preprocessing.transform(task.extra)  # type: ignore[arg-type]
-        joined = JoinedSource(source, Source(extra, np.arange(len(extra))))
-        filled = np.full(len(extra), task.counts.argmax())
+        joined = JoinedSource(source, Source(extra, task.extra_rows))
+        filled = np.full(len(task.extra_rows), task.counts.argmax())
         return Examples(joined, np.concatenate([codes, filled]))
 
 

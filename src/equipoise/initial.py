@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from equipoise._typing import ImageArray
+from equipoise._typing import ImageArray, IndexArray
 from equipoise.checkpoints import read_tensors
 from equipoise.errors import InputError
 from equipoise.preprocessing import (
@@ -33,6 +33,8 @@ class Initial:
         Text of the backbone.
     norm : str
         What stood where it has batch norm.
+    fingerprint : str
+        Of the data that it was trained on.
     preprocessing : ImagePreprocessing or TablePreprocessing
         How its inputs were made.
     tensors : mapping of str to Tensor
@@ -42,6 +44,7 @@ class Initial:
     path: Path
     backbone: str
     norm: str
+    fingerprint: str
     preprocessing: Preprocessing
     tensors: Mapping[str, Tensor]
 
@@ -63,9 +66,36 @@ class Initial:
             path=run.path,
             backbone=settings["backbone"],
             norm=settings.get("norm", "batch"),
+            fingerprint=run.config["data"]["fingerprint"],
             preprocessing=preprocessing_from_state(run.read_json("preprocessing.json")),
             tensors={k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)},
         )
+
+    def check_unseen(self, fingerprint: str, sealed: Mapping[str, IndexArray]) -> None:
+        """Refuse to start from a run that learnt from what is to be tested on.
+
+        Parameters
+        ----------
+        fingerprint : str
+            Of the data; that of other data is not compared.
+        sealed : mapping of str to ndarray of int
+            Positions of the parts that the run must not have learnt from, by name.
+
+        Raises
+        ------
+        InputError
+            If it did.
+        """
+        if self.fingerprint != fingerprint:
+            return
+        learnt = Run.open(self.path).read_arrays("split.npz")["train"]
+        for name, positions in sealed.items():
+            if n := int(np.isin(positions, learnt).sum()):
+                raise InputError(
+                    f"No {name} example may be one that the run to start from has learnt from.",
+                    f"`{self.path}` has learnt from {n} of {len(positions)}.",
+                    "Give both runs the same --test, --split-seed, --ratio and --validation.",
+                )
 
     def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return a classifier's parameters with ``"auto"`` replaced by what the run had.

@@ -20,6 +20,7 @@ from equipoise.devices import Device
 from equipoise.errors import InputError
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
+from equipoise.initial import Initial
 from equipoise.progress import Observer, Progress
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
@@ -66,6 +67,9 @@ class Plan:
             validation=parts.validation,
         )
         resolve_prior(params["prior"], parts.dataset.classes, task.counts)
+        if params["initial"] is not None:
+            sealed = {"test": parts.test, "validation": parts.validation}
+            Initial.read(params["initial"]).check_unseen(parts.dataset.fingerprint, sealed)
         return cls(experiment, parts, Fit.prepare(task, params, experiment.seed), params)
 
     @property

@@ -1,14 +1,19 @@
 """Self-supervised pre-training on the user's own data, kept as a run that `fit` starts from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from equipoise._typing import IndexArray
 from equipoise.classifier import Classifier
+from equipoise.data.hashing import image_hashes, row_hashes
 from equipoise.data.sources import load_unlabelled
 from equipoise.errors import InputError
-from equipoise.experiment import Experiment, prepare
+from equipoise.experiment import Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
 from equipoise.plan import Plan
 from equipoise.runs import Run
@@ -62,6 +67,8 @@ class Pretraining(Plan):
         params = {**given, "auxiliary": objective}
         if parts.dataset.kind == "images" and params["augmentation"] == "auto":
             params["augmentation"] = VIEWS
+        extra = _extra(unlabelled, experiment, parts.dataset.X)
+        rows, note = _unseen(extra, parts)
         task = Task(
             X=parts.dataset.X,
             codes=parts.dataset.codes,
@@ -69,20 +76,39 @@ class Pretraining(Plan):
             train=parts.train,
             validation=parts.validation[:0],
             supervised=False,
-            extra=_extra(unlabelled, experiment, parts.dataset.X),
+            extra=extra,
+            extra_rows=rows,
         )
+        parts = replace(parts, notes=(*parts.notes, *note))
         fit = Fit.prepare(task, params, experiment.seed)
         return cls(experiment, parts, fit, params, unlabelled)
 
     def config(self) -> dict[str, Any]:
         """Return everything that determines the run, as it stands in ``config.toml``."""
-        extra = self.fit.task.extra
-        found = {"unlabelled": 0 if extra is None else len(extra)}
+        found = {"unlabelled": len(self.fit.task.extra_rows)}
         source = {} if self.unlabelled is None else {"source": self.unlabelled}
         return {**super().config(), "pretraining": {**found, **source}}
 
     def conclude(self, run: Run) -> None:
         """Write nothing more: there is nothing to test yet."""
+
+
+def _unseen(extra: Any, parts: Parts) -> tuple[IndexArray, tuple[str, ...]]:
+    """Return the further examples that equal no validation or test example, and what was left out.
+
+    A catalog name, or the folder that DATA itself is in, would bring the sealed ones along.
+    """
+    if extra is None:
+        return np.arange(0), ()
+    X, sealed = parts.dataset.X, np.concatenate([parts.validation, parts.test])
+    if isinstance(X, pd.DataFrame):
+        held, found = row_hashes(X.iloc[sealed]), row_hashes(extra)
+    else:
+        held, found = image_hashes(X[sealed]), image_hashes(extra)
+    rows = np.flatnonzero(~np.isin(found, held))
+    left = len(found) - len(rows)
+    note = f"{left:,} examples without labels equal validation or test examples and were left out."
+    return rows, (note,) if left else ()
 
 
 def _extra(unlabelled: str | None, experiment: Experiment, X: Any) -> Any:

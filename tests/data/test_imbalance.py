@@ -123,10 +123,10 @@ def test_a_short_class_shrinks_all_so_that_the_ratio_holds() -> None:
     """When a rare class has too few examples, the largest gives up some, with a note."""
     codes = np.repeat([0, 1], [1000, 40])
     chosen = subsample(codes, 10)
-    assert chosen.counts.tolist() == [409, 40]
-    assert any("keeps 409 of 1,000 examples" in note for note in chosen.notes)
+    assert chosen.counts.tolist() == [400, 40]
+    assert any("keeps 400 of 1,000 examples" in note for note in chosen.notes)
     larger = subsample(codes, 20)
-    assert larger.counts.tolist() == [819, 40]
+    assert larger.counts.tolist() == [800, 40]
     assert set(chosen.index) <= set(larger.index)
 
 

@@ -174,6 +174,38 @@ def test_printing_colours_become_screen_colours():
     assert pixels == [[255, 255, 255], [0, 255, 255], [0, 0, 0]]
 
 
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(COLOUR, st.booleans())
+def test_a_picture_is_grey_if_its_channels_are_equal(pixels, alike):
+    """Grey is told from the pixels of any size, not from how they are stored."""
+    pixels = pixels[..., :1].repeat(3, 2) if alike else pixels
+    picture = decode(written(Image.fromarray(pixels), "PNG"), channels=1)
+    assert picture.grey == bool((pixels == pixels[..., :1]).all())
+    if alike:
+        np.testing.assert_array_equal(picture.pixels, pixels[..., :1])
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_single_coloured_pixel_is_colour(at):
+    """One step of one channel anywhere counts, also where only few pixels are looked at first."""
+    pixels = noise(70, 90, 1).repeat(3, 2)
+    assert decode(written(Image.fromarray(pixels), "PNG"), channels=3, size=8).grey
+    pixels[41, 13, at] ^= 1
+    assert not decode(written(Image.fromarray(pixels), "PNG"), channels=3, size=8).grey
+
+
+def test_grey_saved_as_a_photograph_is_grey():
+    """JPEG keeps grey in colour exactly grey, and the halved decoding of large files too."""
+    grey = smooth(200, 160).convert("L")
+    for size in None, 20:
+        colour, plain = (
+            decode(written(image, "JPEG", quality=95), channels=1, size=size)
+            for image in (grey.convert("RGB"), grey)
+        )
+        assert colour.grey
+        np.testing.assert_array_equal(colour.pixels, plain.pixels)
+
+
 def test_colour_becomes_grey_by_luma():
     """Grey is 0.299 red + 0.587 green + 0.114 blue."""
     pixels = noise(6, 6, 3)

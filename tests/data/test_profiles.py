@@ -1,5 +1,7 @@
 """Laws of the sizes of imbalanced classes."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,12 +52,39 @@ def test_targets_are_feasible_falling_and_of_the_ratio(
 def test_no_larger_class_would_be_feasible(
     sizes: list[int], ratio: float, profile: Profile
 ) -> None:
-    """With one more example in the largest class, some class would fall short."""
-    first = int(target_counts(sizes, ratio, profile)[0])
-    # With plenty in every other class, the first alone decides the largest size.
-    larger = target_counts([first + 1, *[10**6] * (len(sizes) - 1)], ratio, profile)
-    assert larger[0] == first + 1
+    """With one more example in the rarest class, some class would fall short."""
+    rarest = int(target_counts(sizes, ratio, profile)[-1])
+    # With plenty in every other class, the first alone decides the sizes.
+    first = math.ceil((rarest + 1) * ratio - 1e-9)
+    larger = target_counts([first, *[10**6] * (len(sizes) - 1)], ratio, profile)
+    assert larger[-1] == rarest + 1
     assert (larger > sizes).any()
+
+
+@settings(deadline=None, derandomize=True)
+@given(sizes=SIZES, ratio=st.floats(1, 20), profile=st.sampled_from(PROFILES))
+def test_the_ratio_is_as_near_as_whole_examples_allow(
+    sizes: list[int], ratio: float, profile: Profile
+) -> None:
+    """No other size of the largest class comes nearer beside as large a rarest one."""
+    sizes = [*sizes, max(sizes) + 1]
+    first, last = target_counts(sizes[::-1], ratio, profile)[[0, -1]].tolist()
+    assert 0 <= first / last - ratio + 1e-6 < 1 / last + 1e-6
+    assert first - 1 < last * ratio + 1e-6
+    whole = target_counts(sizes[::-1], round(ratio), profile)
+    assert whole[0] == round(ratio) * whole[-1]
+
+
+def test_a_tail_of_two_examples_has_the_ratio_asked_for() -> None:
+    """Beside two examples of the rarest class, ratio 10 keeps 20 of the largest, not 29."""
+    assert target_counts([341, 112, 25, 2], 10).tolist() == [20, 9, 4, 2]
+    assert target_counts([341, 112, 25, 2], 7.3).tolist() == [15, 7, 3, 2]
+    assert target_counts([29, 20, 10, 3], 10).tolist() == [20, 9, 4, 2]
+
+
+def test_equal_classes_keep_the_largest_whole() -> None:
+    """As in published data sets, of equal classes the first loses nothing."""
+    assert target_counts([500] * 3, 200).tolist() == [500, 35, 2]
 
 
 def test_a_ratio_that_leaves_a_class_empty_is_refused() -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median_low
 from typing import Literal, TypeVar
@@ -35,6 +35,7 @@ _MAX_FILE = 2**29  # bytes: what MAX_PIXELS of 16-bit colour with transparency t
 _MOST_THREADS = 16
 _AHEAD = 4  # batches a thread that may wait for the writer
 _MOST_IN_BATCH = 32
+_LOOKED_AT = 16  # files stored in colour that are looked at before all are decoded
 _BATCH_BYTES = 2**20  # pixels in a batch, so that large images come one by one
 
 
@@ -72,12 +73,17 @@ class _Probe:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The common form of all images."""
+    """The common form of all images; `expected` grey is given up at the first colour."""
 
     height: int
     width: int
     channels: Literal[1, 3]
+    expected: bool
     notes: tuple[str, ...]
+
+
+class _ColourError(Exception):
+    """A file holds colour where all were expected to be grey."""
 
 
 def decode_files(root: Path, names: Sequence[str], options: ReadOptions) -> Decoded:
@@ -95,7 +101,8 @@ def decode_files(root: Path, names: Sequence[str], options: ReadOptions) -> Deco
         Their names below it, at least one, in the order of the result.
     options : ReadOptions
         `size`, `channels`, `skip_broken`, `cache`, `workers` and `progress` are used. Progress
-        counts each file twice, and is silent if the cache is known to hold the images.
+        counts each file twice, and is silent if the cache is known to hold the images. The
+        second count begins anew if files stored in colour are grey up to there and one is not.
 
     Returns
     -------
@@ -198,6 +205,13 @@ class _Reading:
             self._advance(len(self.names))
             return entry
         plan = self._plan(probes)
+        try:
+            return self._written(cache, key, probes, plan)
+        except _ColourError:
+            self.done = len(self.names)
+            return self._written(cache, key, probes, replace(plan, channels=3, expected=False))
+
+    def _written(self, cache: Cache, key: str, probes: Sequence[_Probe], plan: _Plan) -> Entry:
         with cache.writing(key, (len(probes), plan.height, plan.width, plan.channels)) as draft:
             self._fill(draft, probes, plan)
         return cache.written(key)
@@ -222,22 +236,27 @@ class _Reading:
         headers = [probe.header for probe in probes if probe.header is not None]
         if not headers:
             raise _broken([(probe.name, probe.reason) for probe in probes], len(probes))
-        n_grey = sum(header.grey for header in headers)
-        channels, notes = _common_channels(n_grey, len(headers), self.options)
         size = self.options.size
         sizes = Counter((header.width, header.height) for header in headers)
-        if size is None:
-            ((width, height),) = _one_size(sizes)
-            return _Plan(height, width, channels, notes)
-        if set(sizes) != {(size, size)}:
-            notes = (*notes, f"Images were scaled and cropped in the centre to {size}x{size}.")
-        return _Plan(size, size, channels, notes)
+        ((width, height),) = _one_size(sizes) if size is None else [(size, size)]
+        scaled = f"Images were scaled and cropped in the centre to {width}x{height}."
+        notes = () if set(sizes) == {(width, height)} else (scaled,)
+        plan = _Plan(height, width, 1, self.options.channels == "auto", notes)
+        grey = self.options.channels == "grey" or (plan.expected and self._looks_grey(probes, plan))
+        return plan if grey else replace(plan, channels=3, expected=False)
+
+    def _looks_grey(self, probes: Sequence[_Probe], plan: _Plan) -> bool:
+        """Return whether a few files, spread among those stored in colour, hold none."""
+        stored = [p for p in probes if p.header is not None and not p.header.grey]
+        chosen = np.unique(np.linspace(0, len(stored) - 1, _LOOKED_AT).astype(int))
+        pictures = (self._picture(stored[at], plan) for at in chosen if stored)
+        return all(isinstance(picture, str) or picture.grey for picture in pictures)
 
     def _fill(self, draft: Draft, probes: Sequence[_Probe], plan: _Plan) -> None:
         def picture(probe: _Probe) -> Picture | str:
             return self._picture(probe, plan)
 
-        remarks = Counter()
+        remarks, n_grey, n = Counter(), 0, len(probes)
         batch = min(
             max(_BATCH_BYTES // (plan.height * plan.width * plan.channels), 1), _MOST_IN_BATCH
         )
@@ -245,11 +264,15 @@ class _Reading:
         for at, outcome in enumerate(self._advancing(pictures)):
             if isinstance(outcome, str):
                 draft.broken.append((at, outcome))
+            elif plan.expected and not outcome.grey:
+                raise _ColourError
             else:
                 draft.append(outcome.pixels.data)
                 remarks.update(outcome.remarks)
-        if len(draft.broken) == len(probes):
-            raise _broken([(probes[at].name, why) for at, why in draft.broken], len(probes))
+                n_grey += outcome.grey
+        if len(draft.broken) == n:
+            raise _broken([(probes[at].name, why) for at, why in draft.broken], n)
+        draft.notes += _colour_notes(probes, plan, n_grey, n - len(draft.broken) - n_grey)
         draft.notes += plan.notes
         draft.notes += [f"{SENTENCES[r]} in {counted(n, 'file')}." for r, n in remarks.items()]
 
@@ -304,7 +327,9 @@ def _check(options: ReadOptions) -> None:
 
 
 def _how(options: ReadOptions) -> tuple[object, ...]:
-    return ("files", options.size, options.channels)
+    # What an earlier version, which went by modes alone, took for colour must not be found.
+    channels = "auto, by pixels" if options.channels == "auto" else options.channels
+    return ("files", options.size, channels)
 
 
 def _processors() -> int:
@@ -312,17 +337,17 @@ def _processors() -> int:
     return min(allowed or 1, _MOST_THREADS)
 
 
-def _common_channels(
-    n_grey: int, n: int, options: ReadOptions
-) -> tuple[Literal[1, 3], tuple[str, ...]]:
-    n_colour = n - n_grey
-    if options.channels == "grey":
-        note = f"Colour was turned into grey in {counted(n_colour, 'file')}."
-        return 1, (note,) if n_colour else ()
-    if options.channels == "rgb" or n_colour:
-        note = f"{counted(n_grey, 'grey file')} among {n_colour:,} in colour got three channels."
-        return 3, (note,) if n_grey and n_colour else ()
-    return 1, ()
+def _colour_notes(probes: Sequence[_Probe], plan: _Plan, n_grey: int, n_colour: int) -> list[str]:
+    if n_colour and plan.channels == 1:
+        return [f"Colour was turned into grey in {counted(n_colour, 'file')}."]
+    if n_colour and n_grey:
+        files = counted(n_grey, "grey file")
+        return [f"{files} among {n_colour:,} in colour got three channels."]
+    stored = sum(probe.header is not None and not probe.header.grey for probe in probes)
+    if stored and plan.expected:
+        files = counted(stored, "file is", "files are")
+        return [f"{files} stored in colour and hold only grey: all were read as grey."]
+    return []
 
 
 def _one_size(sizes: Counter[tuple[int, int]]) -> list[tuple[int, int]]:

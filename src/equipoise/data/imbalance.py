@@ -189,7 +189,7 @@ def _notes(
     if targets[0] < available[0]:
         notes.append(
             f"The largest class keeps {targets[0]:,} of {counted(int(available[0]), 'example')}, "
-            "because rarer classes have too few for more."
+            "so that the ratio holds in whole examples of every class."
         )
     reached = imbalance_ratio(targets)
     if not math.isclose(reached, ratio, rel_tol=0.05):

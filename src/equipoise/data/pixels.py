@@ -28,6 +28,7 @@ SENTENCES: dict[Remark, str] = {
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_GRID = 16  # pixels a side that are looked at first for colour
 _EXIF_ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
 _UPRIGHT = {
@@ -54,7 +55,7 @@ class Header:
     width, height : int
         Size in pixels, once the picture is upright.
     grey : bool
-        Whether it holds no colour, by its mode or its palette.
+        Whether it can hold no colour, by its mode or its palette.
     """
 
     width: int
@@ -72,10 +73,13 @@ class Picture:
         Values from 0 to 255; 1 channel (grey) or 3 (red, green, blue).
     remarks : tuple of str
         What was done beyond decoding; see `SENTENCES`.
+    grey : bool
+        Whether the file holds no colour: red, green and blue are equal in every pixel.
     """
 
     pixels: np.ndarray
     remarks: tuple[Remark, ...]
+    grey: bool
 
 
 def read_header(data: bytes) -> Header:
@@ -124,7 +128,7 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
     Returns
     -------
     Picture
-        Pixels of shape ``(height, width, channels)`` and remarks.
+        Pixels of shape ``(height, width, channels)``, remarks, and whether it is grey.
 
     Raises
     ------
@@ -136,8 +140,8 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
     >>> file = io.BytesIO()
     >>> Image.new("RGBA", (4, 3), (0, 0, 0, 0)).save(file, "PNG")
     >>> picture = decode(file.getvalue(), channels=1, size=2)
-    >>> picture.pixels[..., 0].tolist(), picture.remarks
-    ([[255, 255], [255, 255]], ('transparent',))
+    >>> picture.pixels[..., 0].tolist(), picture.remarks, picture.grey
+    ([[255, 255], [255, 255]], ('transparent',), True)
     """
     with _reasons(), _opened(data) as image:
         if size is not None:
@@ -149,6 +153,10 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
         flat, remarks = _flatten(image)
         if orientation > 1:
             flat = flat.transpose(_UPRIGHT[orientation])
+        grey = flat.mode in _GREY_MODES
+        if not grey:
+            flat = flat.convert("RGB")
+            grey = _channels_agree(flat)
         flat = flat.convert("L" if channels == 1 else "RGB")
         if size is not None:
             flat = _square(flat, size)
@@ -157,7 +165,7 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
         remarks.append("frames")
     if declared > 1 or orientation > 1:
         remarks.append("rotated")
-    return Picture(pixels, tuple(remarks))
+    return Picture(pixels, tuple(remarks), grey)
 
 
 @contextmanager
@@ -210,6 +218,17 @@ def _is_grey(palette: ImagePalette.ImagePalette) -> bool:
     else:
         colours = raw[: len(raw) // len(kind) * len(kind)].reshape(-1, len(kind))[:, :3]
     return bool((colours == colours[:, :1]).all())
+
+
+def _channels_agree(image: Image.Image) -> bool:
+    """Return whether red, green and blue are equal in every pixel."""
+    # Pixels of a coarse grid tell nearly every coloured picture from grey at hardly any cost.
+    grid = image.resize((_GRID, _GRID), Image.Resampling.NEAREST)
+    return all(_equal(*each.split()) for each in (grid, image))
+
+
+def _equal(red: Image.Image, green: Image.Image, blue: Image.Image) -> bool:
+    return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def _flatten(image: Image.Image) -> tuple[Image.Image, list[Remark]]:

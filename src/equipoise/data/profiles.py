@@ -85,13 +85,16 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
 
     Notes
     -----
-    With :math:`n` the largest size for which every class has enough examples:
+    With :math:`n` the size of the largest class:
 
     .. math::
         n_k = \lfloor n \rho^{-k/(K-1)} \rfloor \text{ (exp)}, \quad
         n_k = n \text{ or } \lfloor n / \rho \rfloor \text{ (step, binary)}
 
-    So :math:`n` is smaller than the largest class when a rarer one would fall short.
+    Where every class has as many examples as rank 0, :math:`n` is all of these, as in the
+    published data sets. Otherwise :math:`n` is the smallest size that leaves the rarest class
+    as large as the examples of all classes permit. So :math:`n_0 / n_{K-1}` is :math:`\rho`
+    itself if that is a whole number, and else exceeds it by less than :math:`1 / n_{K-1}`.
 
     References
     ----------
@@ -105,7 +108,7 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
     >>> target_counts([5000] * 10, 100)
     array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
     >>> target_counts([500, 500, 20], 10, "binary")
-    array([209, 209,  20])
+    array([200, 200,  20])
     """
     sizes = np.asarray(available, dtype=np.int64)
     if len(sizes) < 2:
@@ -121,12 +124,11 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
             "Leave these classes out, or choose from another part of the data.",
         )
     shares = _shares(len(sizes), ratio, profile)
-    # The first size that asks for too much of some class; one below is the largest that does
-    # not, up to the rounding that the loop settles.
-    largest = int(np.ceil((sizes + 1) / shares).min())
-    while largest > 0 and (_floor(largest * shares) > sizes).any():
-        largest -= 1
+    largest = _largest(sizes, shares)
     targets = _floor(largest * shares)
+    if sizes.min() < sizes[0]:
+        # More in the largest class would move the ratio away, and make no rarest class larger.
+        targets = _floor(math.ceil(targets[-1] / shares[-1] * (1 - _ROUNDING)) * shares)
     if targets.min() < 1:
         raise InputError(
             "Every class must keep at least one example.",
@@ -152,6 +154,16 @@ def _shares(classes: int, ratio: float, profile: Profile) -> np.ndarray:
     raise InputError(
         "The profile must be exp, step or binary.", f"It is {profile!r}.", "The default is exp."
     )
+
+
+def _largest(sizes: np.ndarray, shares: np.ndarray) -> int:
+    """Return the largest size of rank 0 for which every class has enough examples."""
+    # The first size that asks for too much of some class; one below is the largest that does
+    # not, up to the rounding that the loop settles.
+    largest = int(np.ceil((sizes + 1) / shares).min())
+    while largest > 0 and (_floor(largest * shares) > sizes).any():
+        largest -= 1
+    return largest
 
 
 def _floor(sizes: np.ndarray) -> CountArray:
