@@ -141,7 +141,7 @@ def test_tables_are_learnt_from_without_labels(
 
 def test_rows_without_labels_are_shown_too(table: Path, tmp_path: Path, taken: list) -> None:
     """Further rows need no class, and columns in any order; others are left out."""
-    more = pd.read_csv(table).drop(columns="target").head(9) + 0.5
+    more = pd.read_csv(table).drop(columns="target").head(9).assign(a=lambda f: f["a"] + 0.5)
     more.assign(other=1)[["other", "e", "d", "c", "b", "a"]].to_csv(tmp_path / "m.csv", index=False)
     experiment = Experiment(source=str(table), params={**TABLE, "epochs": 1})
     plan = Pretraining.make(experiment, "SCARF(width=16)", str(tmp_path / "m.csv"))

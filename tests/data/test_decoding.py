@@ -267,42 +267,6 @@ def test_grey_images_have_one_channel(tmp_path, cache, channels, expected):
     assert decoded.notes == ()
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
-@pytest.mark.parametrize("n_declared", [0, 20])
-def test_grey_stored_in_colour_is_read_as_grey(tmp_path, cache, mode, n_declared):
-    """If red, green and blue are equal in every file, there is one channel, and a note."""
-    images = pictures(40, 6, 5)
-    names = write(tmp_path, images)
-    for at, name in enumerate(names[n_declared:], n_declared):
-        names[at] = name.replace("png", "tiff")
-        stored = Image.fromarray(images[at][..., None].repeat(3, 2)).convert(mode)
-        stored.save(tmp_path / names[at])
-    decoded = decode_files(tmp_path, names, ReadOptions(cache=cache, workers=2))
-    np.testing.assert_array_equal(decoded.images, images[..., None])
-    n = 40 - n_declared
-    assert decoded.notes == (f"{n} files are stored in colour and hold only grey: "
-                             "all were read as grey.",)  # fmt: skip
-    again = decode_files(tmp_path, names, ReadOptions(cache=cache, channels="rgb"))
-    assert again.images.shape == (40, 6, 5, 3)
-    assert again.notes == ()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_one_coloured_pixel_late_makes_all_colour(tmp_path, cache, workers):
-    """However late colour is found, no image loses it, and grey ones are counted."""
-    images = pictures(200, 20, 20)[..., None].repeat(3, 3)
-    images[150, 3, 7, 2] ^= 1
-    names = write(tmp_path, images)
-    steps = Steps()
-    options = ReadOptions(cache=cache, workers=workers, progress=steps)
-    decoded = decode_files(tmp_path, names, options)
-    np.testing.assert_array_equal(decoded.images, images)
-    assert decoded.notes == ("199 grey files among 1 in colour got three channels.",)
-    assert steps[-200:] == [(done, 400) for done in range(201, 401)]
-    assert max(done for done, _ in steps) == 400
-    assert entries(cache) == [".json", ".npy"]
-
-
 def test_what_was_done_is_counted_in_notes(tmp_path, cache):
     """Each kind of conversion has one note with the number of its files."""
     names = write(tmp_path, pictures(5, 6, 6, 3))

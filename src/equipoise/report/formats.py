@@ -94,6 +94,24 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}{_SPACE}h {minutes % 60}{_SPACE}min"
 
 
+def counted(n: int, thing: str) -> str:
+    """Write how many there are of something.
+
+    >>> print(counted(1, "test example"), "|", counted(0, "test example"))
+    1 test example | no test examples
+    """
+    return f"{whole(n) if n else 'no'} {thing}{'' if n == 1 else 's'}"
+
+
+def quoted(name: str) -> str:
+    """Put a name, shortened if need be, in quotation marks.
+
+    >>> print(quoted("cat"))
+    “cat”
+    """
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{shorten(name)}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
 def shorten(name: str, length: int = 48) -> str:
     """Return a name in one line without control characters, cut with an ellipsis if long.
 

@@ -2,7 +2,53 @@
 
 from typing import Any
 
-from equipoise.report.formats import DASH, duration, whole
+from equipoise.report.formats import DASH, duration, percent, quoted, rounded, whole
+
+_ROUNDING = 0.0005
+"""Difference of two class probabilities that is no difference in per cent with one decimal."""
+
+
+def network(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run's configuration says about its network; None where it says nothing.
+
+    Parameters
+    ----------
+    config : dict
+        The run's ``config.toml``, perhaps of a version that kept less.
+
+    Returns
+    -------
+    dict
+        ``parameters``, ``trainable``, ``multiply_adds`` (of one example) and ``prior``, the
+        probability of each class that the logits contain.
+
+    Examples
+    --------
+    >>> network({"network": {"parameters": 650}})
+    {'parameters': 650, 'trainable': None, 'multiply_adds': None, 'prior': None}
+    """
+    kept = config.get("network", {})
+    sizes = {name: kept.get(name) for name in ("parameters", "trainable", "multiply_adds")}
+    prior = [float(p) for p in kept["prior"]] if "prior" in kept else None
+    if prior is not None and len(prior) != len(config["data"]["classes"]):
+        raise ValueError("network.prior needs one probability for each class")
+    return {**{k: None if n is None else int(n) for k, n in sizes.items()}, "prior": prior}
+
+
+def pretraining(config: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the objective and the further examples of pre-training; None for another run.
+
+    >>> pretraining({"pretraining": {"unlabelled": 9}, "classifier": {"auxiliary": "SimCLR()"}})
+    {'objective': 'SimCLR()', 'unlabelled': 9, 'source': None}
+    """
+    if "pretraining" not in config:
+        return None
+    kept = config["pretraining"]
+    return {
+        "objective": str(config["classifier"]["auxiliary"]),
+        "unlabelled": int(kept.get("unlabelled", 0)),
+        "source": kept.get("source"),
+    }
 
 
 def settings(run: dict[str, Any]) -> list[dict[str, str]]:
@@ -34,7 +80,8 @@ def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
     Parameters
     ----------
     run : dict
-        A summary with ``data``, ``seeds``, ``looks``, ``environment``, ``classes``.
+        A summary with ``data``, ``seeds``, ``looks``, ``environment``, ``classes``, ``network``
+        and ``pretraining``.
     """
     data = run["data"]
     sizes = [sum(c[part] for c in run["classes"]) for part in ("train", "validation", "test")]
@@ -45,6 +92,10 @@ def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
         ("Examples", "{} training, {} validation, {} test".format(*map(whole, sizes))),
         ("Subsampled to", _subsampling(data)),
         ("Fingerprint (SHA-256)", data.get("fingerprint")),
+        ("Further examples", _further(run["pretraining"])),
+        ("Parameters", _parameters(run["network"])),
+        ("Multiply-adds", _multiply_adds(run["network"])),
+        ("Class probabilities in the logits", _prior(run)),
         ("Looks at the test set", run["looks"]),
         *((name.replace("_", " ").capitalize(), value) for name, value in run["seeds"].items()),
         *(
@@ -59,6 +110,42 @@ def _text(name: str, value: Any) -> str:
     if name == "seconds":
         return duration(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _further(pretraining: dict[str, Any] | None) -> str:
+    if not pretraining or not pretraining["unlabelled"]:
+        return ""
+    source = f", from {pretraining['source']}" if pretraining["source"] else ""
+    return f"{whole(pretraining['unlabelled'])} without labels{source}"
+
+
+def _parameters(network: dict[str, Any]) -> str:
+    total, trained = network["parameters"], network["trainable"]
+    if total is None:
+        return ""
+    if trained is None:
+        return whole(total)
+    return f"{whole(total)}, {'all' if trained == total else whole(trained) + ' of them'} trained"
+
+
+def _multiply_adds(network: dict[str, Any]) -> str:
+    count = network["multiply_adds"]
+    return "" if count is None else f"{rounded(count)} for one example"
+
+
+def _prior(run: dict[str, Any]) -> str:
+    """Tell the probabilities that correction starts from; pre-training has none to correct."""
+    prior, total = run["network"]["prior"], sum(c["train"] for c in run["classes"])
+    if prior is None or run["pretraining"]:
+        return ""
+    pairs = list(zip(prior, run["classes"], strict=True))
+    if all(abs(p - c["train"] / max(total, 1)) < _ROUNDING for p, c in pairs):
+        return "those of the training examples"
+    (high, most), (low, least) = (pick(pairs, key=lambda pair: pair[0]) for pick in (max, min))
+    return (
+        f"from {percent(high)} ({quoted(most['name'])}) to {percent(low)} "
+        f"({quoted(least['name'])}), since targets were smoothed or weighted"
+    )
 
 
 def _content(data: dict[str, Any]) -> str:

@@ -2,8 +2,23 @@
 
 from typing import Any
 
-from equipoise.report.findings import confused_pairs, rarest_class, worst_class
-from equipoise.report.formats import percent, shorten, significant, whole
+from equipoise.report.findings import (
+    confused_pairs,
+    counted_accuracy,
+    rarest_class,
+    worst_class,
+)
+from equipoise.report.formats import (
+    counted,
+    decimal,
+    percent,
+    quoted,
+    significant,
+    whole,
+)
+
+_EVEN = 1.5
+"""Ratio of the largest to the smallest class below which data is called nearly balanced."""
 
 _WIDE = 0.2
 """Width of an interval above which the reader is told that little is known."""
@@ -15,14 +30,17 @@ def read_aloud(summary: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     summary : dict
-        As `equipoise.report.summaries` builds it: ``classes``, ``ratio``, ``results``, ``looks``.
+        As `equipoise.report.summaries` builds it: ``classes``, ``ratio``, ``results``, ``looks``,
+        ``pretraining``, ``history``, ``data`` and ``classifier``.
 
     Returns
     -------
     list of str
         One or two sentences a finding; only those that apply.
     """
-    sentences = [_imbalance(summary)]
+    if summary["pretraining"]:
+        return [sentence for sentence in _pretrained(summary) if sentence]
+    sentences = [_imbalance(summary), _start(summary["classifier"])]
     results = summary["results"]
     if results:
         sentences += [
@@ -35,31 +53,27 @@ def read_aloud(summary: dict[str, Any]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def quoted(name: str) -> str:
-    """Put a class name, shortened if need be, in quotation marks.
-
-    >>> print(quoted("cat"))
-    “cat”
-    """
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{shorten(name)}\N{RIGHT DOUBLE QUOTATION MARK}"
-
-
-def _examples(n: int, kind: str) -> str:
-    return f"{whole(n) if n else 'no'} {kind} example{'' if n == 1 else 's'}"
-
-
 def _imbalance(summary: dict[str, Any]) -> str:
-    classes = summary["classes"]
+    classes, ratio = summary["classes"], summary["ratio"]
     most, least = (pick(classes, key=lambda c: c["train"]) for pick in (max, min))
+    large, small = (counted(c["train"], "training example") for c in (most, least))
     if most["train"] == least["train"]:
-        return f"Every class has {_examples(most['train'], 'training')}: the data is balanced."
-    ratio = summary["ratio"]
-    tail = f"{significant(ratio)} times fewer" if ratio else "so the network never saw it"
+        return f"Every class has {large}: the data is balanced."
+    if ratio and ratio < _EVEN:
+        tail = ": the data is nearly balanced"
+    else:
+        tail = f", {significant(ratio)} times fewer" if ratio else ", so the network never saw it"
     return (
-        f"The largest class, {quoted(most['name'])}, has {_examples(most['train'], 'training')}; "
-        f"the smallest, {quoted(least['name'])}, has {_examples(least['train'], 'training')}"
-        f"{', ' + tail}."
+        f"The largest class, {quoted(most['name'])}, has {large}; the smallest, "
+        f"{quoted(least['name'])}, has {small}{tail}."
     )
+
+
+def _start(classifier: dict[str, Any]) -> str | None:
+    earlier = str(classifier.get("initial"))
+    if earlier == "None":
+        return None
+    return f"Training started from the network of an earlier run, {quoted(earlier)}."
 
 
 def _correction(results: dict[str, Any]) -> str | None:
@@ -67,17 +81,18 @@ def _correction(results: dict[str, Any]) -> str | None:
     balanced = [m["overall"]["balanced_accuracy"]["value"] for m in (before, after)]
     if None in balanced:
         return None
-    # The confusion counts the test set as it is; the metrics after correction weight it.
-    plain = [_accuracy(m["confusion"]) for m in (before, after)]
-    return (
+    was, became = (percent(counted_accuracy(m)["value"]) for m in (before, after))
+    sentence = (
         "Correcting the predictions to equal class frequencies, without training again, "
-        f"{_change('balanced accuracy', *balanced)} and "
-        f"{_change('plain accuracy on the test set', *plain)}."
+        f"{_change('balanced accuracy', *balanced)}. Counted on the test set as it is, {was} of "
+        f"the answers are right as trained and {became} after correction"
     )
-
-
-def _accuracy(confusion: list[list[int]]) -> float:
-    return sum(row[k] for k, row in enumerate(confusion)) / sum(map(sum, confusion))
+    if became == percent(balanced[1]):
+        return f"{sentence}."
+    return (
+        f"{sentence}; if all classes were equally frequent, it would be {percent(balanced[1])}, "
+        "the balanced accuracy."
+    )
 
 
 def _change(what: str, before: float, after: float) -> str:
@@ -89,7 +104,7 @@ def _change(what: str, before: float, after: float) -> str:
 
 def _rarest(metrics: dict[str, Any]) -> str:
     row = rarest_class(metrics)
-    start = f"The rarest class, {quoted(row['class'])}, has {_examples(row['n'], 'test')}"
+    start = f"The rarest class, {quoted(row['class'])}, has {counted(row['n'], 'test example')}"
     low, high = row["recall"]["low"], row["recall"]["high"]
     if low is None or high is None:
         return f"{start}: nothing is known about its recall."
@@ -103,7 +118,7 @@ def _worst(metrics: dict[str, Any]) -> str | None:
         return None
     start = (
         f"After correction the class found least often is {quoted(row['class'])}: "
-        f"{percent(row['recall']['value'], 0)} of its {_examples(row['n'], 'test')}"
+        f"{percent(row['recall']['value'], 0)} of its {counted(row['n'], 'test example')}"
     )
     pairs = confused_pairs(metrics["confusion"], [r["class"] for r in metrics["per_class"]])
     taken = next((pair for pair in pairs if pair["true"] == row["class"]), None)
@@ -129,4 +144,28 @@ def _looks(looks: int | None) -> str | None:
     return (
         f"The test set has been looked at {whole(looks)} times; choices made between looks make "
         "these figures too favourable, and the intervals do not account for it."
+    )
+
+
+def _pretrained(summary: dict[str, Any]) -> list[str | None]:
+    thing = "image" if summary["data"]["kind"] == "images" else "row"
+    own = counted(sum(c["train"] for c in summary["classes"]), f"training {thing}")
+    more = summary["pretraining"]["unlabelled"]
+    further = f" and {counted(more, f'further {thing}')} that need none" if more else ""
+    return [
+        f"The network learnt from {own} without their labels{further}; validation and test "
+        "examples were not shown to it.",
+        "It knows no classes yet, so there is nothing to measure on the test set.",
+        _loss(summary["history"]),
+    ]
+
+
+def _loss(history: list[dict[str, Any]]) -> str | None:
+    if len(history) < 2:
+        return None
+    first, last = history[0]["train_loss"], history[-1]["train_loss"]
+    return (
+        f"The loss {'fell' if last < first else 'did not fall: it went'} from {decimal(first)} in "
+        f"the first epoch to {decimal(last)} in the last; it can be compared only with that of "
+        "pre-training with the same objective and batch size."
     )

@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from equipoise.errors import InputError
 from equipoise.report import formats
+from equipoise.report.cautions import incomparable
 from equipoise.report.provenance import provenance, settings
 from equipoise.report.summaries import Summary, summarise
-from equipoise.report.vocabulary import GROUPS, METRICS, metric
+from equipoise.report.vocabulary import GROUPS, METRICS, Metric, metric
 from equipoise.runs import write_text
 
 _CONTENTS = (
@@ -91,7 +92,7 @@ def render(runs: Sequence[Summary]) -> str:
         title=runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs",
         runs=runs,
         drawn=[draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
-        cautions=_cautions(runs),
+        cautions=incomparable(runs),
         contents=[c for c in _CONTENTS if runs[0]["results"] or c[0] not in _MEASURED],
         level=_level(runs),
         style=Markup(environment.get_template("style.css.j2").render()),
@@ -111,9 +112,12 @@ _WRITERS = (
     formats.decimal,
     formats.significant,
     formats.whole,
+    formats.rounded,
     formats.interval,
     formats.duration,
     formats.shorten,
+    formats.quoted,
+    formats.counted,
 )
 
 _MEASURED = {"classes", "confusions", "metrics"}
@@ -131,11 +135,10 @@ def _environment() -> Environment:
     for write in _WRITERS:
         environment.filters[write.__name__] = write
     environment.filters |= {
-        "metric": metric,
         "settings": settings,
         "provenance": provenance,
         "paired_classes": _paired_classes,
-        "ordered": _ordered,
+        "measures": _measures,
     }
     return environment
 
@@ -151,28 +154,17 @@ def _paired_classes(results: dict[str, Any]) -> list[tuple[dict[str, Any], dict[
     return sorted(pairs, key=lambda pair: -pair[1]["n_train"])
 
 
-def _ordered(overall: dict[str, Any]) -> list[str]:
-    """Return the names of the metrics, the known ones first and in the order of the page."""
-    known = [name for name in METRICS if name in overall]
-    return known + [name for name in overall if name not in METRICS]
+def _measures(run: Summary) -> list[tuple[Metric, dict[str, Any], dict[str, Any]]]:
+    """Return each overall metric for both priors, the known ones first, in the page's order."""
+    before, after = (
+        run["results"][prior]["overall"] | {"counted_accuracy": run["counted_accuracy"][prior]}
+        for prior in ("as_is", "balanced")
+    )
+    known = [name for name in METRICS if name in after]
+    names = known + [name for name in after if name not in METRICS]
+    return [(metric(name), before[name], after[name]) for name in names]
 
 
 def _level(runs: Sequence[Summary]) -> str:
     levels = {run["results"]["balanced"]["level"] for run in runs if run["results"]}
     return " and ".join(formats.percent(level, 0) for level in sorted(levels)) or "95 %"
-
-
-def _cautions(runs: Sequence[Summary]) -> list[str]:
-    """Return what forbids comparing the runs number by number."""
-    facts = {
-        "data": {run["data"].get("fingerprint") for run in runs},
-        "split": {str(run["seeds"].get("split_seed")) for run in runs},
-        "imbalance": {str(run["ratio"]) for run in runs},
-    }
-    different = [name for name, values in facts.items() if len(values) > 1]
-    if not different:
-        return []
-    return [
-        f"These runs differ in their {' and '.join(different)}: differences between their numbers "
-        "are not differences between methods alone."
-    ]

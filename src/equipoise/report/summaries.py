@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import InputError
-from equipoise.report.findings import confused_pairs, worst_class
+from equipoise.report.cautions import cautions
+from equipoise.report.findings import confused_pairs, counted_accuracy, worst_class
+from equipoise.report.provenance import network, pretraining
 from equipoise.report.reading import read_aloud
 from equipoise.runs import Run
 
@@ -17,6 +19,8 @@ MISTAKES = 24
 
 CONFUSIONS = 10
 """Most pairs of confused classes that are listed."""
+
+_PRIORS = ("balanced", "as_is")
 
 
 def summarise(path: Path) -> Summary:
@@ -33,12 +37,15 @@ def summarise(path: Path) -> Summary:
         Numbers, texts and lists of these only, so that it can be written as JSON:
 
         - ``name``, ``title``, ``complete``, ``progress`` (epochs done and planned), ``seconds``;
-        - ``data``, ``classifier``, ``choices``, ``seeds``, ``looks``, ``environment``,
-          ``parameters`` and ``history`` as the run kept them;
+        - ``data``, ``classifier``, ``choices``, ``seeds``, ``looks``, ``environment`` and
+          ``history`` as the run kept them; ``network`` and ``pretraining`` as
+          `equipoise.report.provenance` takes them from the configuration;
         - ``classes``: name and counts of each class in label order; ``ratio``: largest over
           smallest training count, None if a class has no training example;
         - ``results``: the test metrics ``as_is`` and ``balanced``, or None;
-        - ``best_epoch``, ``headline``, ``reading``, ``confusions`` and ``mistakes``.
+        - ``counted_accuracy``: the share of right answers on the test set as it is, for both;
+        - ``best_epoch``, the one that the validation examples chose, or None;
+        - ``headline``, ``reading``, ``cautions``, ``confusions`` and ``mistakes``.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def _summary(run: Run) -> Summary:
     classes = _classes(config["data"])
     summary: Summary = {
         "name": run.path.resolve().name,
-        "title": f"{config['data']['name']}, {config['classifier']['backbone']}",
+        "title": _title(config),
         "complete": run.done,
         "data": config["data"],
         "classes": classes,
@@ -86,9 +93,10 @@ def _summary(run: Run) -> Summary:
         "seeds": config.get("seeds", {}),
         "looks": config.get("test", {}).get("looks"),
         "environment": config.get("environment", {}),
-        "parameters": config.get("network", {}).get("parameters"),
+        "network": network(config),
+        "pretraining": pretraining(config),
         "history": history,
-        "best_epoch": next((r["epoch"] for r in reversed(history) if r.get("best")), None),
+        "best_epoch": _best_epoch(history),
         "results": run.read_json("metrics.json").get("test") if run.has("metrics.json") else None,
         "mistakes": _mistakes(run, config["data"]["classes"]),
     }
@@ -105,8 +113,12 @@ def _findings(summary: Summary) -> dict[str, Any]:
         "confusions": confused_pairs(results["balanced"]["confusion"], names)[:CONFUSIONS]
         if results
         else [],
+        "counted_accuracy": {prior: counted_accuracy(results[prior]) for prior in _PRIORS}
+        if results
+        else None,
         "headline": _headline(results) if results else None,
         "reading": read_aloud(summary),
+        "cautions": cautions(results),
     }
 
 
@@ -122,6 +134,16 @@ def _classes(data: dict[str, Any]) -> list[dict[str, Any]]:
         {"name": str(name), "train": train, "validation": validation, "test": test}
         for name, train, validation, test in columns
     ]
+
+
+def _title(config: dict[str, Any]) -> str:
+    name, backbone = config["data"]["name"], config["classifier"]["backbone"]
+    return f"{name}, {'pre-training of ' if 'pretraining' in config else ''}{backbone}"
+
+
+def _best_epoch(history: Sequence[dict[str, Any]]) -> int | None:
+    chosen = [row["epoch"] for row in history if row.get("best") and row.get("validation")]
+    return chosen[-1] if chosen else None
 
 
 def _ratio(counts: Sequence[int]) -> float | None:
@@ -143,7 +165,7 @@ def _progress(summary: Summary) -> dict[str, int | None]:
 
 def _headline(results: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers at the top of the page, the same four for each prior."""
-    return {prior: _headline_of(results[prior]) for prior in ("balanced", "as_is")}
+    return {prior: _headline_of(results[prior]) for prior in _PRIORS}
 
 
 def _headline_of(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +174,7 @@ def _headline_of(metrics: dict[str, Any]) -> dict[str, Any]:
     return {
         "balanced_accuracy": metrics["overall"]["balanced_accuracy"],
         "macro_f1": metrics["overall"]["macro_f1"],
+        "worst_class_recall": metrics["overall"]["worst_class_recall"],
         "worst": worst_class(metrics),
         "few": {"name": fewest, **groups[fewest]} if fewest is not None else None,
     }

@@ -1,5 +1,6 @@
 """What happened epoch by epoch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -17,30 +18,50 @@ from equipoise.report.plots.theme import (
     svg,
 )
 
+_PANELS = (
+    (
+        "Balanced accuracy",
+        (
+            ("validation.balanced_accuracy", CORRECTED, "validation"),
+            ("train_accuracy", TRAINING, "training (accuracy)"),
+        ),
+    ),
+    (
+        "Loss, in nats",
+        (
+            ("validation.balanced_log_loss", CORRECTED, "validation, balanced"),
+            ("train_loss", TRAINING, "training"),
+        ),
+    ),
+)
+"""Title, and key, colour and name of each line, from above."""
+
 _DOTTED = 60
 """Most epochs that get a dot each; more would run together."""
 
 
 def learning_curves(summary: dict[str, Any]) -> Picture | None:
-    """Draw loss and balanced accuracy over epochs, the kept epoch marked; None without epochs."""
+    """Draw loss and balanced accuracy over epochs, the kept epoch marked; None without epochs.
+
+    Without validation, as in pre-training, there is the loss of training alone.
+    """
     history = summary["history"]
     if not history:
         return None
-    figure = canvas(330)
-    above, below = figure.subplots(2, 1, sharex=True)
-    _line(above, history, "validation.balanced_accuracy", CORRECTED, "validation")
-    _line(above, history, "train_accuracy", TRAINING, "training (accuracy)")
-    _line(below, history, "validation.balanced_log_loss", CORRECTED, "validation, balanced")
-    _line(below, history, "train_loss", TRAINING, "training")
-    above.set_title("Balanced accuracy", color=MUTED)
-    below.set_title("Loss, in nats", color=MUTED)
-    percent_axis(above, "y")
-    below.set_xlabel("epoch")
-    below.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    for axes in (above, below):
+    panels = [panel for panel in _PANELS if _has_values(history, panel[1])]
+    figure = canvas(60 + 135 * len(panels))
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (title, lines) in zip(drawn, panels, strict=True):
+        for key, colour, name in lines:
+            _line(axes, history, key, colour, name)
+        axes.set_title(title, color=MUTED)
         axes.grid(axis="y")
-        _mark_best(axes, summary["best_epoch"], "kept epoch" if axes is above else None)
+        _mark_best(axes, summary["best_epoch"], "kept epoch" if axes is drawn[0] else None)
         axes.legend(loc="best")
+    if len(panels) > 1:
+        percent_axis(drawn[0], "y")
+    drawn[-1].set_xlabel("epoch")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     return Picture(svg(figure), _description(summary))
 
 
@@ -53,6 +74,10 @@ def value_at(row: dict[str, Any], key: str) -> float | None:
     outer, _, inner = key.partition(".")
     value = row.get(outer)
     return (value or {}).get(inner) if inner else value
+
+
+def _has_values(history: list[dict[str, Any]], lines: Iterable[tuple[str, str, str]]) -> bool:
+    return any(value_at(row, key) is not None for row in history for key, _, _ in lines)
 
 
 def _line(axes: Axes, history: list[dict[str, Any]], key: str, colour: str, name: str) -> None:
@@ -76,6 +101,12 @@ def _mark_best(axes: Axes, epoch: int | None, name: str | None) -> None:
 def _description(summary: dict[str, Any]) -> str:
     history, best = summary["history"], summary["best_epoch"]
     shown = next((row for row in history if row["epoch"] == best), history[-1])
+    if best is None:
+        losses = [decimal(row["train_loss"]) for row in (history[0], history[-1])]
+        return (
+            f"Loss in training over {len(history)} epochs, from {losses[0]} in the first to "
+            f"{losses[1]} in the last."
+        )
     accuracy = percent(value_at(shown, "validation.balanced_accuracy"))
     loss = decimal(value_at(shown, "validation.balanced_log_loss"))
     return (

@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from equipoise.report.formats import percent
+from equipoise.report.formats import decimal
 from equipoise.report.plots.theme import (
     AS_IS,
     CORRECTED,
@@ -78,7 +78,7 @@ def _histogram(axes: Axes, bins: list[dict[str, Any]], colour: str, filled: bool
 
 def _description(results: dict[str, Any]) -> str:
     errors = [
-        f"{percent(results[prior]['overall']['top_label_ece']['value'])} {name}"
+        f"{decimal(results[prior]['overall']['top_label_ece']['value'])} {name}"
         for prior, name, _ in _SERIES
     ]
     return f"Reliability diagram; mean gap between confidence and accuracy: {', '.join(errors)}."
