@@ -32,6 +32,17 @@ OBJECTIVES = ("SimCLR()", "VICReg()")
 METRICS = ("balanced_accuracy", "macro_f1", "balanced_log_loss")
 
 
+class Clock:
+    """Processor time from its making to the last epoch: training, without the test at the end."""
+
+    def __init__(self) -> None:
+        self.started, self.seconds = time.process_time(), 0.0
+
+    def __call__(self, _: Any) -> None:
+        """Note the time."""
+        self.seconds = time.process_time() - self.started
+
+
 def experiment(args: argparse.Namespace, seed: int, **params: Any) -> Experiment:
     """Return the data, cut alike for all runs of a seed, with a classifier's parameters."""
     return Experiment(
@@ -53,20 +64,20 @@ def scores(run: Any) -> dict[str, Any]:
 def compared(args: argparse.Namespace, seed: int, objective: str) -> dict[str, Any]:
     """Pre-train, fine-tune, and train from scratch as long; return what was found."""
     with tempfile.TemporaryDirectory() as name:
-        started = time.process_time()
         settings = {"epochs": args.epochs, "batch_size": 256, "optimizer": "AdamW(lr=0.002)"}
         plan = Pretraining.make(experiment(args, seed, **settings), objective)
-        first = plan.run(Path(name, "pre"))
-        pretrained = time.process_time() - started
+        clock = Clock()
+        first = plan.run(Path(name, "pre"), observers=[clock])
+        pretrained = clock.seconds
         tuned, tuning = timed(args, seed, Path(name, "fit"), args.fit_epochs, str(first.path))
-        per_epoch = tuning / args.fit_epochs
-        epochs = max(1, round((pretrained + tuning) / per_epoch))
+        epochs = max(1, round((pretrained + tuning) / tuning * args.fit_epochs))
         scratch, alone = timed(args, seed, Path(name, "scratch"), epochs, None)
         short, _ = timed(args, seed, Path(name, "short"), args.fit_epochs, None)
     return {
         "seed": seed,
         "objective": objective,
-        "cpu_seconds": {"pretrain": pretrained, "finetune": tuning, "scratch": alone},
+        "ratio": args.ratio,
+        "training_cpu_seconds": {"pretrain": pretrained, "finetune": tuning, "scratch": alone},
         "epochs": {"pretrain": args.epochs, "finetune": args.fit_epochs, "scratch": epochs},
         "pretrained": tuned,
         "scratch": scratch,
@@ -77,21 +88,29 @@ def compared(args: argparse.Namespace, seed: int, objective: str) -> dict[str, A
 def timed(
     args: argparse.Namespace, seed: int, folder: Path, epochs: int, initial: str | None
 ) -> tuple[dict[str, Any], float]:
-    """Return the scores of a fit and its processor time."""
-    started = time.process_time()
+    """Return the scores of a fit and the processor time of its training."""
     plan = Plan.make(experiment(args, seed, epochs=epochs, initial=initial))
-    run = plan.run(folder)
-    return scores(run), time.process_time() - started
+    clock = Clock()
+    run = plan.run(folder, observers=[clock])
+    return scores(run), clock.seconds
 
 
 def measure(args: argparse.Namespace) -> None:
     """Run what is missing."""
     path = RESULTS / f"{args.data}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = {(found["seed"], found["objective"]) for found in read(path)}
+
+    def key(found: dict[str, Any]) -> tuple[Any, ...]:
+        lengths = found["epochs"]
+        return (
+            *(found["seed"], found["objective"], found["ratio"]),
+            *(lengths["pretrain"], lengths["finetune"]),
+        )
+
+    done = {key(found) for found in read(path)}
     for seed in range(args.seeds):
         for objective in OBJECTIVES:
-            if (seed, objective) in done:
+            if (seed, objective, args.ratio, args.epochs, args.fit_epochs) in done:
                 continue
             found = compared(args, seed, objective)
             names = ("equipoise", "torch", "numpy")

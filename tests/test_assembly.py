@@ -128,7 +128,7 @@ def test_mixed_targets_and_shares_are_distributions(per: str) -> None:
 
 
 def test_weights_are_mixed_like_targets() -> None:
-    """Each example weighs its own share and its partner's, by the share of the batch."""
+    """A blend weighs as its halves do, and each half counts in its target by its own weight."""
     weights = np.linspace(0.5, 1.5, N)
     mixing = Mixup(alpha=1.0, per="sample")
     batch = _assembly(mixing=mixing).batch(_images(weights), ALL, 0)
@@ -139,8 +139,10 @@ def test_weights_are_mixed_like_targets() -> None:
     assert batch.weights is not None
     assert batch.weights.numpy() == pytest.approx(by_hand, rel=1e-6)
     codes = np.eye(CLASSES)[CODES]
-    shares = share[:, None] * codes + (1 - share[:, None]) * codes[partners]
-    assert batch.shares.numpy() == pytest.approx(shares, abs=1e-6)
+    own, other = share * weights, (1 - share) * weights[partners]
+    weighted = own[:, None] * codes + other[:, None] * codes[partners]
+    assert (batch.weights[:, None] * batch.shares).numpy() == pytest.approx(weighted, abs=1e-6)
+    torch.testing.assert_close(batch.shares.sum(dim=1), torch.ones(N))
 
 
 def test_mixed_targets_are_the_mean_of_smoothed_ones() -> None:

@@ -90,8 +90,23 @@ def test_balanced_prior_is_the_logit_shift(table):
     by_hand /= by_hand.sum(axis=1, keepdims=True)
     model.prior = "balanced"
     assert np.allclose(model.predict_proba(X), by_hand)
-    model.prior = {"common": 0.5, "rare": 0.5}
-    assert np.allclose(model.predict_proba(X), by_hand)
+    series = pd.Series({"rare": 0.5, "common": 0.5})
+    for prior in {"common": 0.5, "rare": 0.5}, [0.5, 0.5], np.array([0.5, 0.5]), series:
+        model.prior = prior
+        assert np.allclose(model.predict_proba(X), by_hand)
+        assert clone(model).prior is not None
+        assert "prior=" in repr(model)
+
+
+def test_an_array_of_probabilities_has_the_order_of_the_classes(table):
+    """As a list it is what the mapping from `classes_` to it is."""
+    X, y = table
+    model = quick(prior=[0.99, 0.01], epochs=2).fit(X, y)
+    listed = model.predict_proba(X)
+    model.prior = dict(zip(model.classes_, [0.99, 0.01], strict=True))
+    assert np.array_equal(listed, model.predict_proba(X))
+    model.prior = [0.01, 0.99]
+    assert model.predict_proba(X)[:, 1].mean() > listed[:, 1].mean()
 
 
 def test_balanced_prior_finds_more_of_the_rare_class(table):
@@ -172,6 +187,43 @@ def test_grid_search_tunes_components_and_clone_keeps_them(table):
     assert clone(quick(clip_norm=1.0)).get_params() == quick(clip_norm=1.0).get_params()
 
 
+@pytest.mark.parametrize(
+    ("params", "name", "words"),
+    [
+        ({}, "optimizer__lr", "'auto'.*from equipoise.standard.optimizers import SGD"),
+        ({"optimizer": "AdamW(lr=0.1)"}, "optimizer__lr", r"import AdamW; .*optimizer=AdamW\(\)"),
+        ({"smoothing": None}, "smoothing__tail", "None.*import ClassConditional"),
+        ({"batch_size": 16}, "batch_size__size", "16.*import BatchSize"),
+        ({"optimizer": "nonsense("}, "optimizer__nonsense", "Set `optimizer` itself"),
+        ({}, "epochs__x", "Set `epochs` itself"),
+    ],
+)
+def test_fields_of_a_text_are_answered_with_the_object(table, params, name, words):
+    """Searching a field of a component that is text says how to give it as an object."""
+    X, y = table
+    with pytest.raises(InputError, match=words):
+        quick(**{"optimizer": "auto", **params}).set_params(**{name: 1})
+    if name in ("optimizer__lr", "smoothing__tail"):
+        search = GridSearchCV(quick(**{"optimizer": "auto", **params}), {name: [0.1]}, cv=2)
+        with pytest.raises(InputError, match=words):
+            search.fit(X, y)
+
+
+def test_fields_of_an_object_can_be_searched(table):
+    """Also where object and field are set at once; unknown parameters stay scikit-learn's."""
+    from equipoise.standard.optimizers import SGD, AdamW  # noqa: PLC0415
+
+    X, y = table
+    search = GridSearchCV(
+        quick(epochs=2, optimizer=AdamW()), {"optimizer__lr": [0.0, 0.02]}, cv=2, n_jobs=1
+    ).fit(X, y)
+    assert search.best_params_ == {"optimizer__lr": 0.02}
+    model = Classifier().set_params(optimizer__lr=0.3, optimizer=SGD())
+    assert repr(model.optimizer) == "SGD(lr=0.3)"
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        Classifier().set_params(optimiser__lr=0.1)
+
+
 def test_pickled_classifier_predicts_the_same(table):
     """The user may pickle a fitted classifier; it comes back whole."""
     X, y = table
@@ -200,6 +252,8 @@ def test_pickled_classifier_predicts_the_same(table):
         ({"loss": None}, "loss"),
         ({"prior": "uniform"}, "prior"),
         ({"prior": 0.5}, "prior"),
+        ({"prior": [0.9]}, "each of common, rare"),
+        ({"prior": [90, 10]}, "Divide each of them by 100"),
         ({"validation": "some"}, "validation"),
         ({"prior": {"common": 0.9}}, "rare"),
     ],

@@ -57,7 +57,7 @@ EVERYTHING = {
     "constraint": "MaxNorm()",
     "average": "EMA(decay=0.9)",
     "clip_norm": 1.0,
-    "batch_size": "BatchSize(size=32, accumulate=2, rule='linear')",
+    "batch_size": "BatchSize(size=32, accumulate=2, rule='linear', reference=64)",
 }
 
 
@@ -190,3 +190,28 @@ def test_a_batch_size_may_be_any_whole_number(size: Any) -> None:
             _fit(TABLE, batch_size=size)
         return
     assert repr(_fit(TABLE, batch_size=size, epochs=1).settings_.batch_size) == "BatchSize(size=16)"
+
+
+@pytest.mark.parametrize("given", [{"average": "EMA()"}, {"constraint": "MaxNorm()"}])
+def test_low_rank_updates_are_not_averaged_or_bounded(given: dict[str, str]) -> None:
+    """Both would act on the factors of an update; without them the automatic average is None."""
+    small = {"backbone": "ResNet(depth=8, width=2)", "epochs": 1, "device": "cpu"}
+    with pytest.raises(InputError, match="product"):
+        Classifier(**small, finetuning="LowRank()", **given).fit(IMAGES, LABELS)
+    fitted = Classifier(**small, finetuning="LowRank()").fit(IMAGES, LABELS)
+    assert fitted.settings_.average is None
+
+
+def test_statistics_of_averaged_weights_do_not_depend_on_the_order_of_the_data() -> None:
+    """Of data in class order a batch in that order would hold one class, and too little spread."""
+    order = np.argsort(TARGET, kind="stable")
+    images, labels = DIGITS[order], TARGET[order]
+    settings = {"backbone": "ResNet(depth=8, width=4)", "epochs": 4, "device": "cpu"}
+    swa = Classifier(**settings, average="SWA(begin=0.5)", batch_size=32).fit(images, labels)
+    norm = swa.model_.network.backbone.norm
+    with torch.no_grad():
+        stem = swa.model_.network.backbone.stem
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        maps = stem(swa.model_.network.backbone.standardise(pixels))
+    found, expected = norm.running_var, maps.var((0, 2, 3))
+    assert ((found - expected).abs() / expected).max() < 0.1

@@ -122,3 +122,21 @@ def test_an_unknown_norm_is_refused_in_words(norm: object) -> None:
     """The message lists those that there are."""
     with pytest.raises(InputError, match="'batch', 'group', 'frozen'"):
         _rate(norm=norm)
+
+
+def test_a_rule_of_the_batch_size_is_applied_once() -> None:
+    """The automatic rate follows a smaller batch, unless the batch brings its own rule."""
+    facts = DataFacts(kind="images", n_train=12_000, pixels=1024, channels=3, device="cpu")
+    params = dict.fromkeys(("backbone", "optimizer", "norm"), "auto") | {"devices": 1}
+    for size, rate in ((16, "SGD(lr=0.025, "), ("BatchSize(size=16, rule='linear')", "SGD(weight")):
+        choices = automatic_choices({**params, "batch_size": size}, facts)
+        text = next(choice.value for choice in choices if choice.field == "optimizer")
+        assert text.startswith(rate)
+
+
+def test_group_norm_is_announced_only_where_there_is_batch_norm() -> None:
+    """A transformer in small batches keeps its norms and its learning rate."""
+    facts = DataFacts(kind="images", n_train=12_000, pixels=1024, channels=3, device="cpu")
+    vision = Timm(name="vit_tiny_patch16_224", size=32)
+    assert choose_norm(vision, BatchSize(size=4), 1, facts).value == "batch"
+    assert choose_norm(ResNet(), BatchSize(size=4), 1, facts).value == "group"

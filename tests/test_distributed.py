@@ -57,7 +57,7 @@ def test_two_processes_have_the_same(worlds: ModuleType, tmp_path: Path) -> None
     assert found["scalar"] == 10
     assert found["mean"].tolist() == [0.5, 0.5]
     assert found["tracked"] == 5
-    assert found["some"].tolist() == [1]
+    assert found["some"].tolist() == [[1]]
     for n in 1, 7:
         expected = worlds.ROWS[:n].sum(axis=1, keepdims=True).repeat(3, axis=1)
         assert np.array_equal(found[f"logits {n}"], expected)

@@ -38,7 +38,8 @@ def test_a_finished_run_holds_every_file_of_the_contract(run):
     """Each file is there, and the checkpoint is gone."""
     names = {path.name for path in run.path.iterdir()}
     assert names == {
-        "config.toml", "split.npz", "history.jsonl", "predictions.npz", "metrics.json",
+        "config.toml", "split.npz",
+        "learnt.npz", "history.jsonl", "predictions.npz", "metrics.json",
         "mistakes.npz", "model.safetensors", "preprocessing.json", "DONE",
     }  # fmt: skip
 

@@ -214,3 +214,50 @@ def test_the_classifier_starts_from_a_run(pretrained: Path) -> None:
     state = model.model_.network.state_dict()
     assert all(torch.equal(state[name], value) for name, value in _backbone(pretrained).items())
     assert model.predict(X).shape == (200,)
+
+
+def test_what_was_learnt_is_known_again_by_its_content(pretrained: Path, tmp_path: Path) -> None:
+    """The same images under another name, cut otherwise, are still refused as test examples."""
+    raw = Plan.make(_experiment()).parts.dataset.X
+    np.savez(tmp_path / "copy.npz", images=raw, labels=CODES)
+    params = {**SMALL, "initial": str(pretrained)}
+    with pytest.raises(InputError, match="has learnt from"):
+        Plan.make(Experiment(source=str(tmp_path / "copy.npz"), split_seed=5, params=params))
+
+
+def test_what_a_start_has_learnt_is_handed_on(pretrained: Path, tmp_path: Path) -> None:
+    """A run that started from another has learnt from the examples of both."""
+    second = Plan.make(_experiment(initial=str(pretrained))).run(tmp_path / "second")
+    assert np.isin(Initial.read(pretrained).learnt, Initial.read(second.path).learnt).all()
+
+
+def test_a_start_without_a_record_of_what_it_learnt_is_refused(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    """It is told in words, not by a KeyError."""
+    shutil.copytree(pretrained, tmp_path / "run")
+    np.savez(tmp_path / "run" / "learnt.npz", x=np.arange(3))
+    with pytest.raises(InputError, match="what it has learnt from"):
+        Initial.read(tmp_path / "run")
+
+
+def test_a_start_needs_no_weights_of_its_backbone(tmp_path: Path) -> None:
+    """The file that a backbone's weights once came from may be gone: the run has them all."""
+    source = Plan.make(_experiment(backbone="Timm(name='test_resnet')", optimizer="SGD(lr=0.001)"))
+    source.run(tmp_path / "first")
+    config = (tmp_path / "first" / "config.toml").read_text()
+    named = "Timm(name='test_resnet', weights='gone.safetensors')"
+    assert "Timm(name='test_resnet')" in config
+    (tmp_path / "first" / "config.toml").write_text(
+        config.replace("Timm(name='test_resnet')", named)
+    )
+    Plan.make(_experiment(initial=str(tmp_path / "first"), backbone="auto"))
+
+
+def test_scaling_is_that_of_the_start(table_run: Path) -> None:
+    """Another one would be written into the configuration and not used."""
+    frame = _frame()
+    params = {**Classifier().get_params(), "initial": str(table_run), "device": "cpu"}
+    assert Fit.prepare(_task(frame, 2), params, 0).settings.scaling == "robust"
+    with pytest.raises(InputError, match="scaling"):
+        Fit.prepare(_task(frame, 2), {**params, "scaling": "quantile"}, 0)

@@ -36,7 +36,7 @@ def part(rank: int, *_: object) -> dict[str, np.ndarray]:
         "scalar": values[1].numpy(),
         "mean": norm.state_dict()["running_mean"].numpy(),
         "tracked": norm.state_dict()["num_batches_tracked"].numpy(),
-        "some": world.gather(np.arange(rank, 2) if rank else None),
+        "some": world.gather(np.arange(rank, 2, dtype=np.float32)[:, None] if rank else None),
     }
     for n in 0, 1, 7:
         source = Source(ROWS, np.arange(n))

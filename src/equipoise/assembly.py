@@ -117,12 +117,22 @@ class Assembly:
     def _mixed(self, batch: Batch, mixing: Mixing, names: tuple[int, ...]) -> Batch:
         generator = self._generator("mixing", *names)
         mixture = mixing.draw(batch.views[0], generator, self.n_numeric)
+        weights = batch.weights
+        mixed = None if weights is None else mixture.values(weights)
+
+        def blended(values: Targets) -> Targets:
+            # Each half counts by its own weight; what is left over is the weight of the blend.
+            if weights is None or mixed is None or mixed is weights:
+                return mixture.values(values)
+            tiny = torch.finfo(mixed.dtype).tiny
+            return mixture.values(weights[:, None] * values) / mixed.clamp(min=tiny)[:, None]
+
         return Batch(
             views=tuple(mixture.inputs(view) for view in batch.views),
-            targets=mixture.values(batch.targets),
+            targets=blended(batch.targets),
             labels=batch.labels,
-            shares=mixture.values(batch.shares),
-            weights=None if batch.weights is None else mixture.values(batch.weights),
+            shares=blended(batch.shares),
+            weights=mixed,
         )
 
     def _generator(self, *names: str | int) -> torch.Generator:

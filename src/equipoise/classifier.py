@@ -11,12 +11,13 @@ from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from equipoise._typing import CodeArray, LogitArray, PriorArray, ProbaArray, WeightArray
+from equipoise._typing import CodeArray, LogitArray, ProbaArray, WeightArray
 from equipoise.data.splits import hold_out
 from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
-from equipoise.metrics import log_softmax, parse_prior, shift_logits
+from equipoise.metrics import log_softmax, resolve_prior, shift_logits
+from equipoise.settings import require_object
 from equipoise.spec import differing
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
@@ -97,10 +98,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         correction. Within the noise of that score the lower balanced log-loss decides.
     patience : int or None, default=None
         Epochs without a better one after which training stops; None: it runs to the end.
-    prior : {"train", "balanced"} or mapping of class to probability, default="train"
-        Class frequencies where the model will be used. ``"train"``: those of training, as it
-        was weighted and smoothed, which leaves the logits alone; to others they are shifted by
-        Bayes' rule. ``"balanced"`` is right for balanced accuracy.
+    prior : {"train", "balanced", "none"}, mapping or array of probabilities, default="train"
+        Class frequencies where the model will be used, above 0 and 1 in all: by class, or in the
+        order of `classes_`. ``"train"``: those of training; to others the logits are shifted by
+        Bayes' rule from what they contain, as training was weighted and smoothed. ``"none"``:
+        as the network gives them. ``"balanced"`` is right for balanced accuracy.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the fastest there is.
     precision : {"auto", "fp32", "bf16"}, default="auto"
@@ -177,7 +179,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     validation: float = 0.1
     monitor: str = "balanced_accuracy"
     patience: int | None = None
-    prior: str | Mapping[Any, float] = "train"
+    prior: str | Mapping[Any, float] | Sequence[float] | np.ndarray | None = "train"
     device: str = "auto"
     precision: str = "auto"
     devices: int = 1
@@ -196,6 +198,20 @@ class Classifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.non_deterministic = False
         return tags
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``optimizer__lr`` sets a field of a component that is an object.
+
+        Raises
+        ------
+        InputError
+            If a field is set of a component that is given as text, or left to be chosen.
+        """
+        for name in params:
+            field, _, inner = name.partition("__")
+            if inner and field in self.get_params(deep=False):
+                require_object(field, inner, params.get(field, getattr(self, field)))
+        return super().set_params(**params)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on labelled examples, some of which are held out to choose the best epoch.
@@ -334,50 +350,6 @@ def _check_weights(sample_weight: Any, n: int) -> WeightArray | None:
             "Give one weight for each example.",
         )
     return weights
-
-
-def resolve_prior(
-    prior: str | Mapping[Any, float], classes: Sequence[Any], counts: np.ndarray
-) -> PriorArray | None:
-    """Return the class probabilities that a classifier's `prior` stands for.
-
-    Parameters
-    ----------
-    prior : {"train", "balanced"}, other text or mapping
-        As in `Classifier`; text may also name every class, as ``"a=0.9,b=0.1"``.
-    classes : sequence of shape (classes,)
-        Class labels in the order of the codes.
-    counts : ndarray, shape (classes,)
-        Training examples of each class, or their shares: what ``"train"`` means.
-
-    Returns
-    -------
-    ndarray of shape (classes,) or None
-        None for ``"none"``: probabilities as the network gives them.
-
-    Raises
-    ------
-    InputError
-        If it is none of these.
-    """
-    names = [str(c) for c in classes]
-    if isinstance(prior, str):
-        return parse_prior(prior, names, counts)
-    if not isinstance(prior, Mapping):
-        raise InputError(
-            "The prior must be text or a mapping from class to probability.",
-            f"It is {prior!r}.",
-            'Give "train", "balanced", or every class with its probability.',
-        )
-    named = {str(k): v for k, v in prior.items()}
-    values = np.asarray([named.get(name, -1.0) for name in names], dtype=np.float64)
-    if set(named) != set(names) or not (values > 0).all() or abs(values.sum() - 1) > 1e-6:
-        raise InputError(
-            f"The prior must give each of {', '.join(names)} a probability above 0, 1 in all.",
-            f"It is {dict(prior)!r}.",
-            'Give every class, or "train" or "balanced".',
-        )
-    return values
 
 
 def _draw_seed(random_state: int | np.random.RandomState | None) -> int:

@@ -2,16 +2,15 @@
 
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.config import Dict, Toml
+from cyclopts.config import Dict
 
-from equipoise.commands.replay import is_run, replayed
-from equipoise.configuration import configuration_fault
+from equipoise.commands.config import options_in
+from equipoise.commands.usage import require_command, usage_fault
 from equipoise.errors import InputError, TrainingError
 
 app = App(
@@ -46,31 +45,18 @@ def launch(
         TOML file of option values, one table for each command, such as ``[fit]``, or the
         config.toml of a run, which repeats it. Options on the command line come before it.
     """
-    if config is not None and not config.is_file():
-        raise InputError(
-            "--config must name a TOML file.", f"`{config}` is none.", "Check the path."
-        )
     if config is not None:
-        app.config = (_options(config),)
+        app.config = (Dict(options_in(config, _commands()), source=str(config)),)
     return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
 
-def _options(path: Path) -> Toml | Dict:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            "--config must name a TOML file.", f"`{path}` is not valid: {error}.", "Correct it."
-        ) from None
-    if not is_run(content):
-        return Toml(path, must_exist=True)
-    if fault := configuration_fault(content):
-        raise InputError(
-            "The config.toml of a run must be as `equipoise fit` wrote it.",
-            f"In `{path}`, {fault}.",
-            "Restore the file, or give the options themselves.",
-        )
-    return Dict(replayed(content), source=str(path))
+def _commands() -> dict[str, tuple[str, ...]]:
+    """Return the commands, each with the commands below it."""
+    return {name: _names(data) if name == data.name[0] else () for name in _names(app)}
+
+
+def _names(commands: App) -> tuple[str, ...]:
+    return tuple(name for name in commands if not name.startswith("-"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     app.config = ()
     try:
+        # First, for with --help the parser would take no notice of a wrong word.
+        require_command(sys.argv[1:] if arguments is None else arguments, _commands())
         result = app.meta(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
         )
@@ -97,7 +85,7 @@ def _ended(error: Exception) -> int:  # noqa: PLR0911 (one for each kind of erro
     """Return the exit status of an expected error, told in words; raise any other again."""
     match error:
         case CycloptsError():
-            return _fail(str(error).strip(), 2)
+            return _fail(usage_fault(error), 2)
         case InputError():
             return _fail(f"{error.requirement}\n  {error.actual}\n  {error.remedy}", 2)
         case TrainingError():

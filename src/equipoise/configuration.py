@@ -21,6 +21,10 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
         ),
     ),
     (
+        "classifier.norm must be batch, group or frozen",
+        lambda c: c["classifier"].get("norm", "batch") in ("batch", "group", "frozen"),
+    ),
+    (
         "network.prior must be a list of probabilities above zero, one for each class",
         lambda c: (
             (prior := c.get("network", {}).get("prior")) is None

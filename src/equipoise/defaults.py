@@ -78,6 +78,8 @@ def automatic_choices(params: Mapping[str, Any], facts: DataFacts) -> list[Choic
     [32]
     """
     rules = (_image_rules if facts.kind == "images" else _table_rules)(facts, _scale(params, facts))
+    if str(params.get("finetuning")).startswith("LowRank"):
+        rules["average"] = Choice("average", None, "updates of low rank cannot be averaged")
     return [rules[name] for name, value in params.items() if value == "auto" and name in rules]
 
 
@@ -99,8 +101,8 @@ GROUP_NORM_SCALE = 0.25
 
 
 def _scale(params: Mapping[str, Any], facts: DataFacts) -> float:
-    """Return the batch size as a share of the automatic one, at most 1, for the learning rate."""
-    automatic = _batch_size(facts)
+    """Return the factor on the automatic learning rate: small batches and group norm lower it."""
+    automatic = automatic_batch_size(facts)
     given = params.get("batch_size", "auto")
     size = BatchSize(size=automatic) if given == "auto" else resolve_batch_size(given)
     norm = params.get("norm", "batch")
@@ -111,7 +113,14 @@ def _scale(params: Mapping[str, Any], facts: DataFacts) -> float:
         )
         norm = choose_norm(backbone, size, params["devices"], facts).value
     is_grouped = facts.kind == "images" and norm == "group"
-    return min(1, size.size / automatic) * (GROUP_NORM_SCALE if is_grouped else 1)
+    # A rule of its own follows the size already.
+    followed = min(1, size.size / automatic) if size.rule == "none" else 1
+    return followed * (GROUP_NORM_SCALE if is_grouped else 1)
+
+
+def has_weights(backbone: Backbone[Any]) -> bool:
+    """Return whether a backbone brings weights that were trained before."""
+    return isinstance(backbone, Timm) and (backbone.pretrained or backbone.weights is not None)
 
 
 def choose_norm(
@@ -135,8 +144,9 @@ def choose_norm(
         return Choice("norm", "batch", "networks for tables do not normalise over the batch")
     if piece > SMALL_BATCH:
         return Choice("norm", "batch", "batches are large enough for their own statistics")
-    trained = isinstance(backbone, Timm) and (backbone.pretrained or backbone.weights is not None)
-    if trained or facts.pretrained:
+    if not backbone.uses_batch_norm():
+        return Choice("norm", "batch", "the backbone does not normalise over the batch")
+    if facts.pretrained or has_weights(backbone):
         return Choice(
             "norm",
             "frozen",
@@ -174,7 +184,9 @@ def _image_rules(facts: DataFacts, scale: float) -> dict[str, Choice]:
             + (_FOLLOWS if scale != 1 else ""),
         ),
         Choice("average", "EMA()", "an average of weights is steadier than the last step"),
-        Choice("batch_size", _batch_size(facts), "small batches do better under imbalance"),
+        Choice(
+            "batch_size", automatic_batch_size(facts), "small batches do better under imbalance"
+        ),
         Choice(
             "epochs",
             epochs,
@@ -196,7 +208,7 @@ def _backbone(facts: DataFacts) -> Choice:
 
 
 def _table_rules(facts: DataFacts, scale: float) -> dict[str, Choice]:
-    batch_size = _batch_size(facts)
+    batch_size = automatic_batch_size(facts)
     steps = math.ceil(facts.n_train / batch_size)
     choices = (
         Choice(
@@ -235,7 +247,7 @@ def _with_rate(text: str, rate: float, scale: float) -> str:
     return f"{name}(lr={float(f'{rate * scale:.3g}')}{others}"
 
 
-def _batch_size(facts: DataFacts) -> int:
+def automatic_batch_size(facts: DataFacts) -> int:
     """Return a power of two, from 16 on, that gives about 32 steps an epoch or more."""
     most = 64 if facts.kind == "images" else 256
     return min(most, max(16, 2 ** round(math.log2(max(facts.n_train / 32, 1)))))

@@ -56,11 +56,21 @@ class World:
                 value.copy_(part.view_as(value))
 
     def gather(self, array: np.ndarray | None) -> np.ndarray:
-        """Return the arrays of all processes, in the order of ranks; None: this one has none."""
-        arrays: list[np.ndarray | None] = [array] * self.size
-        if self.size > 1:
-            dist.all_gather_object(arrays, array)
-        return np.concatenate([each for each in arrays if each is not None])
+        """Return the float32 rows of all processes, in the order of ranks; None: no rows here."""
+        if self.size == 1:
+            assert array is not None
+            return array
+        device = torch.device("cuda") if dist.get_backend() == "nccl" else torch.device("cpu")
+        shape = torch.tensor([0, 0] if array is None else array.shape, device=device)
+        shapes = [torch.empty_like(shape) for _ in range(self.size)]
+        dist.all_gather(shapes, shape)
+        rows = [int(each[0]) for each in shapes]
+        padded = torch.zeros(max(rows), int(max(each[1] for each in shapes)), device=device)
+        if array is not None:
+            padded[: len(array)] = torch.from_numpy(array)
+        parts = [torch.empty_like(padded) for _ in rows]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:n] for part, n in zip(parts, rows, strict=True)]).cpu().numpy()
 
     def share_buffers(self, module: nn.Module) -> None:
         """Give every process the mean of the floating-point buffers, such as batch statistics."""

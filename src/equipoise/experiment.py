@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from equipoise._typing import IndexArray
+from equipoise._typing import ImageArray, IndexArray
 from equipoise.data.dataset import Dataset
 from equipoise.data.imbalance import load_index, parse_ratio, subsample
 from equipoise.data.options import ReadOptions
@@ -89,6 +90,12 @@ class Parts:
     def index(self) -> dict[str, IndexArray]:
         """Positions of each part, by its name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def used(self) -> "ImageArray | pd.DataFrame":
+        """The rows of a table that are in a part; all images, which need no copy so."""
+        X = self.dataset.X
+        return X if isinstance(X, np.ndarray) else X.iloc[np.concatenate([*self.index.values()])]
 
     @property
     def fingerprint(self) -> str:

@@ -8,6 +8,9 @@ from sklearn.utils.validation import validate_data
 from equipoise._typing import ImageArray
 from equipoise.errors import InputError
 
+FINDS_COLUMNS = "_finds_columns"
+"""Attribute of an estimator whose preprocessing finds the columns of a table by name."""
+
 
 def check_features(
     estimator: BaseEstimator, X: object, *, reset: bool
@@ -22,7 +25,8 @@ def check_features(
         uint8 images ``(examples, height, width)`` or ``(examples, height, width, channels)``,
         a DataFrame, or a 2-D array of numbers, NaN meaning missing.
     reset : bool
-        Whether this is fitting; otherwise X must look like what was fitted.
+        Whether this is fitting; otherwise X must look like what was fitted. A classifier that
+        was loaded from a run finds the columns of a DataFrame by their names instead.
 
     Returns
     -------
@@ -36,6 +40,11 @@ def check_features(
     """
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return _check_images(estimator, X, reset=reset)
+    if reset:
+        vars(estimator).pop(FINDS_COLUMNS, None)
+    if isinstance(X, pd.DataFrame) and FINDS_COLUMNS in vars(estimator):
+        _check_not_empty(X)
+        return X.set_axis(X.columns.map(str), axis=1)
     if isinstance(X, pd.DataFrame):
         # scikit-learn's types say that X is text; it is anything array-like.
         validate_data(estimator, X, reset=reset, skip_check_array=True)  # pyright: ignore[reportArgumentType]

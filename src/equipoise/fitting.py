@@ -14,7 +14,7 @@ from torch import nn
 
 from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, PriorArray, WeightArray
 from equipoise.batches import Examples, JoinedSource, Source
-from equipoise.defaults import Choice, DataFacts
+from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
 from equipoise.distributed import World
 from equipoise.errors import InputError
@@ -26,7 +26,8 @@ from equipoise.progress import Observer
 from equipoise.seeds import derive_seed
 from equipoise.settings import Settings, resolve_settings
 from equipoise.stage import Stage
-from equipoise.standard.networks import Network, build_network
+from equipoise.standard.finetuning import Full
+from equipoise.standard.networks import Network, build_network, rebuild_network
 from equipoise.standard.normalisation import apply_norm, has_batch_norm
 from equipoise.standard.smoothing import smoothed_prior
 from equipoise.training import Training, train
@@ -55,8 +56,8 @@ class Task:
         Whether the labels are learnt; False: pre-training by the auxiliary loss alone.
     extra : like X, or None
         Further examples without labels, for pre-training.
-    extra_rows : ndarray of int, default=empty
-        Which of these to learn from.
+    extra_rows : ndarray of int
+        Which of these to learn from; none unless given.
     """
 
     X: "ImageArray | pd.DataFrame"
@@ -181,6 +182,21 @@ class Fit:
             counts=self.task.counts,
             prior=self.prior,
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how inputs are made and what is trained, as sentences."""
+        settings, tuned = self.settings, self.settings.finetuning
+        scratch = self.params["initial"] is None and not has_weights(settings.backbone)
+        spared = tuned is not None and not isinstance(tuned, Full)
+        if not scratch or not (spared or settings.norm == "frozen"):
+            return self.preprocessing.notes
+        what = repr(tuned) if spared else "norm='frozen'"
+        caution = (
+            f"Careful: the backbone starts from random weights, and {what} trains few of them. "
+            "Start from a run with --initial, or from pretrained weights."
+        )
+        return (*self.preprocessing.notes, caution)
 
     @property
     def prior(self) -> PriorArray:
@@ -321,9 +337,9 @@ def _network(
     seed: int,
 ) -> Network:
     with reproducible(derive_seed(seed, "initial weights")):
-        network = build_network(
-            settings.backbone, settings.head, preprocessing.spec, task.n_classes, shown
-        )
+        parts = (settings.backbone, settings.head, preprocessing.spec, task.n_classes)
+        # A start brings all weights: those that its backbone once came from are not looked for.
+        network = build_network(*parts, shown) if initial is None else rebuild_network(*parts)
     if isinstance(task.X, np.ndarray):
         network = network.to(memory_format=torch.channels_last)
     # Weights that were trained with group norm fit only once it is there.
@@ -333,27 +349,28 @@ def _network(
     apply_norm(network, settings.norm)  # type: ignore[arg-type]
     if initial is not None and grouped:
         initial.load(network)
-    _check_batch_norm(network, task.facts["n_train"], settings)
     if settings.finetuning is not None:
         with reproducible(derive_seed(seed, "finetuning")):
             settings.finetuning.prepare(network)
+    _check_batch_norm(network, task.facts["n_train"], settings)
     return network
 
 
 def _check_batch_norm(network: nn.Module, n: int, settings: Settings) -> None:
     size = settings.batch_size
-    smallest = n // math.ceil(n / size.size) // settings.devices // size.accumulate
-    if smallest < 1:
+    share = n // math.ceil(n / size.size) // settings.devices
+    if share < 1:
         raise InputError(
-            "Every device needs an example in each piece of each batch.",
-            f"With {n} training examples, batches of {size.size}, {settings.devices} devices and "
-            f"{size.accumulate} pieces, one has none.",
+            "Every device needs an example of each batch.",
+            f"With {n} training examples, batches of {size.size} and {settings.devices} devices, "
+            "one has none.",
             "Give a larger --batch-size, or fewer --devices.",
         )
-    if smallest < 2 and has_batch_norm(network):
+    if share // size.accumulate < 2 and has_batch_norm(network):
         raise InputError(
             "A network with batch norm needs at least two examples in every batch.",
-            f"With {n} training examples and batches of {size.size}, the smallest has one.",
+            f"With {n} training examples and batches of {size.size} in {size.accumulate} pieces on "
+            f"{settings.devices} devices, the smallest piece has one.",
             'Give a larger --batch-size, or --norm "group".',
         )
 

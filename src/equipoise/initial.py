@@ -11,6 +11,7 @@ from torch import Tensor
 
 from equipoise._typing import ImageArray, IndexArray
 from equipoise.checkpoints import read_tensors
+from equipoise.data.hashing import HashArray, image_hashes, row_hashes
 from equipoise.errors import InputError
 from equipoise.preprocessing import (
     ImagePreprocessing,
@@ -33,8 +34,10 @@ class Initial:
         Text of the backbone.
     norm : str
         What stood where it has batch norm.
-    fingerprint : str
-        Of the data that it was trained on.
+    learnt : ndarray of uint64
+        Hashes of the examples that it learnt from, and that its own start had learnt from.
+    scaling : str
+        How the numbers of a table were scaled.
     preprocessing : ImagePreprocessing or TablePreprocessing
         How its inputs were made.
     tensors : mapping of str to Tensor
@@ -44,7 +47,8 @@ class Initial:
     path: Path
     backbone: str
     norm: str
-    fingerprint: str
+    learnt: HashArray
+    scaling: str
     preprocessing: Preprocessing
     tensors: Mapping[str, Tensor]
 
@@ -66,31 +70,31 @@ class Initial:
             path=run.path,
             backbone=settings["backbone"],
             norm=settings.get("norm", "batch"),
-            fingerprint=run.config["data"]["fingerprint"],
+            learnt=read_learnt(run),
+            scaling=settings.get("scaling", "auto"),
             preprocessing=preprocessing_from_state(run.read_json("preprocessing.json")),
             tensors={k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)},
         )
 
-    def check_unseen(self, fingerprint: str, sealed: Mapping[str, IndexArray]) -> None:
+    def check_unseen(
+        self, X: "ImageArray | pd.DataFrame", sealed: Mapping[str, IndexArray]
+    ) -> None:
         """Refuse to start from a run that learnt from what is to be tested on.
 
         Parameters
         ----------
-        fingerprint : str
-            Of the data; that of other data is not compared.
+        X : ndarray of uint8 or DataFrame
+            All examples.
         sealed : mapping of str to ndarray of int
             Positions of the parts that the run must not have learnt from, by name.
 
         Raises
         ------
         InputError
-            If it did.
+            If it did: an example is known again by its content, whichever file it is in.
         """
-        if self.fingerprint != fingerprint:
-            return
-        learnt = Run.open(self.path).read_arrays("split.npz")["train"]
         for name, positions in sealed.items():
-            if n := int(np.isin(positions, learnt).sum()):
+            if n := int(np.isin(example_hashes(X, positions), self.learnt).sum()):
                 raise InputError(
                     f"No {name} example may be one that the run to start from has learnt from.",
                     f"`{self.path}` has learnt from {n} of {len(positions)}.",
@@ -106,6 +110,13 @@ class Initial:
             If another backbone is asked for.
         """
         given = dict(params)
+        if given["scaling"] not in ("auto", self.scaling):
+            raise InputError(
+                "Training must start with the scaling of the run that it starts from.",
+                f"`{self.path}` has {self.scaling!r}, and scaling is {given['scaling']!r}.",
+                "Leave the scaling out.",
+            )
+        given["scaling"] = self.scaling
         if given["backbone"] == "auto":
             given["backbone"] = self.backbone
         if given["norm"] == "auto" and self.norm == "group":
@@ -152,3 +163,32 @@ class Initial:
                 f"The weights in `{self.path}` do not fit: {reason}",
                 "Leave the backbone out to take that of the run.",
             ) from None
+
+
+def example_hashes(X: "ImageArray | pd.DataFrame", rows: IndexArray) -> HashArray:
+    """Return a hash of the content of each of these examples."""
+    return row_hashes(X.iloc[rows]) if isinstance(X, pd.DataFrame) else image_hashes(X[rows])
+
+
+def write_learnt(run: Run, hashes: HashArray, initial: str | None) -> None:
+    """Keep the hashes of what a run has learnt from, with those of the run it started from."""
+    before = np.array([], np.uint64) if initial is None else read_learnt(Run.open(Path(initial)))
+    run.write_arrays("learnt.npz", {"hashes": np.union1d(hashes, before)})
+
+
+def read_learnt(run: Run) -> HashArray:
+    """Return the hashes of what a run has learnt from.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
+    hashes = run.read_arrays("learnt.npz").get("hashes")
+    if hashes is None or hashes.dtype != np.uint64 or hashes.ndim != 1:
+        raise InputError(
+            "A run to start from must say what it has learnt from.",
+            f"`{run.path / 'learnt.npz'}` does not hold that.",
+            "Fit or pre-train again.",
+        )
+    return hashes

@@ -7,6 +7,7 @@ import numpy as np
 from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
 from equipoise.devices import Device, choose_device
+from equipoise.features import FINDS_COLUMNS
 from equipoise.models import Model
 from equipoise.preprocessing import preprocessing_from_state
 from equipoise.runs import Run, trained_prior
@@ -55,6 +56,9 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
 def load_run(folder: str | Path, device: str = "auto") -> Classifier:
     """Return the fitted classifier of a run, ready to predict class names.
 
+    Columns of a DataFrame are found by their names, as `equipoise predict` does: they may stand
+    in any order, beside others such as the label.
+
     Parameters
     ----------
     folder : str or Path
@@ -83,6 +87,7 @@ def load_run(folder: str | Path, device: str = "auto") -> Classifier:
     if data["kind"] == "table":
         fitted["n_features_in_"] = len(data["columns"])
         fitted["feature_names_in_"] = np.asarray(data["columns"], dtype=object)
+        fitted[FINDS_COLUMNS] = True
     else:
         fitted["n_features_in_"] = int(np.prod(data["shape"]))
     vars(classifier).update(fitted)

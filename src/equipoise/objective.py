@@ -13,7 +13,7 @@ from equipoise.distributed import World
 from equipoise.standard.losses import Loss
 from equipoise.standard.networks import Network, member_losses
 from equipoise.standard.self_supervision import SelfSupervision
-from equipoise.standard.sharpness import Gradients
+from equipoise.standard.sharpness.base import Gradients, added, trainable
 
 
 class Learner(nn.Module):
@@ -107,7 +107,7 @@ class Objective:
             For each of `weights`, one tensor for each trainable parameter of the learner.
         """
         seed_generators(seed, self.device.name)
-        parameters = [p for p in self.learner.parameters() if p.requires_grad]
+        parameters = trainable(self.learner)
         value = torch.zeros((), device=self.device.name)
         sums: list[Gradients] = [[None] * len(parameters) for _ in weights]
         for piece in batch.split(self.accumulate):
@@ -118,7 +118,7 @@ class Objective:
                 found = torch.autograd.grad(
                     term, parameters, retain_graph=not last, allow_unused=True
                 )
-                sums[i] = [_added(a, b) for a, b in zip(sums[i], found, strict=True)]
+                sums[i] = added(list(found), sums[i])
         used = [gradient for each in sums for gradient in each if gradient is not None]
         self.world.total([value, *used])
         return value, sums
@@ -142,7 +142,3 @@ class Objective:
         factors = [None if w is None else batch.shares @ w for w in weights]
         parts = [losses if f is None else losses * f for f in (None, *factors)]
         return [part.sum() / total for part in parts]
-
-
-def _added(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    return b if a is None else a if b is None else a + b

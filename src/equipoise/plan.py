@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from equipoise import outcome
-from equipoise.classifier import Classifier, resolve_prior
+from equipoise.classifier import Classifier
 from equipoise.data.dataset import Dataset
+from equipoise.data.hashing import HashArray
 from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
 from equipoise.devices import Device
 from equipoise.errors import InputError
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
-from equipoise.initial import Initial
+from equipoise.initial import Initial, example_hashes, write_learnt
+from equipoise.metrics import resolve_prior
 from equipoise.progress import Observer, Progress
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
@@ -69,13 +71,16 @@ class Plan:
         resolve_prior(params["prior"], parts.dataset.classes, task.counts)
         if params["initial"] is not None:
             sealed = {"test": parts.test, "validation": parts.validation}
-            Initial.read(params["initial"]).check_unseen(parts.dataset.fingerprint, sealed)
-        return cls(experiment, parts, Fit.prepare(task, params, experiment.seed), params)
+            Initial.read(params["initial"]).check_unseen(parts.dataset.X, sealed)
+        fit = Fit.prepare(task, params, experiment.seed)
+        # Before training, which nothing in any row shall make worthless.
+        fit.preprocessing.check(parts.used)  # type: ignore[arg-type]
+        return cls(experiment, parts, fit, params)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was decided while reading, cutting and encoding the data, as sentences."""
-        return (*self.parts.notes, *self.fit.preprocessing.notes)
+        return (*self.parts.notes, *self.fit.notes)
 
     @cached_property
     def network_size(self) -> NetworkSize:
@@ -118,6 +123,7 @@ class Plan:
         parts, fit = self.parts, self.fit
         if not run.has("split.npz"):
             run.write_arrays("split.npz", parts.index)
+            write_learnt(run, self.learnt_hashes(), self.params["initial"])
         fit.run(
             observers=[*observers, _HistoryWriter(run, fit)],
             checkpoint=run.path / "checkpoint" / "state.safetensors",
@@ -128,6 +134,10 @@ class Plan:
         run.finish()
         _clear(run)
         return run
+
+    def learnt_hashes(self) -> HashArray:
+        """Return hashes of the examples that will be learnt from."""
+        return example_hashes(self.parts.dataset.X, self.parts.train)
 
     def config(self) -> dict[str, Any]:
         """Return everything that determines the run, as it stands in ``config.toml``."""
@@ -218,11 +228,14 @@ def _config(plan: Plan) -> dict[str, Any]:
         **_described_features(dataset),
         **_imbalance(experiment),
         **_cut(experiment),
-        "reading": _reading(experiment.options),
+        "reading": {**_reading(experiment.options), **dataset.reading},
         "notes": list(plan.notes),
     }
-    given = {name: as_text(plan.params[name]) for name in ("initial", "prior")}
-    settings = {**fit.settings.to_text(), **given}
+    settings = {
+        **fit.settings.to_text(),
+        "initial": as_text(plan.params["initial"]),
+        "prior": _prior(plan),
+    }
     return {
         "data": data,
         "classifier": settings,
@@ -235,6 +248,14 @@ def _config(plan: Plan) -> dict[str, Any]:
         "network": {**asdict(plan.network_size), "prior": fit.prior.tolist()},
         "environment": _environment(fit.device),
     }
+
+
+def _prior(plan: Plan) -> str | list[float]:
+    given = plan.params["prior"]
+    if given is None or isinstance(given, str):
+        return as_text(given)
+    resolved = resolve_prior(given, plan.parts.dataset.classes, plan.fit.prior)
+    return np.asarray(resolved).tolist()
 
 
 def _described_features(dataset: Dataset) -> dict[str, Any]:

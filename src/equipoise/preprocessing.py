@@ -80,6 +80,14 @@ class ImagePreprocessing:
             )
         return images
 
+    def check(self, images: ImageArray) -> None:
+        """Refuse images that `transform` would refuse."""
+        self.transform(images)
+
+    def notes_on(self, images: ImageArray) -> tuple[str, ...]:  # noqa: ARG002 (as for tables)
+        """Return nothing: there is nothing about images that training must have known."""
+        return ()
+
     def to_state(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {"kind": self.kind, "input": self.spec.to_state()}
@@ -108,8 +116,8 @@ class TablePreprocessing:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, rows: IndexArray, scaling: Scaling) -> "TablePreprocessing":
-        """Fit the encoder on the training rows."""
-        return cls(TableEncoder(scaling=scaling).fit(frame.iloc[rows]))
+        """Fit the encoder on the training rows; kinds of columns are found on all of them."""
+        return cls(TableEncoder(scaling=scaling).fit(frame, rows))
 
     @property
     def spec(self) -> TableInput:
@@ -120,6 +128,14 @@ class TablePreprocessing:
     def notes(self) -> tuple[str, ...]:
         """Choices that the encoder made, as sentences."""
         return tuple(self.encoder.notes)
+
+    def check(self, frame: pd.DataFrame) -> None:
+        """Refuse rows that `transform` would refuse."""
+        self.encoder.check(frame)
+
+    def notes_on(self, frame: pd.DataFrame) -> tuple[str, ...]:
+        """Return what these rows hold that training did not know, as sentences."""
+        return self.encoder.notes_on(frame)
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the encoded rows, float32, shape ``(examples, features)``."""

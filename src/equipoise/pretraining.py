@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from equipoise._typing import IndexArray
 from equipoise.classifier import Classifier
-from equipoise.data.hashing import image_hashes, row_hashes
+from equipoise.data.dataset import Dataset
+from equipoise.data.hashing import HashArray
 from equipoise.data.sources import load_unlabelled
+from equipoise.data.tables import read_alike
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
+from equipoise.initial import example_hashes
 from equipoise.plan import Plan
 from equipoise.runs import Run
 
@@ -67,7 +69,7 @@ class Pretraining(Plan):
         params = {**given, "auxiliary": objective}
         if parts.dataset.kind == "images" and params["augmentation"] == "auto":
             params["augmentation"] = VIEWS
-        extra = _extra(unlabelled, experiment, parts.dataset.X)
+        extra = _extra(unlabelled, experiment, parts.dataset)
         rows, note = _unseen(extra, parts)
         task = Task(
             X=parts.dataset.X,
@@ -81,7 +83,16 @@ class Pretraining(Plan):
         )
         parts = replace(parts, notes=(*parts.notes, *note))
         fit = Fit.prepare(task, params, experiment.seed)
+        for examples in (parts.used, extra):
+            if examples is not None:
+                fit.preprocessing.check(examples)  # pyright: ignore[reportArgumentType]
         return cls(experiment, parts, fit, params, unlabelled)
+
+    def learnt_hashes(self) -> HashArray:
+        """Return hashes of the examples that will be learnt from, further ones included."""
+        task = self.fit.task
+        extra = [] if task.extra is None else [example_hashes(task.extra, task.extra_rows)]
+        return np.concatenate([super().learnt_hashes(), *extra])
 
     def config(self) -> dict[str, Any]:
         """Return everything that determines the run, as it stands in ``config.toml``."""
@@ -100,21 +111,20 @@ def _unseen(extra: Any, parts: Parts) -> tuple[IndexArray, tuple[str, ...]]:
     """
     if extra is None:
         return np.arange(0), ()
-    X, sealed = parts.dataset.X, np.concatenate([parts.validation, parts.test])
-    if isinstance(X, pd.DataFrame):
-        held, found = row_hashes(X.iloc[sealed]), row_hashes(extra)
-    else:
-        held, found = image_hashes(X[sealed]), image_hashes(extra)
+    held = example_hashes(parts.dataset.X, np.concatenate([parts.validation, parts.test]))
+    found = example_hashes(extra, np.arange(len(extra)))
     rows = np.flatnonzero(~np.isin(found, held))
     left = len(found) - len(rows)
     note = f"{left:,} examples without labels equal validation or test examples and were left out."
     return rows, (note,) if left else ()
 
 
-def _extra(unlabelled: str | None, experiment: Experiment, X: Any) -> Any:
+def _extra(unlabelled: str | None, experiment: Experiment, dataset: Dataset) -> Any:
     if unlabelled is None:
         return None
-    extra, _ = load_unlabelled(unlabelled, experiment.options, download=experiment.download)
+    options = read_alike(experiment.options, dataset)
+    extra, _ = load_unlabelled(unlabelled, options, download=experiment.download)
+    X: Any = dataset.X
     if not hasattr(X, "columns"):
         if hasattr(extra, "columns") or extra.shape[1:] != X.shape[1:]:
             shape = "rows of a table" if hasattr(extra, "columns") else _size(extra)

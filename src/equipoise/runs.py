@@ -27,7 +27,10 @@ FORMAT = 1
 """Version of the folder's layout; a run of another version is refused."""
 
 
-READING = ("label", "image", "drop", "size", "channels", "skip_broken")
+READING = (
+    *("label", "image", "drop", "decimal", "missing", "dates", "encoding"),
+    *("size", "channels", "skip_broken"),
+)
 """How data was read, as ``[data.reading]`` keeps it, to read new data in the same way."""
 
 
@@ -125,14 +128,7 @@ class Run:
             If the folder exists and holds more than hidden files, which a writer that was
             killed may have left.
         """
-        if path.exists() and (not path.is_dir() or any(map(_is_visible, path.iterdir()))):
-            raise InputError(
-                "A new run needs a folder of its own.",
-                f"`{path}` already exists.",
-                "Give another --out, or --resume to continue the run in it."
-                if (path / "config.toml").is_file()
-                else "Give another --out.",
-            )
+        require_free(path)
         run = cls(path)
         run.write_config(config)
         return run
@@ -251,6 +247,29 @@ class Run:
                 "Continue the run with `equipoise fit ... --resume`, or fit again.",
             )
         return path
+
+
+def require_free(path: Path, *, resume: bool = False) -> None:
+    """Raise `InputError` if a run could not be started in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it may be absent, or hold hidden files.
+    resume : bool, default=False
+        Whether it may hold a run already.
+    """
+    is_run = (path / "config.toml").is_file()
+    if resume and is_run:
+        return
+    if path.exists() and (not path.is_dir() or any(map(_is_visible, path.iterdir()))):
+        raise InputError(
+            "A new run needs a folder of its own.",
+            f"`{path}` already exists.",
+            "Give another --out, or --resume to continue the run in it."
+            if is_run
+            else "Give another --out.",
+        )
 
 
 def _is_visible(path: Path) -> bool:

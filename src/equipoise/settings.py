@@ -1,11 +1,17 @@
 """A classifier's parameters, resolved: every text an object, every ``"auto"`` a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from equipoise.data.scaling import Scaling
-from equipoise.defaults import Choice, DataFacts, automatic_choices, choose_norm
+from equipoise.defaults import (
+    Choice,
+    DataFacts,
+    automatic_batch_size,
+    automatic_choices,
+    choose_norm,
+)
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.spec import Bounds, Component, resolve
@@ -15,7 +21,7 @@ from equipoise.standard.averaging import AVERAGES, Average
 from equipoise.standard.backbones import BACKBONES, Backbone
 from equipoise.standard.batch_size import BatchSize, resolve_batch_size
 from equipoise.standard.constraints import CONSTRAINTS, Constraint
-from equipoise.standard.finetuning import FINETUNINGS, FineTuning
+from equipoise.standard.finetuning import FINETUNINGS, FineTuning, LowRank
 from equipoise.standard.heads import HEADS, Head
 from equipoise.standard.losses import LOSSES, Loss
 from equipoise.standard.mixing import MIXINGS, Mixing
@@ -162,6 +168,43 @@ def from_text(name: str, value: Any) -> Any:
     return None if value.strip().lower() == "none" else value
 
 
+def require_object(name: str, inner: str, value: Any) -> None:
+    """Raise `InputError` if a parameter's field can be set only in an object that it is not.
+
+    Parameters
+    ----------
+    name, inner : str
+        Parameter and field, of ``name__inner``.
+    value : object
+        The parameter's value.
+
+    Examples
+    --------
+    >>> require_object("optimizer", "lr", "SGD(lr=0.1)")
+    Traceback (most recent call last):
+    ...
+    equipoise.errors.InputError: ... `optimizer` is 'SGD(lr=0.1)'. Give it as an object: from ...
+    """
+    if hasattr(value, "set_params"):
+        return
+    kind = _kind_with(name, inner, value)
+    raise InputError(
+        f"`{name}__{inner}` sets `{inner}` of a component that is given as an object.",
+        f"`{name}` is {value!r}.",
+        f"Set `{name}` itself."
+        if kind is None
+        else f"Give it as an object: from {kind.__module__} import {kind.__name__}; "
+        f"Classifier({name}={kind.__name__}()).",
+    )
+
+
+def _kind_with(name: str, inner: str, value: Any) -> type[Component] | None:
+    """Return the component that a text names, or else one that has the field."""
+    kinds = {"BatchSize": BatchSize} if name == "batch_size" else COMPONENTS.get(name, {})
+    fitting = [kind for kind in kinds.values() if inner in {f.name for f in fields(kind)}]
+    return kinds.get(str(value).partition("(")[0].strip(), next(iter(fitting), None))
+
+
 def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Settings, list[Choice]]:
     """Resolve a classifier's parameters for given data.
 
@@ -194,12 +237,21 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
     given.update({choice.field: choice.value for choice in choices})
     norm = given.pop("norm")
     values = {name: _resolved(name, value) for name, value in given.items()}
+    values["batch_size"] = _referred(values["batch_size"], facts)
     if norm == "auto":
         choice = choose_norm(values["backbone"], values["batch_size"], values["devices"], facts)
         choices, norm = [*choices, choice], choice.value
     settings = Settings(**values, norm=_resolved("norm", norm))
     _check_modality(settings, facts.kind)
+    _check_low_rank(settings)
     return settings, choices
+
+
+def _referred(size: BatchSize, facts: DataFacts) -> BatchSize:
+    """Return a batch size with the reference that its rule or its budget needs."""
+    if size.reference is not None or (size.rule, size.budget) == ("none", "epochs"):
+        return size
+    return replace(size, reference=automatic_batch_size(facts))
 
 
 def _resolved(name: str, value: Any) -> Any:
@@ -217,6 +269,20 @@ def _resolved(name: str, value: Any) -> Any:
             "Leave it out for the default.",
         )
     return value
+
+
+def _check_low_rank(settings: Settings) -> None:
+    """Refuse what would act on the factors of an update and not on the weights that they make."""
+    if not isinstance(settings.finetuning, LowRank):
+        return
+    for name in ("average", "constraint"):
+        if getattr(settings, name) is not None:
+            raise InputError(
+                f"`LowRank` must be used without {name}: it would act on the two factors of an "
+                "update, not on their product.",
+                f"The {name} is {getattr(settings, name)!r}.",
+                f"Set the {name} to None, or choose another fine-tuning.",
+            )
 
 
 def _check_modality(settings: Settings, kind: str) -> None:

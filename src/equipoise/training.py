@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts, Inputs
 from equipoise.assembly import Assembly, rarity, view_transforms
-from equipoise.batches import Examples, in_order, shuffled
+from equipoise.batches import Examples, shuffled
 from equipoise.checkpoints import (
     Checkpoint,
     grouped,
@@ -39,7 +39,7 @@ from equipoise.selection import Selection, validation_scores
 from equipoise.stage import Stage
 from equipoise.standard.averaging import recompute_statistics
 from equipoise.standard.backbones import InputFormat, TableInput
-from equipoise.standard.sharpness import Gradients
+from equipoise.standard.sharpness.base import Gradients, trainable
 
 CHECKPOINT_SHARE = 0.02
 """Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
@@ -153,7 +153,7 @@ class Training:
         self.world.share_buffers(self.learner)
         if self.average is not None:
             self.world.share_buffers(self.average)
-        self._finish_average(examples)
+        self._finish_average(examples, (epoch + 1) * len(batches))
         return (total / len(examples)).item()
 
     def step(self, examples: Examples, positions: np.ndarray, done: int, steps: int) -> Tensor:
@@ -196,7 +196,7 @@ class Training:
         for group in self.optimizer.param_groups:
             rate = stage.optimizer.lr * stage.rate * stage.schedule(progress)
             group["lr"] = rate * group["lr_scale"]
-        parameters = [p for p in self.learner.parameters() if p.requires_grad]
+        parameters = trainable(self.learner)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         if stage.clip_norm is not None:
@@ -204,15 +204,17 @@ class Training:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def _finish_average(self, examples: Examples) -> None:
+    def _finish_average(self, examples: Examples, done: int) -> None:
         """Measure batch statistics anew where averaged weights have none of their own."""
-        if self.average is None or not self.stage.average.recomputes_statistics:  # type: ignore[union-attr]
+        stage, epochs = self.stage, len(self.history) + 1
+        total = done // epochs * stage.epochs
+        if self.average is None or not stage.average.needs_statistics(done, total):  # type: ignore[union-attr]
             return
-        size = max(2, self.stage.batch_size // self.stage.accumulate)
+        # Shuffled: in the order of many data sets a batch would hold a single class.
+        order = torch.Generator().manual_seed(derive_seed(self.seed, "statistics", epochs))
         batches = (
             examples.source.take(positions).to(self.device.name)
-            for positions in in_order(len(examples), size)
-            if len(positions) > 1
+            for positions in shuffled(len(examples), max(2, stage.batch_size), order)
         )
         recompute_statistics(self.average, batches, self.device.autocast)
 

@@ -8,7 +8,8 @@ import pytest
 
 from equipoise.checkpoints import read_tensors
 from equipoise.cli import main
-from equipoise.commands.replay import is_run
+from equipoise.commands.replay import REPEATED, is_run, replayed
+from equipoise.commands.settings import SETTINGS
 from equipoise.runs import Run
 
 IMAGE_OPTIONS = {
@@ -94,7 +95,10 @@ def test_a_run_on_a_table_is_repeated_by_its_configuration(table: Path, tmp_path
 
 def test_pretraining_is_repeated_by_its_configuration(table: Path, tmp_path: Path) -> None:
     """The objective and further examples come from the file too."""
-    pd.read_csv(table).drop(columns="kind").head(7).to_csv(tmp_path / "more.csv", index=False)
+    more = pd.read_csv(table).drop(columns="kind").head(7)
+    more.select_dtypes("number").add(0.5).combine_first(more)[more.columns].to_csv(
+        tmp_path / "more.csv", index=False
+    )
     first, again = tmp_path / "first", tmp_path / "again"
     options = {**TABLE_OPTIONS, "objective": "SCARF(width=8)", "unlabelled": f"{tmp_path}/more.csv"}
     del options["patience"]
@@ -155,3 +159,18 @@ def test_a_damaged_configuration_ends_with_status_2(
     path.write_text(f"{damage}\n{others}")
     assert main(["--config", str(path), "fit", "digits", "--dry-run"]) == 2
     assert "config.toml" in capsys.readouterr().err
+
+
+def test_nothing_but_settings_is_taken_from_a_file(tmp_path: Path) -> None:
+    """A stranger's configuration cannot say where to write or what to fetch."""
+    hostile = {
+        "classifier": {"epochs": 1, "out": "x", "download": True},
+        "data": {"ratio": 10.0, "reading": {"cache": "elsewhere"}},
+        "seeds": {"seed": 1, "out": str(tmp_path)},
+    }
+    assert replayed(hostile) == {"fit": {"epochs": "1", "ratio": 10.0, "seed": 1}}
+
+
+def test_every_parameter_of_the_classifier_is_repeated() -> None:
+    """The list, which must not import the classifier, is complete."""
+    assert set(REPEATED) == {f.name for f in SETTINGS}

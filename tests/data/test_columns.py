@@ -32,6 +32,13 @@ NUMBERED = [str(number) for number in range(40)]
         (["2024-01-01", "2024-01-02T10:00:00+02:00"], None, "date"),
         (["2024-01-01"] * 18 + ["2024-01-02", "unknown"], None, "date"),
         (["2024-01-01"] * 17 + ["2024-01-02", "unknown", "?"], None, "categorical"),
+        (["03.04.2022", "25.03.2022"], None, "date"),
+        (["03/25/2022 08:15", "03/04/2022 17:00"], None, "date"),
+        (["2022/03/25", "2022/03/26"], None, "date"),
+        (["25.03.22", "26.03.22"], None, "categorical"),
+        ([*range(19), "k.A."], "object", "numeric"),
+        ([*range(18), "k.A."], "object", "categorical"),
+        ([1.0, 2.0] * 19 + ["<0,5", "k.A."], "object", "numeric"),
         (["a", "b", "a"], None, "categorical"),
         (["a", "b", "a"], "category", "categorical"),
         ([1, 2, 1], "category", "categorical"),
@@ -72,8 +79,8 @@ def test_equal_categories_are_spelt_equally_in_every_type() -> None:
 
 
 def test_dates_are_read_in_utc() -> None:
-    """Time zones are converted; what is no ISO date is missing."""
-    text = pd.Series(["2024-03-01T01:30:00+02:00", "01.03.2024", "2024-02-30", None])
+    """Time zones are converted; what is no date is missing."""
+    text = pd.Series(["2024-03-01T01:30:00+02:00", "in March", "2024-02-30", None])
     dates = as_dates(text)
     assert dates.iloc[0] == pd.Timestamp("2024-02-29 23:30")
     assert dates.isna().tolist() == [False, True, True, True]

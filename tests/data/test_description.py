@@ -30,14 +30,62 @@ def test_a_table_is_described_by_its_columns() -> None:
     """Kinds, missing values and constant columns are listed."""
     found = describe(_table())
     assert found["columns"] == [
-        {"name": "n", "kind": "numeric", "missing": 1},
-        {"name": "c", "kind": "categorical", "missing": 1},
-        {"name": "same", "kind": "constant", "missing": 0},
+        {
+            "name": "n",
+            "kind": "numeric",
+            "missing": 1,
+            "odd": 0,
+            "left_out": None,
+            "first": 1.0,
+            "last": 6.0,
+        },
+        {
+            "name": "c",
+            "kind": "categorical",
+            "missing": 1,
+            "odd": 0,
+            "left_out": None,
+            "categories": 2,
+        },
+        {
+            "name": "same",
+            "kind": "constant",
+            "missing": 0,
+            "odd": 0,
+            "left_out": "all values are the same",
+        },
     ]
     assert found["constant"] == ["same"]
     assert "shape" not in found
     assert (found["name"], found["kind"], found["n"]) == ("six", "table", 6)
-    assert found["notes"] == list(_table().notes)
+    left_out = "Left out, since all values are the same: 'same'."
+    assert found["notes"] == [*_table().notes, left_out]
+
+
+def test_what_fit_will_do_with_each_column_is_told(tmp_path: Path) -> None:
+    """Text among numbers, the range of dates, how numbers were read and what is left out."""
+    rows = [
+        f"P{i:05d};{'k.A.' if i == 7 else f'{i},5'};{1 + i % 28:02d}.03.2022;{'mw'[i % 2]};{'pn'[i % 2]}"
+        for i in range(40)
+    ]
+    path = tmp_path / "patients.csv"
+    path.write_text("\n".join(["id;crp;day;sex;y", *rows]), encoding="utf-8")
+    found = describe(read_table(path, ReadOptions()))
+    columns = {column.pop("name"): column for column in found["columns"]}
+    assert found["reading"] == {"decimal": "comma"}
+    assert columns["crp"] == {
+        "kind": "numeric",
+        "missing": 0,
+        "odd": 1,
+        "left_out": None,
+        "first": 0.5,
+        "last": 39.5,
+    }
+    assert (columns["day"]["first"], columns["day"]["last"]) == ("2022-03-01", "2022-03-28")
+    assert columns["sex"]["categories"] == 2
+    assert "identifier" in columns["id"]["left_out"]
+    assert "'k.A.' (row 7)" in " ".join(found["notes"])
+    assert "Left out, since nearly all values differ" in " ".join(found["notes"])
 
 
 def test_images_are_described_by_their_shape() -> None:

@@ -110,15 +110,90 @@ def test_dates_mean_the_same_as_text_and_as_timestamps() -> None:
     np.testing.assert_array_equal(encoder.transform(zoned), encoder.transform(text))
 
 
-def test_text_among_numbers_is_missing_if_training_had_it() -> None:
-    """Stray text in a column of numbers is tolerated with a note, and tolerated again."""
-    frame = pd.DataFrame({"a": [*map(str, range(40)), "unknown"]})
+def test_text_among_numbers_that_was_known_is_always_missing() -> None:
+    """Stray text in a column of numbers is tolerated with a note, and again however frequent."""
+    frame = pd.DataFrame({"a": [*map(str, range(40)), "k.A."]})
     encoder = TableEncoder("none").fit(frame)
     assert encoder.names == ("a", "a missing")
-    assert any("'a'" in note for note in encoder.notes)
+    assert encoder.notes[0].endswith("counts as missing: 'k.A.' (row 40).")
     np.testing.assert_array_equal(
-        encoder.transform(pd.DataFrame({"a": ["7", "other"]})), [[7, 0], [19.5, 1]]
+        encoder.transform(pd.DataFrame({"a": ["7", "k.A."]})), [[7, 0], [19.5, 1]]
     )
+
+
+def test_new_text_among_numbers_is_missing_up_to_one_in_twenty() -> None:
+    """At 5 % of the values it counts as missing, with a note; above it is refused with its rows."""
+    encoder = TableEncoder("none").fit(pd.DataFrame({"a": [1.0, 2.0, 4.0]}))
+    rows = pd.DataFrame({"a": [8.0] * 19 + ["k.A."]}, dtype=object)
+    assert encoder.transform(rows)[:, 0].tolist() == [8.0] * 19 + [2.0]
+    assert encoder.notes_on(rows)[0].endswith("'k.A.' (row 19).")
+    assert encoder.notes_on(rows.iloc[:19]) == ()
+    later = rows.iloc[1:].set_axis(range(101, 120))
+    with pytest.raises(InputError, match=r"'k.A.' in row 119: 1 of 19 values.*--missing 'k.A.'"):
+        encoder.transform(later)
+
+
+def test_rows_outside_training_cannot_surprise() -> None:
+    """Text, dates and kinds are found on all rows, so that every one of them can be encoded."""
+    day = [f"{1 + i % 12:02d}.{1 + i % 12:02d}.2022" for i in range(59)]
+    frame = pd.DataFrame(
+        {
+            "crp": [float(i) for i in range(57)] + ["<0,5", "k.A.", "k.A."],
+            "seen": [*day, "25.03.2022"],
+            "few": ["1", "2"] * 29 + ["unknown", "3"],
+        }
+    )
+    encoder = TableEncoder("none").fit(frame, np.arange(50))
+    matrix = encoder.transform(frame)
+    assert encoder.names[:2] == ("crp", "seen day")
+    assert matrix[57:, 0].tolist() == [24.5] * 3
+    assert encoder.transform(frame.iloc[58:]).shape == (2, matrix.shape[1])
+    days = matrix[:, encoder.names.index("seen day")]
+    assert days[59] == (pd.Timestamp("2022-03-25") - pd.Timestamp("1970-01-01")).days
+    encoder.check(frame.iloc[57:])
+
+
+def test_medians_categories_and_scaling_know_training_rows_only() -> None:
+    """What other rows hold changes kinds at most, never a number that was learnt."""
+    frame = _mixed()
+    rows = np.arange(0, 60, 2)
+    other = frame.copy()
+    other.loc[frame.index[1::2], ["number", "colour"]] = [1e6, "pink"]
+    probe = frame.iloc[rows]
+    expected = TableEncoder("standard").fit(frame.iloc[rows]).transform(probe)
+    for whole in (frame, other):
+        found = TableEncoder("standard").fit(whole, rows).transform(probe)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_unknown_categories_are_counted() -> None:
+    """The note names them with their rows; known ones leave none."""
+    encoder = TableEncoder().fit(pd.DataFrame({"ward": ["surgery", "medicine"] * 4}))
+    new = pd.DataFrame({"ward": ["surgery", "cardiology", None, "cardiology"]})
+    assert encoder.notes_on(new)[0] == (
+        "In the column 'ward', 2 of 4 rows have a category that training held in one row at most: "
+        "'cardiology' (rows 1, 3)."
+    )
+    assert encoder.notes_on(new.iloc[[0, 2]]) == ()
+
+
+def test_the_order_of_dates_is_kept() -> None:
+    """A date that could be either is read as training proved; without proof, the note says so."""
+    for text, month in ((["25.03.2022", "03.04.2022"], 4), (["03/25/2022", "03/04/2022"], 3)):
+        encoder = TableEncoder("none").fit(pd.DataFrame({"d": text}))
+        assert encoder.notes == ()
+        again = TableEncoder.from_state(json.loads(json.dumps(encoder.to_state())))
+        found = again.transform(pd.DataFrame({"d": [text[1]]}))[0, 0]
+        assert found == (pd.Timestamp(2022, month, 7 - month) - pd.Timestamp("1970-01-01")).days
+    unproven = TableEncoder().fit(pd.DataFrame({"d": ["03.04.2022", "05.06.2022"]}))
+    assert "03.04.2022 was read with the day first; `--dates month-first`" in unproven.notes[0]
+
+
+def test_dates_that_training_did_not_write_so_are_refused() -> None:
+    """A model that met ISO dates alone does not guess which number is the month."""
+    encoder = TableEncoder().fit(pd.DataFrame({"d": ["2022-03-25", "2022-04-03"]}))
+    with pytest.raises(InputError, match="must hold dates like 2024-02-29.*'03.04.2022' in row 0"):
+        encoder.transform(pd.DataFrame({"d": ["03.04.2022"]}))
 
 
 def test_unusable_columns_are_left_out_with_notes() -> None:
@@ -185,10 +260,10 @@ def test_missing_columns_are_named() -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"number": "high"}, "'number' must hold numbers. It holds 'high' in rows 0, 1"),
+        ({"number": "high"}, "'number' must hold numbers, as .* It holds 'high' in rows 0, 1"),
         ({"number": np.inf}, "'number' must be finite"),
         ({"flag": 7}, "'flag' must hold true or false.*'7' in rows 0, 1"),
-        ({"flag": "maybe"}, "'flag' must hold numbers. It holds 'maybe'"),
+        ({"flag": "maybe"}, "'flag' must hold numbers, as .* It holds 'maybe'"),
         ({"day": "soon"}, "'day' must hold dates.*'soon' in rows 0, 1"),
         ({"day": 20240101}, "'day' must hold dates.*'20240101'"),
         ({"number": pd.Timestamp("2024-01-01")}, "'number' must hold numbers"),

@@ -1,7 +1,9 @@
 """Laws of finding out what DATA is."""
 
+import inspect
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,30 @@ def test_a_table_is_the_same_through_every_door(tmp_path: Path) -> None:
     assert isinstance(data.X, pd.DataFrame)
     assert (list(data.X), data.name) == (["a"], "t")
     assert any("first column" in note for note in data.notes)
+
+
+def test_options_may_be_given_as_keywords(tmp_path: Path) -> None:
+    """Keywords are the fields of `ReadOptions`, and come before those of `options`."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,kind\n1,5,x,u\n-9,6,y,v\n3,7,z,u\n4,8,x,v\n")
+    data = load(path, label="kind", drop="b", missing="-9")
+    same = load(path, ReadOptions(label="kind", drop=("b",), missing=("-9",)))
+    for each in data, same, load(path, ReadOptions(label="c", drop=("b",)), label="kind"):
+        assert isinstance(each.X, pd.DataFrame)
+        assert (list(each.X), each.classes) == (["a", "c"], ("u", "v"))
+    assert data.X.isna().to_numpy().sum() == 1  # type: ignore[union-attr]
+    assert len(load(path, label="kind", drop=["b", "c"]).X.columns) == 1  # type: ignore[union-attr]
+    for shade, name in enumerate(("cat", "dog")):
+        _picture(tmp_path / "pets" / name / "1.png", shade)
+    pets = load(tmp_path / "pets", size=2, channels="grey", cache=str(tmp_path / "cache"))
+    assert np.shape(pets.X) == (2, 2, 2, 1)
+    assert (tmp_path / "cache" / "images").is_dir()
+
+
+def test_every_option_of_reading_is_a_keyword() -> None:
+    """Only `kinds`, which a run knows, is given as an option alone."""
+    keywords = set(inspect.signature(load).parameters) - {"source", "options", "download"}
+    assert keywords == {field.name for field in fields(ReadOptions)} - {"kinds"}
 
 
 def test_names_win_over_paths_given_as_text(

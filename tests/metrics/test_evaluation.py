@@ -6,6 +6,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -324,3 +325,36 @@ def test_metrics_open_without_heavy_packages():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [list, np.array, lambda names: np.array(names, dtype=object), pd.Series, pd.Categorical],
+)
+def test_labels_may_be_the_names_of_classes(named):
+    """Names give what their positions give, in whatever order the classes stand."""
+    logits, codes = random_case(3)
+    names = named([f"c{code}" for code in codes])
+    assert evaluated(logits, names) == evaluated(logits, codes)
+    shown = evaluate(
+        logits[:, ::-1],
+        np.array(["c0", "c1", "c2"])[codes],
+        classes=["c2", "c1", "c0"],
+        train_counts=[50] * 3,
+        n_bootstrap=20,
+    )
+    assert values(shown)["accuracy"] == values(evaluated(logits, codes))["accuracy"]
+
+
+@pytest.mark.parametrize("labels", [["c0", "c9"], ["0", "1"], ["c0", "C1"]])
+def test_names_that_are_no_class_are_refused(labels):
+    """The unknown name and the classes are told; numbers as text are no positions."""
+    with pytest.raises(InputError, match=r"names of classes: c0, c1\. '(c9|0|C1)' is none"):
+        evaluated(np.zeros((2, 2)), labels)
+
+
+@pytest.mark.parametrize("labels", [["c0", 1], [None, "c1"], [0.0, 1.0]])
+def test_other_labels_are_refused(labels):
+    """Text and numbers mixed, missing labels and fractions are neither names nor positions."""
+    with pytest.raises(InputError):
+        evaluated(np.zeros((2, 2)), np.array(labels, dtype=object))

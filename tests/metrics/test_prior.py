@@ -1,10 +1,11 @@
 """Laws of deployment priors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.metrics.prior import parse_prior, shift_logits
+from equipoise.metrics.prior import parse_prior, resolve_prior, shift_logits
 
 COUNTS = np.array([90, 10])
 NAMES = ["cat", "dog"]
@@ -88,6 +89,56 @@ def test_unreadable_priors_are_explained(text, complaint):
     """The message says which part of the text is wrong."""
     with pytest.raises(InputError, match=complaint):
         parse_prior(text, NAMES, COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ("cat=90,dog=10", "sum to 100, as percentages do.*Divide each of them by 100"),
+        ("cat=3,dog=1", "sum to 4.*Divide each of them by 4"),
+        ({"cat": 90, "dog": 10}, "sum to 100, as percentages do.*Divide each of them by 100"),
+        ([90, 10], "sum to 100, as percentages do.*Divide each of them by 100"),
+    ],
+)
+def test_percentages_are_answered_with_the_divisor(prior, words):
+    """Numbers that do not sum to 1 are refused with their sum, by which to divide."""
+    with pytest.raises(InputError, match=words):
+        resolve_prior(prior, NAMES, COUNTS)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        "dog=0.3,cat=0.7",
+        {"dog": 0.3, "cat": 0.7},
+        [0.7, 0.3],
+        (0.7, 0.3),
+        np.array([0.7, 0.3]),
+        pd.Series({"dog": 0.3, "cat": 0.7}),
+    ],
+)
+def test_a_prior_is_the_same_in_every_form(prior):
+    """Text, mapping and Series go by the names of the classes, arrays by their order."""
+    assert resolve_prior(prior, NAMES, COUNTS) == pytest.approx([0.7, 0.3])
+
+
+def test_no_prior_may_be_given_as_none():
+    """None leaves the logits alone, as the word does; an empty text is an error."""
+    assert resolve_prior(None, NAMES, COUNTS) is None
+    assert resolve_prior("none", NAMES, COUNTS) is None
+    with pytest.raises(InputError):
+        resolve_prior("", NAMES, COUNTS)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [0.5, [0.5], [0.2, 0.3, 0.5], [1.0, 0.0], [-1, 2], [np.nan, 1], ["a", "b"], {"cat": 1},
+     {"cat": 0.5, "cow": 0.5}, {"cat": "half", "dog": 0.5}, {}],
+)  # fmt: skip
+def test_other_priors_are_refused(prior):
+    """Every class needs one probability above 0."""
+    with pytest.raises(InputError, match="each of cat, dog a probability above 0"):
+        resolve_prior(prior, NAMES, COUNTS)
 
 
 @pytest.mark.parametrize("name", ["a=b", "a,b"])

@@ -28,6 +28,9 @@ class Sketch:
     done_epochs: int = 40
     finished: bool = True
     seed: int = 0
+    objective: str = ""
+    """Of pre-training; empty for a run that trains a classifier."""
+    unlabelled: int = 0
 
 
 def measured(logits: np.ndarray, labels: np.ndarray, sketch: Sketch, balanced: bool) -> dict:
@@ -76,6 +79,12 @@ def history_of(sketch: Sketch, generator: np.random.Generator) -> list[dict[str,
                 "best": False,
             }
         )
+    if sketch.objective:
+        return [
+            {k: v for k, v in row.items() if k != "train_accuracy"}
+            | {"validation": {}, "best": True}
+            for row in rows
+        ]
     if rows:
         kept = int(np.argmin([row["validation"]["balanced_log_loss"] for row in rows]))
         rows[kept]["best"] = True
@@ -105,6 +114,10 @@ def config_of(sketch: Sketch) -> dict[str, Any]:
             "optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.005)",
             "augmentation": "TrivialAugment()",
             "smoothing": "ClassConditional(head=0.0, tail=0.1)",
+            "auxiliary": sketch.objective or "None",
+            "mixing": "None",
+            "sharpness": "None",
+            "initial": "None",
             "epochs": sketch.epochs,
             "batch_size": "128",
         },
@@ -132,7 +145,13 @@ def config_of(sketch: Sketch) -> dict[str, Any]:
             "started": "2025-01-01T12:00:00Z",
             "seconds": 272.4,
         },
-        "network": {"parameters": 464154},
+        "network": {
+            "parameters": 464154,
+            "trainable": 464154,
+            "multiply_adds": 68862592,
+            "prior": [c / sum(sketch.counts) for c in sketch.counts],
+        },
+        **({"pretraining": {"unlabelled": sketch.unlabelled}} if sketch.objective else {}),
     }
 
 
@@ -166,7 +185,9 @@ def write_run(folder: Path, sketch: Sketch) -> Path:
     generator = np.random.default_rng(sketch.seed)
     run = Run.create(folder, config_of(sketch))
     run.write_history(history_of(sketch, generator))
-    if sketch.finished:
+    if sketch.objective and sketch.finished:
+        run.finish()
+    elif sketch.finished:
         logits, labels = logits_of(sketch, generator)
         both = {
             "as_is": measured(logits, labels, sketch, balanced=False),
@@ -209,22 +230,41 @@ SKETCHES = {
         done_epochs=7,
         finished=False,
     ),
+    "pretraining": Sketch(
+        classes=GARMENTS,
+        counts=[480] * 10,
+        n_test=[200] * 10,
+        objective="SimCLR()",
+        unlabelled=1200,
+    ),
+    "scarce": Sketch(
+        classes=("common", "usual", "rare"),
+        counts=(300, 130, 1),
+        n_test=(400, 197, 3),
+        name="patients",
+        columns=("age", "weight"),
+        seed=2,  # the one training example happens to lie among those of the other classes
+    ),
 }
+
+
+SEVERAL = ("images", "table", "hundred", "partial")
+"""Runs that are set side by side."""
 
 
 @pytest.fixture(scope="session")
 def run_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A finished run on images, on a table and on a hundred classes, and an unfinished one."""
+    """Finished runs on images, tables and a hundred classes, an unfinished one, pre-training."""
     parent = tmp_path_factory.mktemp("runs")
     return {name: write_run(parent / name, sketch) for name, sketch in SKETCHES.items()}
 
 
 @pytest.fixture(scope="session")
 def pages(run_folders: dict[str, Path]) -> dict[str, str]:
-    """Each run on a page of its own, and all of them on one."""
+    """Each run on a page of its own, and some of them on one."""
     summaries = {name: summarise(folder) for name, folder in run_folders.items()}
     single = {name: render([summary]) for name, summary in summaries.items()}
-    return single | {"several": render(list(summaries.values()))}
+    return single | {"several": render([summaries[name] for name in SEVERAL])}
 
 
 @pytest.fixture(scope="session")

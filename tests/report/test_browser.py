@@ -73,7 +73,7 @@ def test_the_page_opens_offline_and_without_complaint(browser, files, name: str)
     assert browser.get_log("browser") == []
 
 
-@pytest.mark.parametrize("name", ["images", "hundred", "several"])
+@pytest.mark.parametrize("name", ["images", "hundred", "pretraining", "scarce", "several"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_never_scrolls_sideways(browser, files, name: str, width: int) -> None:
     """Wide tables scroll in their own frame, down to the width of a small phone."""
@@ -128,3 +128,34 @@ def test_hostile_names_run_nothing(browser, make_run, tmp_path: Path) -> None:
     assert browser.execute_script("return document.images.length") == 0
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("name", ["images", "pretraining"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_reasons_of_settings_are_never_cut_off(browser, files, name: str, width: int) -> None:
+    """On a phone a reason stands under its value, and no word of it needs scrolling."""
+    visit(browser, files[name], width)
+    frame = "document.querySelector('.settings').parentElement"
+    assert browser.execute_script(f"return {frame}.scrollWidth <= {frame}.clientWidth")
+    reasons = browser.execute_script(
+        "return [...document.querySelectorAll('.settings td:last-child')]"
+        ".filter(cell => cell.innerText.trim() !== '').map(cell => [cell.getBoundingClientRect(),"
+        " cell.previousElementSibling.getBoundingClientRect()])"
+    )
+    assert len(reasons) == 2
+    for reason, value in reasons:
+        assert reason["right"] <= width
+        assert (reason["top"] >= value["bottom"]) == (width == 390)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_caution_is_seen_without_scrolling(browser, files, theme: str) -> None:
+    """It stands above the figures that it is about, on a ground of its own."""
+    visit(browser, files["scarce"], theme=theme)
+    banner, figures, ground, page = browser.execute_script(
+        "const box = s => document.querySelector(s).getBoundingClientRect();"
+        "const ground = s => getComputedStyle(document.querySelector(s)).backgroundColor;"
+        "return [box('.banner').top, box('.headline').top, ground('.banner'), ground('body')]"
+    )
+    assert banner < min(figures, 800)
+    assert ground != page

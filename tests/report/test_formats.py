@@ -69,3 +69,28 @@ def test_shortened_names_fit_and_can_be_printed(name: str, length: int) -> None:
 def test_short_names_stay_as_they_are() -> None:
     """Nothing is cut that fits."""
     assert formats.shorten("Ankle boot", 10) == "Ankle boot"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (99_999, "99 999"),
+        (464_154, "464 thousand"),
+        (949_999, "950 thousand"),
+        (999_999, "1.0 million"),
+        (68_862_592, "68.9 million"),
+        (2.5e9, "2.5 billion"),
+        (3.1e13, "31.0 trillion"),
+        (None, formats.DASH),
+    ],
+)
+def test_large_counts_are_written_with_a_word(count: float | None, text: str) -> None:
+    """A reader need not count digits."""
+    assert unicodedata.normalize("NFKC", formats.rounded(count)) == text
+
+
+def test_one_thing_is_singular() -> None:
+    """Only one is one."""
+    written = [formats.counted(n, "row") for n in (0, 1, 2)]
+    assert written == ["no rows", "1 row", "2 rows"]

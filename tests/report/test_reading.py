@@ -22,6 +22,7 @@ def measured(accuracy: float, rare: dict, n_rare: int = 3) -> dict[str, Any]:
             {"class": "lynx", "n": n_rare, "n_train": 9, "recall": rare},
         ],
         "confusion": [[90, 10], [2, 1]],
+        "level": 0.95,
     }
 
 
@@ -32,6 +33,8 @@ def spoken(**changes: Any) -> str:
         "classes": [{"name": "cat", "train": 900}, {"name": "lynx", "train": 9}],
         "ratio": 100.0,
         "looks": 1,
+        "pretraining": None,
+        "classifier": {},
         "results": {
             "as_is": measured(changes.pop("before", 0.5), rare, n_rare),
             "balanced": measured(changes.pop("after", 0.6), rare, n_rare),
@@ -77,7 +80,20 @@ def test_plain_accuracy_is_counted_on_the_test_set_as_it_is() -> None:
     results = {name: measured(0.5, estimate(0.3)) for name in ("as_is", "balanced")}
     results["as_is"]["confusion"] = [[97, 3], [2, 1]]
     text = spoken(results=results)
-    assert "lowers plain accuracy on the test set from 95.1 % to 88.3 %" in text
+    assert "on the test set as it is, 95.1 % of the answers are right as trained" in text
+    assert "and 88.3 % after correction" in text
+
+
+def test_both_accuracies_after_correction_are_told_apart() -> None:
+    """Where counting and weighing differ, the sentence says what each of them is."""
+    text = spoken(after=0.522)
+    tail = "if all classes were equally frequent, 52.2 % would be right after it"
+    assert f"88.3 % after correction; {tail}, which is the balanced accuracy." in text
+
+
+def test_one_accuracy_is_told_once() -> None:
+    """On a balanced test set both are the same, and need no distinction."""
+    assert "88.3 % after correction." in spoken(after=91 / 103)
 
 
 def test_the_worst_class_is_named_with_what_it_is_taken_for() -> None:
@@ -109,3 +125,55 @@ def test_a_class_that_was_never_seen_is_named() -> None:
 def test_without_results_only_the_data_is_described() -> None:
     """An unfinished run makes no claims."""
     assert spoken(results=None).count(".") == 1
+
+
+def test_nearly_balanced_data_is_not_called_times_fewer() -> None:
+    """131 and 125 examples are about as many."""
+    classes = [{"name": "cat", "train": 131}, {"name": "lynx", "train": 125}]
+    text = spoken(classes=classes, ratio=131 / 125)
+    assert "“lynx”, has 125 training examples: the data is nearly balanced." in text
+    assert "times fewer" not in text
+
+
+def test_a_start_from_an_earlier_run_is_told() -> None:
+    """Nothing is said about a network that started from chance."""
+    started = "Training started from the network of an earlier run, “runs/pre”."
+    assert started in spoken(classifier={"initial": "runs/pre"})
+    assert "started" not in spoken(classifier={"initial": "None"})
+    assert "started" not in spoken()
+
+
+def pretrained(losses: tuple[float, ...], unlabelled: int = 0) -> str:
+    return spoken(
+        results=None,
+        pretraining={"objective": "SimCLR()", "unlabelled": unlabelled, "source": None},
+        data={"kind": "images"},
+        history=[{"train_loss": loss} for loss in losses],
+    )
+
+
+def test_pretraining_tells_what_was_learnt_from() -> None:
+    """Training examples count without their labels, further ones as such."""
+    text = pretrained((4.1, 4.0))
+    assert "from 909 training images without their labels; validation and test" in text
+    assert "and 1 further image that need" not in text
+    assert "without their labels and 70 further images that need none" in pretrained((), 70)
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        ((4.1, 3.9, 4.0), "The loss fell from 4.100 in the first epoch to 4.000 in the last"),
+        ((4.0, 4.2), "The loss did not fall: it went from 4.000"),
+    ],
+)
+def test_the_loss_of_pretraining_is_described_in_its_direction(
+    losses: tuple[float, ...], words: str
+) -> None:
+    """A loss that rose is not praised."""
+    assert words in pretrained(losses)
+
+
+def test_one_epoch_of_pretraining_has_no_direction() -> None:
+    """A change needs two epochs."""
+    assert "The loss" not in pretrained((4.0,))

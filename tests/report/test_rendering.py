@@ -4,10 +4,13 @@ import base64
 import hashlib
 import html
 import itertools
+import json
 import re
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from equipoise.errors import InputError
@@ -62,7 +65,7 @@ def hostile(make_run_once) -> str:
     return render([summarise(folder)])
 
 
-PAGES = ["images", "table", "hundred", "partial", "several"]
+PAGES = ["images", "table", "hundred", "partial", "pretraining", "scarce", "several"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -180,14 +183,136 @@ def test_equal_runs_give_equal_pages(pages: dict[str, str], run_folders: dict[st
     assert render([summarise(run_folders["images"])]) == pages["images"]
 
 
-def test_several_runs_start_with_an_overview(
-    pages: dict[str, str], run_folders: dict[str, Path]
-) -> None:
+def test_several_runs_start_with_an_overview(pages: dict[str, str]) -> None:
     """Each run has a row that links to its section."""
     overview = pages["several"].split("<main")[0]
-    for k, name in enumerate(run_folders, start=1):
+    for k, name in enumerate(("images", "table", "hundred", "partial"), start=1):
         assert f'<a href="#run-{k}">{name}</a>' in overview
     assert "These runs differ in their imbalance" in overview
+
+
+def plain(page: str) -> str:
+    """Return the text of a page, spaces and dashes made plain."""
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).replace("\N{EN DASH}", "-"))
+
+
+def row_of(page: str, name: str) -> list[str]:
+    """Return the numbers in the row of a measure, each with its interval."""
+    table = page.partition('aria-label="All measures"')[2].partition("</table>")[0]
+    (row,) = (r for r in table.split("<tr>") if f'<th scope="row">{name} <span' in r)
+    return [plain(f"<main{cell}").strip("> ") for cell in row.split("<td")[1:]]
+
+
+@pytest.mark.parametrize("name", ["images", "table", "hundred"])
+def test_the_worst_class_has_one_interval(pages, run_folders, name: str) -> None:
+    """Card, table of measures and overview show that of metrics.json."""
+    metrics = json.loads((run_folders[name] / "metrics.json").read_text())["test"]["balanced"]
+    worst = metrics["overall"]["worst_class_recall"]
+    value, low, high = (f"{100 * worst[k]:.1f}" for k in ("value", "low", "high"))
+    card = plain(pages[name]).partition("Worst-class recall")[2]
+    assert card.strip().startswith(f"{value} % {low}-{high} smallest of")
+    assert row_of(pages[name], "Worst-class recall")[1].endswith(f"{value} % {low}-{high}")
+    row = pages["several"].partition(f">{name}</a>")[2].partition("</tr>")[0]
+    assert f"{low}\N{EN DASH}{high}" in row
+
+
+def test_the_card_names_the_worst_class_in_quotation_marks(pages: dict[str, str]) -> None:
+    """A class may be called 7."""
+    assert "smallest of 3 classes: “rare”, 3 test examples" in plain(pages["scarce"])
+
+
+def test_both_accuracies_stand_in_the_table(pages, run_folders) -> None:
+    """One is weighed as the column says, the other counted on the test set as it is."""
+    both = json.loads((run_folders["scarce"] / "metrics.json").read_text())["test"]
+    weighed = [both[k]["overall"]["accuracy"]["value"] for k in ("as_is", "balanced")]
+    confusions = [np.array(both[k]["confusion"]) for k in ("as_is", "balanced")]
+    counted = [np.trace(c) / c.sum() for c in confusions]
+    assert weighed[1] != pytest.approx(counted[1], abs=0.01)
+    rows = {"Accuracy": weighed, "Accuracy on the test set as it is": counted}
+    for name, values in rows.items():
+        for cell, value in zip(row_of(pages["scarce"], name), values, strict=True):
+            assert f"{100 * value:.1f} % " in cell
+    assert f"{100 * counted[1]:.1f} % after correction" in plain(pages["scarce"])
+
+
+def test_measures_that_are_no_shares_are_no_percentages(pages: dict[str, str]) -> None:
+    """AUROC and calibration errors are decimals everywhere on the page."""
+    for name in ("Macro-AUROC", "Macro-AUPRC", "Top-label calibration error", "Log-loss"):
+        assert all("%" not in cell for cell in row_of(pages["table"], name))
+    assert re.search(r"0\.\d{3} as trained", pages["table"])
+    table = pages["table"].partition('aria-label="Table of classes"')[2].partition("</table>")[0]
+    cells = [row.split("<td")[-2:] for row in table.split("<tr>")[3:]]
+    assert cells
+    assert not any("%" in cell for row in cells for cell in row)
+
+
+def test_a_hardly_known_class_is_cautioned_about_before_the_figures(pages) -> None:
+    """The banner comes first, and only where it is due."""
+    first = pages["scarce"].partition('<dl class="headline">')[0]
+    assert 'class="banner" role="note"' in first
+    assert "“rare” has 1 training example, and yet" in plain(f"<main{first}")
+    assert 'class="banner"' not in pages["images"]
+
+
+def test_settings_that_are_not_used_stand_in_one_line(pages: dict[str, str]) -> None:
+    """They are named, and take no rows; a reason keeps its row."""
+    text = plain(pages["images"])
+    assert "Not used: auxiliary , mixing , sharpness , initial ." in text
+    assert '<th scope="row"><code>mixing</code>' not in pages["images"]
+    assert '<th scope="row"><code>epochs</code>' in pages["images"]
+
+
+def test_a_setting_that_is_off_for_a_reason_keeps_its_row(run_folders) -> None:
+    """Why something was switched off is never lost."""
+    summary = summarise(run_folders["images"])
+    choice = {"field": "mixing", "value": "None", "reason": "none for tables"}
+    page = render([summary | {"choices": [choice]}])
+    assert '<th scope="row"><code>mixing</code>' in page
+    assert "Not used: auxiliary , sharpness , initial ." in plain(page)
+
+
+def test_a_partly_trained_network_says_so(run_folders) -> None:
+    """The first sentence tells how many parameters were trained, where it was not all."""
+    summary = summarise(run_folders["images"])
+    few = render([summary | {"network": summary["network"] | {"trainable": 650}}])
+    everything = render([summary])
+    assert "464\N{NARROW NO-BREAK SPACE}154 parameters, 650 of them trained, was" in few
+    assert "464\N{NARROW NO-BREAK SPACE}154 parameters was" in everything
+
+
+def test_a_page_about_pretraining_says_what_it_is(pages: dict[str, str]) -> None:
+    """Objective, further examples and the next step; nothing about tests that are missing."""
+    page = pages["pretraining"]
+    assert "This is pre-training: the network has learnt features, but no classes." in page
+    assert "pre-trained with <code>SimCLR()</code>" in page
+    assert ", and 1\N{NARROW NO-BREAK SPACE}200 further images" in page
+    assert "<code>equipoise fit DATA --initial pretraining</code>" in page
+    for absent in ("no test results", "All measures", "chose the epoch", "95 %", "classes with an"):
+        assert absent not in page
+
+
+def test_unfinished_pretraining_tells_how_far_it_is(make_run) -> None:
+    """It promises neither results nor a network to start from."""
+    folder = make_run(
+        classes=("a", "b"),
+        counts=(9, 9),
+        n_test=(1, 1),
+        objective="SimCLR()",
+        done_epochs=3,
+        finished=False,
+    )
+    page = render([summarise(folder)])
+    assert "This pre-training has not finished: epoch 3 of 40." in page
+    assert "--initial" not in page
+
+
+def test_pretraining_beside_its_classifier_is_marked(run_folders) -> None:
+    """The overview names it, and does not warn about comparing what it has not."""
+    runs = [summarise(run_folders[name]) for name in ("images", "pretraining")]
+    overview = render(runs).partition("<main")[0]
+    assert "; pre-training</span>" in overview
+    assert "These runs differ" not in overview
 
 
 def test_runs_on_the_same_data_need_no_caution(run_folders: dict[str, Path]) -> None:

@@ -23,7 +23,7 @@ def copied(run_folders: dict[str, Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(run_folders["table"], tmp_path / "copied"))
 
 
-@pytest.mark.parametrize("name", ["images", "table", "hundred", "partial"])
+@pytest.mark.parametrize("name", ["images", "table", "hundred", "partial", "pretraining", "scarce"])
 def test_a_summary_is_plain_data(run_folders: dict[str, Path], name: str) -> None:
     """A summary survives the way through JSON unchanged."""
     summary = summarise(run_folders[name])
@@ -37,6 +37,7 @@ def test_numbers_are_those_of_the_test_set(run_folders: dict[str, Path]) -> None
     for prior in ("as_is", "balanced"):
         overall, shown = metrics[prior]["overall"], headline[prior]
         assert shown["balanced_accuracy"] == overall["balanced_accuracy"]
+        assert shown["worst_class_recall"] == overall["worst_class_recall"]
         assert shown["worst"]["recall"]["value"] == overall["worst_class_recall"]["value"]
         assert shown["few"]["recall"] == metrics[prior]["groups"]["few"]["recall"]
 
@@ -137,6 +138,45 @@ def test_damaged_files_are_told_without_a_traceback(copied: Path, file: str, tex
     (copied / file).write_text(text)
     with pytest.raises(InputError, match="copied"):
         summarise(copied)
+
+
+@pytest.mark.parametrize("line", ["prior = [0.5]", 'prior = "even"', 'parameters = "many"'])
+def test_a_damaged_network_is_told_without_a_traceback(copied: Path, line: str) -> None:
+    """The newer keys are checked like the others."""
+    head = (copied / "config.toml").read_text().partition("[network]")[0]
+    (copied / "config.toml").write_text(f"{head}[network]\n{line}\n")
+    with pytest.raises(InputError, match="copied"):
+        summarise(copied)
+
+
+def test_an_older_configuration_still_opens(copied: Path) -> None:
+    """A run that kept only the number of parameters, or nothing of the network, is a run."""
+    head = (copied / "config.toml").read_text().partition("[network]")[0]
+    for table, parameters in (("[network]\nparameters = 7\n", 7), ("", None)):
+        (copied / "config.toml").write_text(head + table)
+        network = summarise(copied)["network"]
+        assert network["parameters"] == parameters
+        assert network["prior"] is None
+
+
+def test_pretraining_claims_no_results(run_folders: dict[str, Path]) -> None:
+    """It has a loss and settings; no epoch was chosen, nothing was measured."""
+    summary = summarise(run_folders["pretraining"])
+    assert summary["pretraining"]["objective"] == "SimCLR()"
+    assert summary["title"] == "Fashion-MNIST, pre-training of ResNet(depth=32)"
+    for name in ("best_epoch", "results", "headline", "counted_accuracy"):
+        assert summary[name] is None
+    assert summary["cautions"] == summary["mistakes"] == []
+    assert summarise(run_folders["images"])["pretraining"] is None
+
+
+def test_without_validation_no_epoch_was_chosen(copied: Path) -> None:
+    """The last epoch is kept then, which is no choice by validation examples."""
+    rows = [json.loads(line) for line in (copied / "history.jsonl").read_text().splitlines()]
+    assert summarise(copied)["best_epoch"] is not None
+    bare = [json.dumps(row | {"validation": {}, "best": True}) for row in rows]
+    (copied / "history.jsonl").write_text("\n".join(bare) + "\n")
+    assert summarise(copied)["best_epoch"] is None
 
 
 def test_pickles_are_refused(run_folders: dict[str, Path], tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ def test_every_average_is_listed_under_its_name() -> None:
         "EMA": "EMA",
         "SWA": "SWA",
     }
-    assert (EMA.recomputes_statistics, SWA.recomputes_statistics) == (False, True)
+    assert not EMA().needs_statistics(9, 10)
+    late = SWA(begin=0.5)  # steps 5 to 9 of ten are averaged; after step 6 there are two
+    assert [late.needs_statistics(done, 10) for done in (5, 6, 7, 10)] == [False, False, True, True]
 
 
 class Tied(nn.Module):

@@ -31,8 +31,8 @@ def test_the_rate_follows_by_its_rule(size: int, reference: int) -> None:
 )
 def test_rates_worked_by_hand(size: int, linear: float, sqrt: float) -> None:
     """With the reference of 64 a quarter of the size is a quarter, or half, of the rate."""
-    assert BatchSize(size=size, rule="linear").rate == linear
-    assert BatchSize(size=size, rule="sqrt").rate == sqrt
+    assert BatchSize(size=size, rule="linear", reference=64).rate == linear
+    assert BatchSize(size=size, rule="sqrt", reference=64).rate == sqrt
     assert BatchSize(size=size).rate == 1.0
 
 

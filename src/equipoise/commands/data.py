@@ -124,6 +124,8 @@ def _print_description(found: Mapping[str, Any]) -> None:
     ratio = "undefined" if found["ratio"] is None else f"{found['ratio']:g}"
     facts = Table(show_header=False, title=escape(found["name"]), title_justify="left")
     facts.add_row("examples", f"{found['n']:,} ({found['kind']})")
+    for name, value in found.get("reading", {}).items():
+        facts.add_row(name, value)
     if "shape" in found:
         facts.add_row("shape", " x ".join(map(str, found["shape"])))
     facts.add_row("imbalance ratio", f"{ratio} (largest over smallest class in training)")
@@ -150,7 +152,25 @@ def _print_classes(found: Mapping[str, Any]) -> None:
 
 
 def _print_columns(found: Mapping[str, Any]) -> None:
-    table = Table("column", "kind", "missing", title="Columns", title_justify="left")
+    table = Table("column", "kind", "values", "missing", title="Columns", title_justify="left")
     for column in found["columns"]:
-        table.add_row(escape(column["name"]), column["kind"], str(column["missing"]))
+        missing = f"{column['missing']:,}"
+        if column["odd"]:
+            missing += f" + {column['odd']:,} text"
+        table.add_row(escape(column["name"]), column["kind"], escape(_values(column)), missing)
     console.results.print(table)
+
+
+def _values(column: Mapping[str, Any]) -> str:
+    """Return what a column's values are in a few words, or why `fit` leaves them out."""
+    if column["left_out"]:
+        return f"left out: {column['left_out']}"
+    if "categories" in column:
+        return f"{column['categories']:,} categories"
+    if "first" not in column:
+        return "true or false"
+    first, last = (
+        f"{value:g}" if isinstance(value, float) else value
+        for value in (column["first"], column["last"])
+    )
+    return f"{first} to {last}"

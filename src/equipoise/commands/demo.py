@@ -1,4 +1,4 @@
-"""``equipoise demo``: the main job on embedded data, in about a minute."""
+"""``equipoise demo``: the main job on embedded data, in half a minute or two."""
 
 import tempfile
 from pathlib import Path
@@ -9,6 +9,7 @@ from equipoise.commands.options import Flag
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.report import write_report
+from equipoise.runs import require_free
 
 
 def demo(*, out: Path | None = None, json: Flag = False) -> int:
@@ -21,6 +22,8 @@ def demo(*, out: Path | None = None, json: Flag = False) -> int:
     json : bool
         Print the result as JSON.
     """
+    if out is not None:
+        require_free(out)
     console.say("The digits of scikit-learn, thinned so that the rarest has few examples.")
     plan = Plan.make(Experiment(source="digits", ratio=20, split_seed=0, params={}))
     for line in plan.choices:

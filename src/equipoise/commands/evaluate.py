@@ -48,7 +48,7 @@ def evaluate(
     opened.require_classifier()
     config = opened.config
     classes, counts = config["data"]["classes"], np.asarray(config["data"]["counts_train"])
-    wanted = parse_prior(prior, classes, counts)
+    wanted = parse_prior(prior, classes, np.asarray(trained_prior(config)))
     if data is None:
         logits, codes = test_predictions(opened)
     else:
@@ -95,7 +95,11 @@ def predictions_on(
             "Leave DATA out to measure on the sealed test set alone."
         )
     codes = matching_codes(dataset.classes, run.config["data"]["classes"])[dataset.codes]
-    return load_run_model(run, device).logits(dataset.X), codes
+    model = load_run_model(run, device)
+    logits = model.logits(dataset.X)
+    for note in model.preprocessing.notes_on(dataset.X):  # type: ignore[arg-type]
+        console.say(note)
+    return logits, codes
 
 
 def matching_codes(found: Sequence[str], known: Sequence[str]) -> CodeArray:

@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from equipoise._typing import ProgressCallback
-from equipoise.data.options import Channels, ReadOptions
+from equipoise.data.options import Channels, Dates, Decimal, ReadOptions
 from equipoise.errors import InputError
 from equipoise.runs import READING, Run
 
 Flag = Annotated[bool, Parameter(negative="")]
 """An option without a value that is off unless given."""
+
+
+_NOT_GIVEN = ReadOptions()
 
 
 @dataclass(kw_only=True)
@@ -27,6 +30,14 @@ class Reading:
         Column of the image paths in an index of images.
     drop : list of str
         Columns of a table to leave out.
+    decimal : {"auto", "point", "comma"}
+        Decimal mark of the numbers in a table; the other one separates thousands.
+    missing : list of str
+        Texts that mean a missing value in a table, beside NA, NaN, null, None and ?.
+    dates : {"auto", "day-first", "month-first"}
+        What stands first in dates of a table that end with the year, such as 03.04.2022.
+    encoding : str
+        Encoding of a text file, such as cp1252.
     size : int
         Side in pixels to which image files are resized.
     channels : {"auto", "grey", "rgb"}
@@ -42,6 +53,12 @@ class Reading:
     label: str | None = None
     image: str | None = None
     drop: list[str] = field(default_factory=list)
+    decimal: Decimal = "auto"
+    missing: Annotated[list[str], Parameter(allow_leading_hyphen=True)] = field(
+        default_factory=list
+    )
+    dates: Dates = "auto"
+    encoding: str = "utf-8"
     size: int | None = None
     channels: Channels = "auto"
     skip_broken: Flag = False
@@ -54,6 +71,10 @@ class Reading:
             label=self.label,
             image=self.image,
             drop=tuple(self.drop),
+            decimal=self.decimal,
+            missing=tuple(self.missing),
+            dates=self.dates,
+            encoding=self.encoding,
             size=self.size,
             channels=self.channels,
             skip_broken=self.skip_broken,
@@ -69,11 +90,31 @@ class Reading:
         kept = {
             name: _plain(trained[name])
             for name in READING
-            if name in trained and not getattr(given, name)
+            if name in trained and getattr(given, name) == getattr(_NOT_GIVEN, name)
         }
         if given.channels == "auto" and "shape" in run.config["data"]:
             kept["channels"] = "grey" if run.config["data"]["shape"][2] == 1 else "rgb"
-        return replace(given, **kept)
+        # To what meant a missing value in training, texts can only be added.
+        missing = (*given.missing, *_plain(trained.get("missing", [])))
+        return replace(given, **{**kept, "missing": missing}, kinds=_kinds(run))
+
+
+def _kinds(run: Run) -> dict[str, str] | None:
+    """Return what the run's columns hold; None if it was made from images."""
+    # Here, because `--help` need not wait for pandas.
+    from equipoise.data.features import known_kinds  # noqa: PLC0415
+
+    if run.config["data"]["kind"] != "table":
+        return None
+    state = run.read_json("preprocessing.json")
+    try:
+        return known_kinds(state["encoder"]["features"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "A run's preprocessing.json must describe the columns of its table.",
+            f"It is damaged: {error!r}.",
+            "Fit again, or restore the file.",
+        ) from None
 
 
 def _plain(value: object) -> Any:

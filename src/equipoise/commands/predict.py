@@ -1,5 +1,6 @@
 """``equipoise predict``: the classes of new examples, with probabilities."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,12 @@ from cyclopts import Parameter
 from equipoise._typing import ProbaArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading
-from equipoise.data.sources import load_unlabelled
+from equipoise.data.unlabelled import load_new
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
-from equipoise.metrics import log_softmax, parse_prior, shift_logits
+from equipoise.metrics import log_softmax, resolve_prior, shift_logits
 from equipoise.runs import Run, replacing
+from equipoise.settings import from_text
 
 
 def predict(  # noqa: PLR0913 (each is an option)
@@ -23,6 +25,8 @@ def predict(  # noqa: PLR0913 (each is an option)
     /,
     *,
     out: Path,
+    carry: Annotated[tuple[str, ...], Parameter(name="--id")] = (),
+    overwrite: Flag = False,
     prior: str | None = None,
     device: str = "auto",
     json: Flag = False,
@@ -38,11 +42,16 @@ def predict(  # noqa: PLR0913 (each is an option)
         New examples of the same form, with or without labels; for images also a folder of
         files without class folders.
     out : Path
-        Where to write: .csv or .parquet, one row an example: id, predicted, and the
-        probability of each class.
+        Where to write: .csv or .parquet, one row an example: id (its row number or path),
+        predicted, and the probability of each class.
+    carry : list of str
+        Columns of the table, once for each, that are written in place of the row number,
+        whether or not the model uses them.
+    overwrite : bool
+        Replace --out if it exists.
     prior : str
-        Class frequencies where the predictions are used: train, balanced, or a=0.9,b=0.1;
-        by default the prior of the run.
+        Class frequencies where the predictions are used: none (as the network gives them),
+        train, balanced, or a=0.9,b=0.1; by default the prior of the run.
     device : str
         Where the network runs.
     json : bool
@@ -52,20 +61,31 @@ def predict(  # noqa: PLR0913 (each is an option)
         raise InputError(
             "--out must end in .csv or .parquet.", f"It is `{out}`.", "Give such a name."
         )
+    if out.exists() and not overwrite:
+        raise InputError(
+            "Predictions are written to a new file.",
+            f"`{out}` already exists.",
+            "Give another --out, or --overwrite to replace it.",
+        )
     opened = Run.open(run)
     opened.require_classifier()
-    with console.reading_bar("reading") as progress:
-        X, ids = load_unlabelled(
-            data, reading.as_trained(opened, progress), download=reading.download
-        )
-    proba = probabilities(opened, X, prior, device)
     classes = np.asarray(opened.config["data"]["classes"])
+    columns = [f"probability of {name}" for name in classes]
+    _refuse_clash(carry, ["predicted", *columns])
+    with console.reading_bar("reading") as progress:
+        options = reading.as_trained(opened, progress)
+        new = load_new(data, options, carry=carry, download=reading.download)
+    proba, notes = probabilities(opened, new.X, prior, device)
     predicted = classes[proba.argmax(axis=1)]
-    frame = _frame(ids, predicted, proba, classes)
-    _write(frame, out)
+    frame = new.carried.reset_index(drop=True) if carry else pd.DataFrame({"id": new.ids})
+    frame = frame.assign(predicted=predicted, **dict(zip(columns, proba.T, strict=True)))
+    _write(frame, columns, out)
     counts = {str(c): int((predicted == c).sum()) for c in classes}
+    for note in notes:
+        console.say(note)
     if json:
-        console.print_json({"out": str(out), "n": len(frame), "predicted": counts})
+        found = {"out": str(out), "n": len(frame), "predicted": counts, "notes": list(notes)}
+        console.print_json(found)
     else:
         console.say(f"Wrote {len(frame)} predictions to {out}.")
         for name, n in counts.items():
@@ -75,29 +95,34 @@ def predict(  # noqa: PLR0913 (each is an option)
 
 def probabilities(
     run: Run, X: np.ndarray | pd.DataFrame, prior: str | None, device: str
-) -> ProbaArray:
-    """Return the class probabilities of examples, under a prior or the run's own."""
+) -> tuple[ProbaArray, tuple[str, ...]]:
+    """Return class probabilities under a prior or the run's own, and notes on the examples."""
     config = run.config
     model = load_run_model(run, device)
-    wanted = parse_prior(
-        prior or config["classifier"]["prior"], config["data"]["classes"], model.prior
-    )
+    given = from_text("prior", prior or config["classifier"]["prior"])
+    wanted = resolve_prior(given, config["data"]["classes"], model.prior)
     logits = model.logits(X).astype(np.float64)
     if wanted is not None:
         logits = shift_logits(logits, model.prior, wanted)
-    return np.exp(log_softmax(logits))
+    notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
+    return np.exp(log_softmax(logits)), notes
 
 
-def _frame(
-    ids: np.ndarray, predicted: np.ndarray, proba: np.ndarray, classes: np.ndarray
-) -> pd.DataFrame:
-    columns = {f"probability of {name}": proba[:, k] for k, name in enumerate(classes)}
-    return pd.DataFrame({"id": ids, "predicted": predicted, **columns})
+def _refuse_clash(carry: Sequence[str], written: Sequence[str]) -> None:
+    clash = [name for name in carry if name in written or carry.count(name) > 1]
+    if clash:
+        raise InputError(
+            "Every column of the predictions needs a name of its own.",
+            f"{clash[0]!r} would be there twice.",
+            "Rename it in the table, or leave it out of `--id`.",
+        )
 
 
-def _write(frame: pd.DataFrame, out: Path) -> None:
+def _write(frame: pd.DataFrame, probabilities: Sequence[str], out: Path) -> None:
     with replacing(out) as file:
         if out.suffix.lower() == ".csv":
-            file.write(frame.to_csv(index=False).encode())
+            # Six digits are more than the network is sure of; other columns stay as they are.
+            rounded = {name: frame[name].map("{:.6g}".format) for name in probabilities}
+            file.write(frame.assign(**rounded).to_csv(index=False).encode())
         else:
             frame.to_parquet(file, index=False)

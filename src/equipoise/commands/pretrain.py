@@ -11,6 +11,7 @@ from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import PretrainingOptions, classifier_params
 from equipoise.experiment import Experiment
 from equipoise.pretraining import Pretraining
+from equipoise.runs import require_free
 
 
 def pretrain(  # noqa: PLR0913 (each is an option)
@@ -55,6 +56,8 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     json : bool
         Print the result as JSON.
     """
+    if out is not None and not dry_run:
+        require_free(out, resume=resume)
     with console.reading_bar("reading") as progress:
         experiment = Experiment(
             source=data,

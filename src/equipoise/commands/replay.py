@@ -8,6 +8,38 @@ from equipoise.runs import READING
 CUT = ("ratio", "profile", "order", "test", "rare", "index")
 """Options of `Imbalance` that a run keeps with its data."""
 
+SEEDS = ("seed", "split_seed")
+
+REPEATED = (
+    "backbone",
+    "head",
+    "norm",
+    "initial",
+    "finetuning",
+    "augmentation",
+    "mixing",
+    "scaling",
+    "loss",
+    "smoothing",
+    "auxiliary",
+    "optimizer",
+    "sharpness",
+    "schedule",
+    "constraint",
+    "average",
+    "batch_size",
+    "epochs",
+    "clip_norm",
+    "validation",
+    "monitor",
+    "patience",
+    "prior",
+    "device",
+    "precision",
+    "devices",
+)
+"""The classifier's parameters; whatever else a stranger's file names is not taken over."""
+
 
 def is_run(config: Mapping[str, Any]) -> bool:
     """Whether a TOML file's content is that of a run, not a file of options."""
@@ -32,10 +64,10 @@ def replayed(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     data = config["data"]
     reading = {k: v for k, v in data.get("reading", {}).items() if k in READING and v}
     options = {
-        **{name: str(value) for name, value in config["classifier"].items()},
+        **{k: str(v) for k, v in config["classifier"].items() if k in REPEATED},
         **{name: data[name] for name in CUT if name in data},
         **reading,
-        **config["seeds"],
+        **{name: config["seeds"][name] for name in SEEDS if name in config["seeds"]},
     }
     if "pretraining" not in config:
         return {"fit": options}

@@ -1,25 +1,26 @@
 """Columns of a table: what kind each is, and how its values become numbers or categories."""
 
-import re
+from decimal import Decimal
+from numbers import Real
 from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from equipoise.data.wording import listing, rows_where
+from equipoise.data.dates import DateOrder, parse_dates, proven_order
+from equipoise.data.wording import listing
 from equipoise.errors import InputError
 
 Kind = Literal["numeric", "boolean", "date", "categorical", "text", "constant", "empty"]
 """What a column holds; text (values nearly all different), constant and empty are not used."""
 
 MOSTLY = 0.95
-"""Share of the values of a text column that must be dates, or numbers, to be read as such."""
+"""Share of the values of a column that must be numbers, or dates, for the rest to be forgiven."""
 
 IDENTIFIER_SHARE, IDENTIFIER_ROWS = 0.9, 20
 """Text with more than this share of different values, in more rows than this, is not used."""
 
-_ISO_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 _TRUTH = {"true": 1.0, "false": 0.0}
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _DATES = {"date", "datetime", "datetime64"}
@@ -49,22 +50,45 @@ def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
     return cast("pd.Series", frame[name])
 
 
+def named_rows(index: pd.Index, limit: int = 8) -> str:
+    """Name rows by their index, which counts the rows of a file from 0.
+
+    >>> named_rows(pd.Index([4, 7]))
+    'rows 4, 7'
+    """
+    return f"row{'s' if len(index) != 1 else ''} {listing(index, limit)}"
+
+
 def shown(column: pd.Series, mask: np.ndarray) -> str:
     """Return an example of the values where a mask is true, and the rows that have one.
 
     >>> shown(pd.Series([1, "a", "b"]), np.array([False, True, True]))
     "'a' in rows 1, 2"
     """
-    return f"{str(np.asarray(column, dtype=object)[mask][0])!r} in {rows_where(mask)}"
+    value = np.asarray(column, dtype=object)[mask][0]
+    return f"{str(value)!r} in {named_rows(column.index[mask])}"
+
+
+def exhibited(column: pd.Series, mask: np.ndarray, limit: int = 5) -> str:
+    """Return the most frequent values where a mask is true, each with the rows that have it.
+
+    >>> exhibited(pd.Series(["k.A.", 1, "-", "k.A."]), np.array([True, False, True, True]))
+    "'k.A.' (rows 0, 3), '-' (row 2)"
+    """
+    values = as_text(column.loc[mask])
+    rows = {str(text): index for text, index in values.groupby(values, sort=False).groups.items()}
+    frequent = sorted(rows, key=lambda text: -len(rows[text]))
+    return listing((f"{text!r} ({named_rows(rows[text], 3)})" for text in frequent), limit)
 
 
 def column_kind(column: pd.Series) -> Kind:
     """Return what a column holds, by its type and by its values.
 
-    Text of which at least 95 % are ISO 8601 dates is a date; text with more than 20 different
-    values of which at least 95 % are numbers is numeric (the rest counts as missing); text
-    with more than 0.9 n different values among n > 20 is an identifier or free text. All
-    other text is categorical, and so is every categorical type.
+    A column of which at least 95 % are dates (see `equipoise.data.dates`) is a date; one of
+    which at least 95 % are numbers is numeric, where numbers may be spelt by text if it has
+    more than 20 different values; the rest of either counts as missing. Text with more than
+    0.9 n different values among n > 20 is an identifier or free text. All other text is
+    categorical, and so is every categorical type.
 
     Raises
     ------
@@ -87,11 +111,21 @@ def column_kind(column: pd.Series) -> Kind:
     inferred = types.infer_dtype(present)
     if inferred == "boolean":
         return "boolean"
-    if types.is_numeric_dtype(column) or types.is_timedelta64_dtype(column) or inferred in _NUMBERS:
+    if _is_numeric(column, present, inferred):
         return "numeric"
     if types.is_datetime64_any_dtype(column) or inferred in _DATES:
         return "date"
     return _kind_of_text(present, categorical=isinstance(column.dtype, pd.CategoricalDtype))
+
+
+def _is_numeric(column: pd.Series, present: pd.Series, inferred: str) -> bool:
+    if types.is_numeric_dtype(column) or types.is_timedelta64_dtype(column) or inferred in _NUMBERS:
+        return True
+    return column.dtype == object and present.map(_is_number).mean() >= MOSTLY
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | Decimal) and not isinstance(value, bool)
 
 
 def refuse_unfit(column: pd.Series) -> None:
@@ -132,15 +166,33 @@ def _spelling(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def as_dates(column: pd.Series) -> pd.Series:
-    """Return values as timestamps in UTC without a zone; what is no date is NaT."""
+def date_order(column: pd.Series) -> DateOrder | None:
+    """Return what stands first in the dates of a column, None if none of them proves it.
+
+    >>> date_order(pd.Series(["03.04.2022", "25.04.2022"]))
+    'day-first'
+    """
     if types.is_datetime64_any_dtype(column):
-        stamps = pd.to_datetime(column, utc=True)
-    else:
-        text = as_text(column)
-        iso = text.map(lambda value: bool(_ISO_DATE.match(value)), "ignore").eq(True)
-        stamps = pd.to_datetime(text.where(iso, None), format="ISO8601", errors="coerce", utc=True)
-    return stamps.dt.tz_localize(None)
+        return None
+    return proven_order(as_text(column).dropna().unique())
+
+
+def as_dates(column: pd.Series, order: DateOrder | Literal["auto"] | None = "auto") -> pd.Series:
+    """Return values as timestamps in UTC without a zone; what is no date is NaT.
+
+    Parameters
+    ----------
+    column : Series
+        Timestamps, or text in a form of `equipoise.data.dates`.
+    order : {"auto", "day-first", "month-first"} or None, default="auto"
+        What stands first in a date that ends with its year. ``"auto"``: what a date of the column
+        proves, else the day. None: such a text is no date.
+    """
+    if types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True).dt.tz_localize(None)
+    if order == "auto":
+        order = date_order(column) or "day-first"
+    return parse_dates(as_text(column), order)
 
 
 def as_numbers(column: pd.Series, *, lenient: bool = False) -> np.ndarray:
@@ -173,10 +225,11 @@ def as_numbers(column: pd.Series, *, lenient: bool = False) -> np.ndarray:
         numbers = _spelt_numbers(column, lenient=lenient)
     beyond = np.abs(numbers) > np.finfo(np.float32).max
     if beyond.any():
+        name = str(column.name)
         raise InputError(
             f"The values of the column {column.name!r} must be finite 32-bit numbers.",
-            f"They are infinite or too large in {rows_where(beyond)}.",
-            "Correct them or leave them empty.",
+            f"They are infinite or too large in {named_rows(column.index[beyond])}.",
+            f"Correct them, leave them empty, or leave the column out with `--drop {name!r}`.",
         )
     return numbers
 

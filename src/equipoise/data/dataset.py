@@ -1,6 +1,7 @@
 """A labelled data set in one form, whatever it was read from."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,9 @@ class Dataset:
         SHA-256 of the content, in hexadecimal.
     notes : tuple of str
         Every choice that was made while reading, as sentences for the user.
+    reading : mapping of str to str
+        Options of reading that the data decided, such as ``{"decimal": "comma"}``; other rows
+        are read in the same way with them.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Dataset:
     parts: NameArray | None = None
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.X) == len(self.codes) == len(self.ids):

@@ -77,7 +77,7 @@ def proven_order(texts: Iterable[str]) -> DateOrder | None:
     return "day-first" if days >= months else "month-first"
 
 
-def iso_text(text: str, order: DateOrder) -> str | None:
+def iso_text(text: str, order: DateOrder | None) -> str | None:
     """Return a date as ISO 8601 text, or None if the text has the form of no date.
 
     Whether the calendar has that day is not checked.
@@ -86,8 +86,8 @@ def iso_text(text: str, order: DateOrder) -> str | None:
     ----------
     text : str
         Any text. A time of day may follow the date.
-    order : {"day-first", "month-first"}
-        What stands first in a date that ends with its year.
+    order : {"day-first", "month-first"} or None
+        What stands first in a date that ends with its year. None: such a text is no date.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def iso_text(text: str, order: DateOrder) -> str | None:
     text = text.strip()
     if found := _YEAR_FIRST.fullmatch(text):
         return _written(found, found["month"], found["day"])
-    if found := _YEAR_LAST.fullmatch(text):
+    if order and (found := _YEAR_LAST.fullmatch(text)):
         first, second = found["first"], found["second_"]
         return _written(found, *((second, first) if order == "day-first" else (first, second)))
     return text if _ISO.match(text) else None
@@ -116,12 +116,16 @@ def _written(found: re.Match[str], month: str, day: str) -> str:
     return f"{date}T{hour:02d}:{found['minute']}:{seconds}"
 
 
-def parse_dates(text: pd.Series, order: DateOrder) -> pd.Series:
+def parse_dates(text: pd.Series, order: DateOrder | None) -> pd.Series:
     """Return text as timestamps in UTC without a zone; what is no date is NaT.
 
     >>> parse_dates(pd.Series(["25.03.2022", "31.02.2022", None]), "day-first").dt.day.tolist()
     [25.0, nan, nan]
     """
-    iso = text.map(lambda value: iso_text(value, order), "ignore")
-    stamps = pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
-    return stamps.dt.tz_localize(None)
+    codes, distinct = pd.factorize(text)
+    # Missing values have code -1, the last of the texts.
+    iso = [*(iso_text(str(each), order) for each in distinct), None]
+    stamps = pd.to_datetime(
+        pd.Series(iso, dtype=object), format="ISO8601", errors="coerce", utc=True
+    )
+    return stamps.dt.tz_localize(None).iloc[codes].set_axis(text.index).rename(text.name)

@@ -22,7 +22,8 @@ _MISSING = ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"
 _MISSING_FEATURE = (*_MISSING, "None", "?", "-nan", "-NaN", "#NA")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +36,26 @@ class Header:
         Names of the columns, without surrounding blanks.
     separator : str
         Comma, semicolon or tab.
-    decimal : str
-        Decimal point or, where the separator is another, decimal comma.
+    encoding : str
+        Encoding of the file: that of its byte-order mark, else the one that was given.
     """
 
     names: tuple[str, ...]
     separator: str
-    decimal: str
+    encoding: str
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, encoding: str = "utf-8") -> Header:
     """Return the column names and the dialect of a delimited file.
 
     Raises
     ------
     InputError
-        If the file is empty, is not UTF-8, has no header line or names a column twice.
+        If there is no such encoding, or the file is empty, is not in it, has no header line
+        or names a column twice.
     """
-    heads = {mark: list(islice(_records(path, mark), 20)) for mark in SEPARATORS}
+    encoding = _encoding(path, encoding)
+    heads = {mark: list(islice(_records(path, mark, encoding), 2)) for mark in SEPARATORS}
     separator = max(SEPARATORS, key=lambda mark: len(heads[mark][0][1]) if heads[mark] else 0)
     if not heads[separator]:
         raise InputError(
@@ -65,41 +68,42 @@ def read_header(path: Path) -> Header:
     _check_names(names, path)
     if rows and len(rows[0][1]) > len(names):
         raise _ragged(path, rows[0][0], len(rows[0][1]), len(names))
-    return Header(names=names, separator=separator, decimal=_decimal(separator, rows))
+    return Header(names=names, separator=separator, encoding=encoding)
 
 
-def read_rows(path: Path, header: Header, labels: Collection[str] = ()) -> pd.DataFrame:
-    """Return the rows of a delimited file.
+def read_rows(
+    path: Path, header: Header, labels: Collection[str] = (), missing: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return the rows of a delimited file, every value as it is written.
 
-    Empty cells, ``NA``, ``NaN``, ``null``, ``None`` and ``?`` are missing values. Columns in
-    `labels` stay text, and there ``None`` and ``?`` are class names.
+    Empty cells, ``NA``, ``NaN``, ``null``, ``None``, ``?`` and what `missing` names are missing
+    values. In the columns `labels`, ``None`` and ``?`` are class names.
 
     Raises
     ------
     InputError
         If there are no rows, or a row has more or fewer fields than the header.
     """
-    missing = {
-        name: list(_MISSING if name in labels else _MISSING_FEATURE) for name in header.names
+    absent = {
+        name: [*(_MISSING if name in labels else _MISSING_FEATURE), *missing]
+        for name in header.names
     }
     try:
         frame = pd.read_csv(
             path,
             sep=header.separator,
-            decimal=header.decimal,
             names=list(header.names),
             header=0,
-            dtype=dict.fromkeys(labels, str),
-            na_values=missing,
+            dtype=str,
+            na_values=absent,
             keep_default_na=False,
             skipinitialspace=True,
-            encoding="utf-8-sig",
-            low_memory=False,
+            encoding=header.encoding,
         )
     except pd.errors.ParserError as error:
         raise _malformed(path, error) from None
-    except UnicodeDecodeError:
-        raise _undecodable(path) from None
+    except UnicodeError:
+        raise _undecodable(path, header.encoding) from None
     if frame.empty:
         raise InputError(
             "A table must have rows.",
@@ -127,10 +131,19 @@ def _check_names(names: tuple[str, ...], path: Path) -> None:
         )
 
 
-def _decimal(separator: str, rows: list[tuple[int, list[str]]]) -> str:
-    cells = [cell.strip() for _, row in rows for cell in row]
-    comma = any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
-    return "," if separator != "," and comma else "."
+def _encoding(path: Path, encoding: str) -> str:
+    """Return the encoding that a file's byte-order mark tells, else the given one."""
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise InputError(
+            "`--encoding` must be the name of a text encoding.",
+            f"{encoding!r} is none that Python knows.",
+            "Give one such as utf-8, cp1252, latin-1 or utf-16.",
+        ) from None
+    with path.open("rb") as file:
+        start = file.read(3)
+    return next((name for mark, name in _MARKS.items() if start.startswith(mark)), encoding)
 
 
 def _refuse_short_rows(path: Path, header: Header, frame: pd.DataFrame) -> None:
@@ -140,14 +153,14 @@ def _refuse_short_rows(path: Path, header: Header, frame: pd.DataFrame) -> None:
     """
     if not np.asarray(frame[header.names[-1]].isna()).any():
         return
-    for line, row in _records(path, header.separator):
+    for line, row in _records(path, header.separator, header.encoding):
         if len(row) < len(header.names):
             raise _ragged(path, line, len(row), len(header.names))
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _records(path: Path, separator: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the last line and the fields of each record that is not blank."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
         try:
             for row in reader:
@@ -155,8 +168,8 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
                     yield reader.line_num, row
         except csv.Error as error:
             raise _malformed(path, error) from None
-        except UnicodeDecodeError:
-            raise _undecodable(path) from None
+        except UnicodeError:
+            raise _undecodable(path, encoding) from None
 
 
 def _ragged(path: Path, line: int, fields: int, names: int) -> InputError:
@@ -176,19 +189,23 @@ def _malformed(path: Path, error: Exception) -> InputError:
     )
 
 
-def _undecodable(path: Path) -> InputError:
-    """Say where a file stops being UTF-8."""
+def _undecodable(path: Path, encoding: str) -> InputError:
+    """Say where a file stops being text in its encoding."""
+    name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
     where = "It cannot be decoded"
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        # In UTF-16 and UTF-32 a line does not end at a single byte.
+        lines = file if "\n".encode(encoding) == b"\n" or name == "UTF-8" else ()
+        for number, line in enumerate(lines, start=1):
             try:
-                line.decode("utf-8")
+                line.decode(encoding)
             except UnicodeDecodeError as error:
                 byte = line[error.start]
                 where = f"Line {number} has the byte 0x{byte:02X} at position {error.start + 1}"
                 break
     return InputError(
-        f"The table {path} must be UTF-8 text.",
+        f"The table {path} must be text in the encoding {name}.",
         f"{where}.",
-        "Convert it, for example with `iconv -f WINDOWS-1252 -t UTF-8`.",
+        "Give its own encoding, for example `--encoding cp1252` for Western European Windows, or "
+        "convert it with `iconv -f WINDOWS-1252 -t UTF-8`.",
     )

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from equipoise._typing import IndexArray
-from equipoise.data.columns import column_kind
+from equipoise.data.columns import as_dates, as_numbers, as_text
 from equipoise.data.dataset import Dataset
 from equipoise.data.duplicates import duplicates_across
+from equipoise.data.findings import LEFT_OUT, Finding, find, notes_on
 from equipoise.data.imbalance import imbalance_ratio
 from equipoise.data.splits import Split
 from equipoise.metrics.groups import groups_by_frequency
@@ -29,7 +30,11 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     dict
         - ``name``, ``kind``, ``n``, ``fingerprint``, ``notes``;
         - ``shape`` of an image (height, width, channels), or ``columns`` of a table, each with
-          ``name``, ``kind`` and ``missing`` values, and the names of ``constant`` ones;
+          ``name``, ``kind``, ``missing`` values, ``odd`` ones that count as missing (text among
+          numbers or dates), ``left_out`` (why it is not used, or None), and what is known of its
+          values: ``categories`` (their number), or ``first`` and ``last`` (the smallest and the
+          largest number, or the first and the last date);
+        - ``constant`` columns of a table, and ``reading``: the options that its data decided;
         - ``parts``: examples in each part;
         - ``classes``: for each class ``name``, ``counts`` by part and ``group`` (many, medium
           or few training examples, or a third of the classes, as `groups_by_frequency` says);
@@ -59,8 +64,12 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
         "ratio": ratio if np.isfinite(ratio) else None,
         "duplicates": _duplicates(dataset, parts),
         "fingerprint": dataset.fingerprint,
-        "notes": list(dataset.notes),
+        "notes": [*dataset.notes, *_column_notes(dataset)],
     }
+
+
+def _column_notes(dataset: Dataset) -> list[str]:
+    return notes_on(find(dataset.X)) if isinstance(dataset.X, pd.DataFrame) else []
 
 
 def _parts(dataset: Dataset, split: Split | None) -> dict[str, IndexArray]:
@@ -82,12 +91,39 @@ def _features(dataset: Dataset) -> dict[str, Any]:
     X = dataset.X
     if not isinstance(X, pd.DataFrame):
         return {"shape": [int(size) for size in X.shape[1:]]}
-    columns = [
-        {"name": str(name), "kind": column_kind(column), "missing": int(column.isna().sum())}
-        for name, column in X.items()
-    ]
+    columns = [_column(finding) for finding in find(X).values()]
     constant = [column["name"] for column in columns if column["kind"] == "constant"]
-    return {"columns": columns, "constant": constant}
+    return {"columns": columns, "constant": constant, "reading": dict(dataset.reading)}
+
+
+def _column(found: Finding) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "missing": int(found.column.isna().sum()),
+        "odd": int(found.odd.sum()),
+        "left_out": LEFT_OUT.get(found.kind),
+        **_range(found),
+    }
+
+
+def _range(found: Finding) -> dict[str, Any]:
+    """Return the extent of a column's values, by its kind."""
+    match found.kind:
+        case "numeric":
+            numbers = as_numbers(found.column, lenient=True)
+            return {"first": float(np.nanmin(numbers)), "last": float(np.nanmax(numbers))}
+        case "date":
+            dates = as_dates(found.column, found.order)
+            return {"first": _moment(dates.min()), "last": _moment(dates.max())}
+        case "categorical" | "text":
+            return {"categories": int(as_text(found.column).nunique())}
+        case _:
+            return {}
+
+
+def _moment(stamp: pd.Timestamp) -> str:
+    return str(stamp.date()) if stamp == stamp.normalize() else stamp.isoformat()
 
 
 def _classes(

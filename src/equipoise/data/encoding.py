@@ -1,13 +1,15 @@
 """A table as one matrix: scaled numbers first, then category codes; fitted on training rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equipoise.data.columns import Kind, column_kind, column_of, with_text_names
+from equipoise._typing import IndexArray
+from equipoise.data.columns import as_dates, as_numbers, column_of, with_text_names
 from equipoise.data.features import (
     CategoricalFeature,
     DateFeature,
@@ -16,18 +18,13 @@ from equipoise.data.features import (
     feature_from_state,
     feature_state,
 )
+from equipoise.data.findings import Finding, find, notes_on, with_counting
 from equipoise.data.scaling import Scaler, Scaling, check_scaling
 from equipoise.data.wording import listing
 from equipoise.errors import InputError
 
 EncodedMatrix = NDArray[np.float32]
 """Scaled numeric columns, then one column of category codes for each categorical column."""
-
-_LEFT_OUT: dict[Kind, str] = {
-    "constant": "Left out, since all values are the same",
-    "empty": "Left out, since all values are missing",
-    "text": "Left out, since nearly all values differ (an identifier or free text)",
-}
 
 
 class TableEncoder:
@@ -42,7 +39,9 @@ class TableEncoder:
     - categorical: a code; 0 stands for what training did not hold or held only once, and
       missing values have a code of their own if training had any.
 
-    Columns that are constant, empty or nearly all different text are left out, with a note.
+    Columns that are constant, empty or nearly all different text are left out, with a note. In a
+    column of numbers or dates, other text counts as missing: that which `fit` met, and any other
+    while it is at most 5 % of the values.
 
     Parameters
     ----------
@@ -94,13 +93,16 @@ class TableEncoder:
         numeric = [name for feature in self.numeric for name in feature.outputs]
         return (*numeric, *(feature.name for feature in self.categorical))
 
-    def fit(self, X: "pd.DataFrame | np.ndarray") -> Self:
-        """Learn kinds, medians, categories and scaling from training rows.
+    def fit(self, X: "pd.DataFrame | np.ndarray", rows: IndexArray | None = None) -> Self:
+        """Learn kinds, medians, categories and scaling.
 
         Parameters
         ----------
         X : DataFrame, or ndarray of shape (examples, columns)
-            Training rows; the columns of an array are called ``x0``, ``x1``, ...
+            Rows of a table; the columns of an array are called ``x0``, ``x1``, ... Their kinds,
+            the order of dates and the texts among numbers are found on all of them.
+        rows : ndarray of int or None, default=None
+            Positions of the training rows, from which everything else is learnt. None: all.
 
         Returns
         -------
@@ -113,13 +115,14 @@ class TableEncoder:
             If no column is usable, a name occurs twice, or values are infinite or nested.
         """
         check_scaling(self.scaling)
-        frame = _as_frame(X)
-        kinds: dict[str, Kind] = {str(name): column_kind(column) for name, column in frame.items()}
-        features = [_fit_feature(column_of(frame, name), kind) for name, kind in kinds.items()]
+        whole = _as_frame(X)
+        frame = whole if rows is None else whole.iloc[rows]
+        found = {name: _in_training(each, frame) for name, each in find(whole).items()}
+        features = [_fit_feature(column_of(frame, name), each) for name, each in found.items()]
         self.columns = tuple(frame.columns)
         self.numeric = tuple(f for f in features if isinstance(f, NumericFeature | DateFeature))
         self.categorical = tuple(f for f in features if isinstance(f, CategoricalFeature))
-        self.notes = (*_notes(kinds), *_lenient_notes(self.numeric))
+        self.notes = tuple(notes_on(found))
         if not self.numeric and not self.categorical:
             raise InputError(
                 "A table must have at least one column that can be used.",
@@ -130,6 +133,37 @@ class TableEncoder:
         values = self._numbers(frame)
         self.scaler = Scaler.fit(values, np.asarray(flags, dtype=bool), self.scaling)
         return self
+
+    def check(self, X: "pd.DataFrame | np.ndarray") -> None:
+        """Refuse rows that `transform` would refuse, for instance before training begins.
+
+        Raises
+        ------
+        InputError
+            As `transform` does.
+        """
+        self.transform(X)
+
+    def notes_on(self, X: "pd.DataFrame | np.ndarray") -> tuple[str, ...]:
+        """Return what these rows hold that training did not know, as sentences.
+
+        Parameters
+        ----------
+        X : DataFrame, or ndarray of shape (examples, columns)
+            As for `transform`.
+
+        Examples
+        --------
+        >>> encoder = TableEncoder().fit(pd.DataFrame({"fur": ["red", "blue", "red", "blue"]}))
+        >>> encoder.notes_on(pd.DataFrame({"fur": ["red", "green"]}))[0]
+        "In the column 'fur', 1 of 2 rows has a category that training held in one row at most:\
+ 'green' (row 1)."
+        """
+        frame = _as_frame(X, self.columns)
+        self._refuse_missing_columns(frame)
+        features = (*self.numeric, *self.categorical)
+        notes = (feature.note(column_of(frame, feature.name)) for feature in features)
+        return tuple(with_counting([note for note in notes if note]))
 
     def transform(self, X: "pd.DataFrame | np.ndarray") -> EncodedMatrix:
         """Return the matrix of these rows.
@@ -201,7 +235,7 @@ class TableEncoder:
 def _as_frame(X: "pd.DataFrame | np.ndarray", columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return rows as a frame whose columns are called as in training."""
     if isinstance(X, pd.DataFrame):
-        return with_text_names(X, "the table").reset_index(drop=True)
+        return with_text_names(X, "the table")
     array = np.asarray(X)
     if array.ndim != 2 or (columns is not None and array.shape[1] != len(columns)):
         expected = "n" if columns is None else len(columns)
@@ -214,29 +248,31 @@ def _as_frame(X: "pd.DataFrame | np.ndarray", columns: Sequence[str] | None = No
     return pd.DataFrame(array, columns=list(names)).infer_objects()
 
 
-def _fit_feature(column: pd.Series, kind: Kind) -> Feature | None:
-    match kind:
+def _in_training(found: Finding, frame: pd.DataFrame) -> Finding:
+    """Return a finding as it is on training rows, where a column may be constant or empty."""
+    column = column_of(frame, found.name)
+    match found.kind:
         case "numeric" | "boolean":
-            return NumericFeature.fit(column, boolean=kind == "boolean")
+            values = pd.Series(as_numbers(column, lenient=True))
         case "date":
-            return DateFeature.fit(column)
+            values = as_dates(column, found.order)
+        case _:
+            values = column
+    present = values.dropna()
+    if present.empty:
+        return replace(found, kind="empty")
+    constant = len(present) == len(values) and present.nunique() == 1
+    return replace(found, kind="constant") if constant else found
+
+
+def _fit_feature(column: pd.Series, found: Finding) -> Feature | None:
+    match found.kind:
+        case "numeric" | "boolean":
+            boolean = found.kind == "boolean"
+            return NumericFeature.fit(column, boolean=boolean, texts=found.texts)
+        case "date":
+            return DateFeature.fit(column, order=found.order, texts=found.texts)
         case "categorical":
             return CategoricalFeature.fit(column)
         case _:
             return None
-
-
-def _notes(kinds: dict[str, Kind]) -> list[str]:
-    notes = []
-    for kind, reason in _LEFT_OUT.items():
-        names = [name for name, each in kinds.items() if each == kind]
-        if names:
-            notes.append(f"{reason}: {listing(map(repr, names), 20)}.")
-    return notes
-
-
-def _lenient_notes(features: Sequence[NumericFeature | DateFeature]) -> list[str]:
-    lenient = [f.name for f in features if isinstance(f, NumericFeature) and f.lenient]
-    if not lenient:
-        return []
-    return [f"Text among the numbers counts as missing in: {listing(map(repr, lenient), 20)}."]

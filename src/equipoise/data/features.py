@@ -1,14 +1,16 @@
 """One column of a table as network input: numbers, dates or category codes, fitted once."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
-from equipoise.data.columns import as_dates, as_numbers, as_text, shown
+from equipoise.data.columns import MOSTLY, as_dates, as_numbers, as_text, exhibited, shown
+from equipoise.data.dates import DateOrder
+from equipoise.data.wording import counted
 from equipoise.errors import InputError
 
 MISSING_SUFFIX = " missing"
@@ -31,28 +33,27 @@ class NumericFeature:
         Whether training had missing values; a second output then marks them with 1.
     boolean : bool
         Whether values are 0 or 1, and stay so.
-    lenient : bool
-        Whether training held text that spells no number, which counts as missing.
+    texts : tuple of str
+        Texts that are known to stand among the numbers; they count as missing. Other text does
+        so too while it is at most 5 % of the values.
     """
 
     name: str
     median: float
     indicator: bool
     boolean: bool = False
-    lenient: bool = False
+    texts: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, column: pd.Series, *, boolean: bool = False) -> Self:
+    def fit(cls, column: pd.Series, *, boolean: bool = False, texts: tuple[str, ...] = ()) -> Self:
         """Return the feature of these training values."""
-        lenient = not boolean and not _holds_numbers(column)
-        numbers = as_numbers(column, lenient=lenient)
-        missing = np.isnan(numbers)
+        numbers = as_numbers(column, lenient=True)
         return cls(
             name=str(column.name),
             median=float(np.nanmedian(numbers)),
-            indicator=bool(missing.any()),
+            indicator=bool(np.isnan(numbers).any()),
             boolean=boolean,
-            lenient=lenient,
+            texts=texts,
         )
 
     @property
@@ -67,12 +68,18 @@ class NumericFeature:
 
     def encode(self, column: pd.Series) -> np.ndarray:
         """Return float64 of shape ``(rows, outputs)``, before scaling."""
-        numbers = as_numbers(column, lenient=self.lenient)
+        numbers = as_numbers(column, lenient=True)
         missing = np.isnan(numbers)
+        _refuse_odd(column, missing & column.notna().to_numpy(), self.texts, "numbers")
         if self.boolean:
             _refuse_other_than_booleans(column, numbers)
         filled = np.where(missing, self.median, numbers)
         return np.column_stack([filled, missing][: len(self.outputs)]).astype(np.float64)
+
+    def note(self, column: pd.Series) -> str | None:
+        """Return a sentence on text that counts as missing in these values, if there is some."""
+        missing = np.isnan(as_numbers(column, lenient=True))
+        return _odd_note(column, missing & column.notna().to_numpy(), "numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,22 +96,36 @@ class DateFeature:
         (Monday 0 to Sunday 6), ``"hour"`` (0 to 23); all in UTC.
     indicator : bool
         Whether training had missing values; a last output then marks them with 1.
+    order : {"day-first", "month-first"} or None
+        What stands first in dates that end with their year; None: none did in training.
+    texts : tuple of str
+        Texts that are known to stand among the dates, as for `NumericFeature`.
     """
 
     name: str
     medians: dict[str, float]
     indicator: bool
+    order: DateOrder | None = None
+    texts: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, column: pd.Series) -> Self:
+    def fit(
+        cls,
+        column: pd.Series,
+        *,
+        order: DateOrder | None = None,
+        texts: tuple[str, ...] = (),
+    ) -> Self:
         """Return the feature of these training values."""
-        parts = _date_parts(as_dates(column))
+        parts = _date_parts(as_dates(column, order))
         varying = {part: values for part, values in parts.items() if np.ptp(_present(values)) > 0}
         used = varying or {"day": parts["day"]}
         return cls(
             name=str(column.name),
             medians={part: float(np.median(_present(values))) for part, values in used.items()},
             indicator=bool(np.isnan(parts["day"]).any()),
+            order=order,
+            texts=texts,
         )
 
     @property
@@ -120,20 +141,18 @@ class DateFeature:
 
     def encode(self, column: pd.Series) -> np.ndarray:
         """Return float64 of shape ``(rows, outputs)``, before scaling."""
-        stamps = as_dates(column)
-        if stamps.isna().all() and column.notna().any():
-            raise self._no_dates(column)
+        stamps = as_dates(column, self.order)
+        odd = (stamps.isna() & column.notna()).to_numpy()
+        _refuse_odd(column, odd, self.texts, "dates like 2024-02-29")
         parts = _date_parts(stamps)
         missing = np.isnan(parts["day"])
         filled = [np.where(missing, median, parts[part]) for part, median in self.medians.items()]
         return np.column_stack([*filled, missing][: len(self.outputs)]).astype(np.float64)
 
-    def _no_dates(self, column: pd.Series) -> InputError:
-        return InputError(
-            f"The column {self.name!r} must hold dates like 2024-02-29, as in training.",
-            f"It holds {shown(column, column.notna().to_numpy())}.",
-            "Write the dates in this form.",
-        )
+    def note(self, column: pd.Series) -> str | None:
+        """Return a sentence on text that counts as missing in these values, if there is some."""
+        odd = (as_dates(column, self.order).isna() & column.notna()).to_numpy()
+        return _odd_note(column, odd, "dates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +199,18 @@ class CategoricalFeature:
             codes[text.isna().to_numpy()] = self.cardinality - 1
         return codes
 
+    def note(self, column: pd.Series) -> str | None:
+        """Return a sentence on categories that training did not know, if there are some."""
+        unknown = (self.encode(column) == 0) & column.notna().to_numpy()
+        if not unknown.any():
+            return None
+        of = counted(len(column), "row")
+        return (
+            f"In the column {self.name!r}, {unknown.sum():,} of {of} "
+            f"{'has' if unknown.sum() == 1 else 'have'} a category that training held in one row "
+            f"at most: {exhibited(column, unknown)}."
+        )
+
 
 Feature = NumericFeature | DateFeature | CategoricalFeature
 """Any feature."""
@@ -200,17 +231,47 @@ def feature_state(feature: Feature) -> dict[str, Any]:
 def feature_from_state(state: dict[str, Any]) -> Feature:
     """Return the feature that `feature_state` described."""
     fields = {key: value for key, value in state.items() if key != "kind"}
-    if "categories" in fields:
-        fields["categories"] = tuple(fields["categories"])
+    fields |= {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
     return _KINDS[state["kind"]](**fields)
 
 
-def _holds_numbers(column: pd.Series) -> bool:
-    try:
-        as_numbers(column)
-    except InputError:
-        return types.is_numeric_dtype(column)
-    return True
+def known_kinds(features: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what each column is known to hold, from the states of its features.
+
+    >>> state = feature_state(NumericFeature(name="a", median=0.0, indicator=False))
+    >>> known_kinds([state])
+    {'a': 'numeric'}
+    """
+    return {
+        state["name"]: "boolean" if state.get("boolean") else state["kind"] for state in features
+    }
+
+
+def _refuse_odd(column: pd.Series, odd: np.ndarray, known: tuple[str, ...], form: str) -> None:
+    """Refuse text that training did not know if it is more than 5 % of the values."""
+    if not odd.any():
+        return
+    unknown = odd & ~as_text(column).isin(list(known)).to_numpy()
+    values = int(column.notna().sum())
+    if unknown.sum() <= (1 - MOSTLY) * values:
+        return
+    first = str(np.asarray(column, dtype=object)[unknown][0])
+    raise InputError(
+        f"The column {column.name!r} must hold {form}, as in training.",
+        f"It holds {shown(column, unknown)}: {unknown.sum():,} of {counted(values, 'value')}, "
+        f"which is more than {100 * (1 - MOSTLY):.0f} %.",
+        f"Correct these values, or leave them empty; `--missing {first!r}` counts one as missing.",
+    )
+
+
+def _odd_note(column: pd.Series, odd: np.ndarray, form: str) -> str | None:
+    if not odd.any():
+        return None
+    return (
+        f"In the column {column.name!r}, {odd.sum():,} of {counted(len(column), 'row')} "
+        f"{'counts' if odd.sum() == 1 else 'count'} as missing, for the column holds {form}: "
+        f"{exhibited(column, odd)}."
+    )
 
 
 def _present(values: np.ndarray) -> np.ndarray:

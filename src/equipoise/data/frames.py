@@ -1,11 +1,13 @@
 """Table files as frames, before anything is known of labels."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from equipoise.data.columns import with_text_names
+from equipoise.data.conversion import check_reading, interpreted, with_missing
 from equipoise.data.delimited import read_header, read_rows
 from equipoise.data.labels import LABEL_NAMES
 from equipoise.data.options import ReadOptions
@@ -17,38 +19,57 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 """Endings of table files; upper and lower case count the same."""
 
 
-def read_frame(path: Path, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows of a CSV or Parquet file, the label as text, and notes.
+def read_frame(path: Path, options: ReadOptions) -> tuple[pd.DataFrame, list[str], ReadOptions]:
+    """Read the rows of a CSV or Parquet file.
 
     Parameters
     ----------
     path : Path
         The file.
     options : ReadOptions
-        `label` is used: this column of a CSV file is not interpreted.
+        `label`, `drop`, `decimal`, `missing`, `dates`, `encoding` and `kinds` are used.
+
+    Returns
+    -------
+    frame : DataFrame
+        The rows, called by their numbers from 0. The label of a CSV file is text as it is
+        written; numbers are those that text spells; what is no number stays text.
+    notes : list of str
+        How they were read.
+    options : ReadOptions
+        The given ones with the decimal mark that was found, to read other rows in the same way.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, malformed or not UTF-8, or a column is named twice.
+        If the file is missing, empty or malformed, not in the encoding, a column is named twice,
+        or numbers contradict the decimal mark.
     """
+    check_reading(options)
     if not path.is_file():
         raise InputError("A table must be a file.", f"There is no file {path}.", "Check the path.")
     if path.suffix.lower() in PARQUET_SUFFIXES:
         frame, notes = read_parquet(path)
-        return with_text_names(frame, str(path)), notes
-    return _read_delimited(path, options)
+        frame = with_missing(with_text_names(frame, str(path)), options.missing)
+        skipped, separator = _labels(list(frame.columns), options), None
+    else:
+        frame, notes, separator = _read_delimited(path, options)
+        skipped = _labels(list(frame.columns), options)
+    frame, found, decimal = interpreted(frame, options, [*skipped, *options.drop], separator)
+    return frame, [*notes, *found], replace(options, decimal=decimal)
 
 
-def _read_delimited(path: Path, options: ReadOptions) -> tuple[pd.DataFrame, list[str]]:
-    header = read_header(path)
-    by_name = [name for name in header.names if name.lower() in LABEL_NAMES]
-    labels = by_name if options.label is None else [options.label]
-    frame, notes = read_rows(path, header, labels), []
-    if header.decimal == ",":
-        notes.append("Numbers were read with a decimal comma.")
-    first = header.names[0]
-    if first == "" and np.array_equal(frame[first], np.arange(len(frame))):
-        frame = frame.drop(columns=first)
-        notes.append("The first column has no name and counts the rows: it was left out.")
-    return frame, notes
+def _labels(names: Sequence[str], options: ReadOptions) -> list[str]:
+    """Return the columns that may be the label."""
+    by_name = [name for name in names if name.lower() in LABEL_NAMES]
+    return by_name if options.label is None else [options.label]
+
+
+def _read_delimited(path: Path, options: ReadOptions) -> tuple[pd.DataFrame, list[str], str]:
+    header = read_header(path, options.encoding)
+    frame = read_rows(path, header, _labels(header.names, options), options.missing)
+    first, counting = header.names[0], [str(row) for row in range(len(frame))]
+    if first == "" and frame[first].tolist() == counting:
+        note = "The first column has no name and counts the rows: it was left out."
+        return frame.drop(columns=first), [note], header.separator
+    return frame, [], header.separator

@@ -16,6 +16,8 @@ LABEL_NAMES = ("target", "label", "class", "y")
 MOST_NUMBERS = 100
 """Distinct fractional values above which a label is taken for a measurement, not a class."""
 
+_UNLABELLED = "For rows that have no label, use `equipoise predict`."
+
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 
 
@@ -45,7 +47,7 @@ def find_label(columns: Sequence[str], label: str | None) -> tuple[str, str | No
         raise InputError(
             f"The label column {label!r} must be in the table.",
             f"The columns are {listing(columns, 20)}.",
-            suggestion(label, columns, "Name one of these."),
+            suggestion(label, columns, f"Name one of these. {_UNLABELLED}"),
         )
     return label, None
 
@@ -56,7 +58,7 @@ def _label_by_name(columns: Sequence[str]) -> tuple[str, str]:
         raise InputError(
             f"The label column must be given, or be the only one called {', '.join(LABEL_NAMES)}.",
             f"The columns are {listing(columns, 20)}.",
-            f"Give it with `--label {found[0] if found else 'NAME'}`.",
+            f"Give it with `--label {found[0] if found else 'NAME'}`. {_UNLABELLED}",
         )
     return found[0], f"The label is the column {found[0]!r}, chosen by its name."
 

@@ -5,6 +5,7 @@ one where it is a point. A mark is proven by a number that only it makes sense o
 ``4.474,03`` and ``1.234.567`` prove the comma, ``0.123`` and ``1,234.5`` the point.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -22,6 +23,8 @@ OTHER: dict[DecimalMark, DecimalMark] = {"point": "comma", "comma": "point"}
 
 # Apostrophes and blanks (of any width) separate thousands beside either mark.
 _SEPARATORS = "'’ \u00a0\u202f"  # noqa: RUF001 (these characters themselves are meant)
+_DIGITS = "0123456789+-eE"
+_SEPARATED = {*MARKS.values(), *_SEPARATORS}
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
@@ -62,7 +65,12 @@ def canonical(text: str, decimal: DecimalMark) -> str | None:
         return text.replace(MARKS[decimal], ".")
     if found := _grouped(decimal).fullmatch(text):
         return text.replace(found[1], "").replace(MARKS[decimal], ".")
-    return text if _INFINITE.fullmatch(text) else None
+    return text if text[-1:] in "fFyY" and _INFINITE.fullmatch(text) else None
+
+
+def plain_characters(decimal: DecimalMark) -> set[str]:
+    """Return the characters of numbers without separated thousands."""
+    return {*_DIGITS, MARKS[decimal]}
 
 
 def spelt_numbers(texts: Sequence[str], decimal: DecimalMark) -> np.ndarray:
@@ -71,6 +79,10 @@ def spelt_numbers(texts: Sequence[str], decimal: DecimalMark) -> np.ndarray:
     >>> spelt_numbers(["1,5", "2.000", "k.A."], "comma")
     array([1.5e+00, 2.0e+03,     nan])
     """
+    if set("".join(texts)) <= plain_characters(decimal):
+        # Most columns hold plain numbers alone, which need no look at each.
+        with contextlib.suppress(ValueError):
+            return np.array([float(text.replace(MARKS[decimal], ".")) for text in texts])
     spelt = (canonical(text, decimal) for text in texts)
     return np.array([np.nan if each is None else float(each) for each in spelt], dtype=np.float64)
 
@@ -91,4 +103,5 @@ def has_thousands(text: str, decimal: DecimalMark) -> bool:
     (True, False)
     """
     text = text.strip()
-    return not _plain(decimal).fullmatch(text) and _grouped(decimal).fullmatch(text) is not None
+    separated = not _SEPARATED.isdisjoint(text) and not _plain(decimal).fullmatch(text)
+    return separated and _grouped(decimal).fullmatch(text) is not None

@@ -1,5 +1,6 @@
 """How DATA is to be read; one record for every form that data comes in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,12 @@ from equipoise._typing import ProgressCallback
 
 Channels = Literal["auto", "grey", "rgb"]
 """How many channels decoded images get; ``"auto"`` is grey only if every image is."""
+
+Decimal = Literal["auto", "point", "comma"]
+"""What stands before decimals; with ``"auto"`` the numbers of the table prove it."""
+
+Dates = Literal["auto", "day-first", "month-first"]
+"""How dates that end with their year are written; with ``"auto"`` each column proves it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +29,20 @@ class ReadOptions:
         Column of the image paths in an image index. None: the reader's own rule.
     drop : tuple of str, default=()
         Columns of a table to leave out.
+    decimal : {"auto", "point", "comma"}, default="auto"
+        Decimal mark of the numbers in text; the other mark separates thousands. ``"auto"``: the
+        one that the numbers prove.
+    missing : tuple of str, default=()
+        Texts that mean a missing value, beside the usual ones.
+    dates : {"auto", "day-first", "month-first"}, default="auto"
+        What stands first in dates that end with their year, such as 03.04.2022. ``"auto"``:
+        what a date of the same column proves, else the day.
+    encoding : str, default="utf-8"
+        Encoding of a text file, by its Python name. A byte-order mark comes before it.
+    kinds : mapping of str to str, or None, default=None
+        What columns are known to hold, such as those of an earlier run: ``"numeric"``,
+        ``"boolean"``, ``"date"`` or ``"categorical"``. Columns that it does not name are not
+        interpreted. None: what each column holds is found from its values.
     size : int or None, default=None
         Side in pixels, at least 1: each image file is scaled until its shorter side has this
         length and is then cropped in the centre to a square. None: images are kept as they
@@ -48,6 +69,11 @@ class ReadOptions:
     label: str | None = None
     image: str | None = None
     drop: tuple[str, ...] = ()
+    decimal: Decimal = "auto"
+    missing: tuple[str, ...] = ()
+    dates: Dates = "auto"
+    encoding: str = "utf-8"
+    kinds: Mapping[str, str] | None = None
     size: int | None = None
     channels: Channels = "auto"
     skip_broken: bool = False

@@ -155,9 +155,9 @@ def decode(data: bytes, channels: Literal[1, 3], size: int | None = None) -> Pic
             flat = flat.transpose(_UPRIGHT[orientation])
         grey = flat.mode in _GREY_MODES
         if not grey:
-            flat = flat.convert("RGB")
+            flat = _converted(flat, "RGB")
             grey = _channels_agree(flat)
-        flat = flat.convert("L" if channels == 1 else "RGB")
+        flat = _converted(flat, "L" if channels == 1 else "RGB")
         if size is not None:
             flat = _square(flat, size)
         pixels = np.asarray(flat).reshape(flat.height, flat.width, channels)
@@ -218,6 +218,10 @@ def _is_grey(palette: ImagePalette.ImagePalette) -> bool:
     else:
         colours = raw[: len(raw) // len(kind) * len(kind)].reshape(-1, len(kind))[:, :3]
     return bool((colours == colours[:, :1]).all())
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _channels_agree(image: Image.Image) -> bool:

@@ -1,8 +1,10 @@
 """DATA, whatever it is, as a data set: a name, a folder, or a file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from equipoise._typing import ProgressCallback
 from equipoise.data.arrays import is_idx_folder, read_idx_folder, read_npz
 from equipoise.data.catalog import load_catalog
 from equipoise.data.cifar import is_cifar_folder, read_cifar
@@ -11,20 +13,33 @@ from equipoise.data.entries import CATALOG, catalog_name
 from equipoise.data.forms import TABLE_SUFFIXES, not_found, unknown_form
 from equipoise.data.frames import read_frame
 from equipoise.data.images import is_image_index, read_class_folder, read_image_index
-from equipoise.data.options import ReadOptions
+from equipoise.data.options import Channels, Dates, Decimal, ReadOptions
 from equipoise.data.tables import make_table
 from equipoise.data.unlabelled import load_unlabelled
 
 __all__ = ["load", "load_unlabelled", "read_path"]
 
 
-def load(
+def load(  # noqa: PLR0913 (each is an option)
     source: str | Path,
     options: ReadOptions = ReadOptions(),  # noqa: B008 (never changed)
     *,
     download: bool = False,
+    label: str | None = None,
+    image: str | None = None,
+    drop: str | Sequence[str] | None = None,
+    decimal: Decimal | None = None,
+    missing: str | Sequence[str] | None = None,
+    dates: Dates | None = None,
+    encoding: str | None = None,
+    size: int | None = None,
+    channels: Channels | None = None,
+    skip_broken: bool | None = None,
+    cache: str | Path | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Dataset:
-    """Read DATA.
+    r"""Read DATA.
 
     Parameters
     ----------
@@ -36,6 +51,11 @@ def load(
         How it is read; each form uses the fields that concern it.
     download : bool, default=False
         Whether a data set of the catalog may be fetched if it is not on this machine.
+    label, image, drop, decimal, missing, dates, encoding : optional
+        How tables and their columns are read. These and those below are fields of `ReadOptions`
+        and come before those of `options`; one column or text may be given alone.
+    size, channels, skip_broken, cache, workers, progress : optional
+        How images are read.
 
     Returns
     -------
@@ -52,7 +72,33 @@ def load(
     >>> data = load("digits")
     >>> data.name, data.kind, len(data)
     ('digits', 'images', 1797)
+
+    The fields of `ReadOptions` may stand in the call:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "patients.csv")
+    ...     _ = path.write_text("age,patient,outcome\n31,a,sick\n52,b,well\n")
+    ...     data = load(path, label="outcome", drop="patient")
+    >>> data.classes, list(data.X)
+    (('sick', 'well'), ['age'])
     """
+    given = {
+        "label": label,
+        "image": image,
+        "drop": None if drop is None else _texts(drop),
+        "decimal": decimal,
+        "missing": None if missing is None else _texts(missing),
+        "dates": dates,
+        "encoding": encoding,
+        "size": size,
+        "channels": channels,
+        "skip_broken": skip_broken,
+        "cache": None if cache is None else Path(cache),
+        "workers": workers,
+        "progress": progress,
+    }
+    options = replace(options, **{k: value for k, value in given.items() if value is not None})
     name = catalog_name(source) if isinstance(source, str) else None
     path = Path(source).expanduser()
     if name is None:
@@ -62,6 +108,10 @@ def load(
         return dataset
     note = f"{str(source)!r} is the catalog's data set; write ./{source} for the path of that name."
     return replace(dataset, notes=(*dataset.notes, note))
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def read_path(path: Path, options: ReadOptions) -> Dataset:
@@ -88,7 +138,7 @@ def read_path(path: Path, options: ReadOptions) -> Dataset:
         return read_npz(path, options)
     if suffix not in TABLE_SUFFIXES:
         raise unknown_form(path)
-    frame, notes = read_frame(path, options)
+    frame, notes, options = read_frame(path, options)
     if is_image_index(frame, path, options):
         return read_image_index(path, frame, options)
     return make_table(path, frame, notes, options)

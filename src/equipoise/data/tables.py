@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from equipoise._typing import NameArray
-from equipoise.data.columns import column_of, with_text_names
+from equipoise.data.columns import column_kind, column_of, with_text_names
 from equipoise.data.dataset import Dataset
 from equipoise.data.frames import read_frame
 from equipoise.data.hashing import file_fingerprint, frame_fingerprint
@@ -28,8 +28,9 @@ _FEWEST_COUNTED = 10
 def read_table(path: Path, options: ReadOptions) -> Dataset:
     r"""Read a CSV or Parquet file with one row an example and one column for the label.
 
-    CSV is UTF-8 text, with or without a byte-order mark; the separator (comma, semicolon or
-    tab) is found from the header. A column ``split`` that holds only ``train``, ``val`` or
+    CSV is UTF-8 text or has a byte-order mark, unless `options` gives its encoding; the separator
+    (comma, semicolon or tab) is found from the header, and the decimal mark from the numbers. A
+    column ``split`` that holds only ``train``, ``val`` or
     ``validation``, and ``test`` becomes the data set's own split. A first column without a
     name that counts the rows is left out.
 
@@ -38,7 +39,8 @@ def read_table(path: Path, options: ReadOptions) -> Dataset:
     path : Path
         File that ends in ``.csv``, ``.tsv``, ``.txt`` or ``.parquet``.
     options : ReadOptions
-        `label` (None: the only column called target, label, class or y) and `drop` are used.
+        `label` (None: the only column called target, label, class or y), `drop`, `decimal`,
+        `missing`, `dates`, `encoding` and `kinds` are used.
 
     Returns
     -------
@@ -49,8 +51,9 @@ def read_table(path: Path, options: ReadOptions) -> Dataset:
     Raises
     ------
     InputError
-        If the file is missing, empty, malformed or not UTF-8, if a column is named twice,
-        without any value or infinite, or if the label does not name at least two classes.
+        If the file is missing, empty, malformed or not in the encoding, if a column is named
+        twice, without any value, infinite or written with two decimal marks, or if the label does
+        not name at least two classes.
 
     Examples
     --------
@@ -62,8 +65,7 @@ def read_table(path: Path, options: ReadOptions) -> Dataset:
     >>> data.classes, data.X.columns.tolist()
     (('cat', 'dog'), ['age'])
     """
-    frame, notes = read_frame(path, options)
-    return make_table(path, frame, notes, options)
+    return make_table(path, *read_frame(path, options))
 
 
 def make_table(
@@ -80,7 +82,7 @@ def make_table(
     notes : sequence of str
         Notes on the reading.
     options : ReadOptions
-        As for `read_table`.
+        As for `read_table`, with the decimal mark that was found.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def make_table(
         dataset,
         name=path.stem,
         fingerprint=file_fingerprint(path),
+        reading={} if options.decimal == "auto" else {"decimal": options.decimal},
         notes=(*notes, *dataset.notes),
     )
 
@@ -127,6 +130,28 @@ def from_frame(frame: pd.DataFrame, label: str | None = None, name: str = "table
     frame = with_text_names(frame, name).reset_index(drop=True)
     dataset = _dataset(frame, ReadOptions(label=label))
     return replace(dataset, name=name, fingerprint=frame_fingerprint(frame))
+
+
+def read_alike(options: ReadOptions, dataset: Dataset) -> ReadOptions:
+    """Return options with which other rows are read as those of a data set were.
+
+    Examples
+    --------
+    >>> data = from_frame(pd.DataFrame({"age": [3, 5, 4], "y": [True, False, True]}))
+    >>> read_alike(ReadOptions(), data).kinds
+    {'age': 'numeric'}
+    """
+    if not isinstance(dataset.X, pd.DataFrame):
+        return options
+    kinds = {str(name): _known_kind(column) for name, column in dataset.X.items()}
+    return replace(options, **dataset.reading, kinds=kinds)  # pyright: ignore[reportArgumentType]
+
+
+def _known_kind(column: pd.Series) -> str:
+    # By its type first: a column that is constant here may hold other numbers elsewhere.
+    if types.is_bool_dtype(column):
+        return "boolean"
+    return "numeric" if types.is_numeric_dtype(column) else column_kind(column)
 
 
 def _dataset(frame: pd.DataFrame, options: ReadOptions) -> Dataset:
@@ -203,14 +228,22 @@ def _check_features(X: pd.DataFrame) -> None:
             f"Leave out such a column with `--drop {empty[0]!r}`.",
         )
     for name, column in X.items():
-        fractional = types.is_float_dtype(column)
-        infinite = np.isinf(column.to_numpy(np.float64, na_value=np.nan)) if fractional else False
-        if np.any(infinite):
+        beyond = np.abs(_numbers(column)) > np.finfo(np.float32).max
+        if beyond.any():
             raise InputError(
-                f"The values of the column {name!r} must be finite.",
-                f"They are infinite in {rows_where(infinite)}.",
+                f"The values of the column {name!r} must be finite 32-bit numbers.",
+                f"They are infinite or too large in {rows_where(beyond)}.",
                 f"Correct them, leave them empty, or leave the column out with `--drop {name!r}`.",
             )
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """Return the numbers of a column as float64; NaN stands for everything else."""
+    if types.is_float_dtype(column):
+        return column.to_numpy(np.float64, na_value=np.nan)
+    if column.dtype != object:
+        return np.full(len(column), np.nan)
+    return np.array([x if isinstance(x, float) else np.nan for x in column], dtype=np.float64)
 
 
 def _counting_notes(X: pd.DataFrame) -> list[str]:

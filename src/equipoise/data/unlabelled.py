@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from equipoise._typing import ImageArray, NameArray
+from equipoise._typing import ImageArray, IndexArray, NameArray
 from equipoise.data.arrays import is_idx_folder, read_idx_folder, read_npz
 from equipoise.data.catalog import load_catalog
 from equipoise.data.columns import column_of
@@ -20,11 +21,75 @@ from equipoise.data.labels import LABEL_NAMES
 from equipoise.data.npz import open_archive
 from equipoise.data.options import ReadOptions
 from equipoise.data.pixels import SUFFIXES
-from equipoise.data.wording import listing
+from equipoise.data.wording import listing, suggestion
 from equipoise.errors import InputError
 
 Unlabelled = tuple["ImageArray | pd.DataFrame", NameArray]
 """Examples, and an identifier of each."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NewExamples:
+    """Examples to predict, and what says which is which.
+
+    Parameters
+    ----------
+    X : ndarray of uint8, shape (examples, height, width, channels), or DataFrame
+        The examples.
+    ids : ndarray of str, shape (examples,)
+        A path or a row number for each.
+    carried : DataFrame
+        The columns that were asked for, one row an example.
+    """
+
+    X: "ImageArray | pd.DataFrame"
+    ids: NameArray
+    carried: pd.DataFrame
+
+
+def load_new(
+    source: str | Path,
+    options: ReadOptions,
+    *,
+    carry: Sequence[str] = (),
+    download: bool = False,
+) -> NewExamples:
+    r"""Read examples to predict, with columns that say which is which.
+
+    Parameters
+    ----------
+    source, options, download
+        As for `load_unlabelled`.
+    carry : sequence of str, default=()
+        Columns of a table, or of an index of images, that come along as they are written,
+        whether or not they are features.
+
+    Raises
+    ------
+    InputError
+        As `load_unlabelled` does, or if there is no such column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "new.csv").write_text("age,patient\n3,007\n5,011\n")
+    ...     new = load_new(Path(folder, "new.csv"), ReadOptions(), carry=["patient"])
+    >>> new.carried["patient"].tolist()
+    ['007', '011']
+    """
+    path = Path(source).expanduser()
+    is_named = isinstance(source, str) and catalog_name(source) is not None
+    if path.suffix.lower() in TABLE_SUFFIXES and path.is_file() and not is_named:
+        return _table(path, options, carry)
+    if carry and (is_named or path.exists()):
+        raise InputError(
+            "Columns can be carried over from a table or an index of images.",
+            f"{source} is none.",
+            "Leave out `--id`: each example is named by its path or its number.",
+        )
+    X, ids = _without_columns(source, options, download=download)
+    return NewExamples(X=X, ids=ids, carried=pd.DataFrame(index=range(len(ids))))
 
 
 def load_unlabelled(
@@ -63,6 +128,11 @@ def load_unlabelled(
     >>> X["age"].tolist(), ids.tolist()
     ([3, 5], ['0', '1'])
     """
+    new = load_new(source, options, download=download)
+    return new.X, new.ids
+
+
+def _without_columns(source: str | Path, options: ReadOptions, *, download: bool) -> Unlabelled:
     path = Path(source).expanduser()
     name = catalog_name(source) if isinstance(source, str) else None
     if name is not None:
@@ -74,11 +144,9 @@ def load_unlabelled(
         return _folder(path, options)
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
-        return _files(path.parent, [path.name], options)
+        return _files(path.parent, [path.name], options)[:2]
     if suffix == ".npz":
         return _arrays(path, options)
-    if suffix in TABLE_SUFFIXES:
-        return _table(path, options)
     raise unknown_form(path)
 
 
@@ -89,7 +157,7 @@ def _folder(path: Path, options: ReadOptions) -> Unlabelled:
         if file.suffix.lower() in SUFFIXES and not _is_hidden(file.relative_to(path))
     )
     if names:
-        return _files(path, names, options)
+        return _files(path, names, options)[:2]
     if is_idx_folder(path):
         dataset = read_idx_folder(path, options)
         return dataset.X, dataset.ids
@@ -104,9 +172,11 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _files(root: Path, names: Sequence[str], options: ReadOptions) -> Unlabelled:
+def _files(
+    root: Path, names: Sequence[str], options: ReadOptions
+) -> tuple[ImageArray, NameArray, IndexArray]:
     decoded = decode_files(root, names, options)
-    return decoded.images, np.array(names)[decoded.kept]
+    return decoded.images, np.array(names)[decoded.kept], decoded.kept
 
 
 def _arrays(path: Path, options: ReadOptions) -> Unlabelled:
@@ -126,21 +196,38 @@ def _arrays(path: Path, options: ReadOptions) -> Unlabelled:
     return dataset.X, dataset.ids
 
 
-def _table(path: Path, options: ReadOptions) -> Unlabelled:
-    frame, _ = read_frame(path, options)
+def _table(path: Path, options: ReadOptions, carry: Sequence[str]) -> NewExamples:
+    frame, _, _ = read_frame(path, options)
+    carried = _carried(path, options, carry) if carry else pd.DataFrame(index=frame.index)
     if is_image_index(frame, path, options):
-        return _index(path, frame, options)
+        images, ids, kept = _index(path, frame, options)
+        return NewExamples(X=images, ids=ids, carried=carried.iloc[kept])
     named = [name for name in frame.columns if name.lower() in LABEL_NAMES]
     label = options.label or (named[0] if len(named) == 1 else None)
     X = frame.drop(columns=[*options.drop, *([label] if label else [])], errors="ignore")
-    return X, np.arange(len(X)).astype(str)
+    return NewExamples(X=X, ids=np.arange(len(X)).astype(str), carried=carried)
+
+
+def _carried(path: Path, options: ReadOptions, names: Sequence[str]) -> pd.DataFrame:
+    """Return columns as they are written: an identifier 007 is not the number 7."""
+    frame, _, _ = read_frame(path, replace(options, missing=(), kinds={}))
+    for name in names:
+        if name not in frame:
+            raise InputError(
+                f"The column {name!r} must be in the table to be carried over.",
+                f"The columns are {listing(frame.columns, 20)}.",
+                suggestion(name, list(frame.columns), "Name one of these with `--id`."),
+            )
+    return pd.DataFrame({name: frame[name] for name in names})
 
 
 def _is_column_of_images(frame: pd.DataFrame, name: str, path: Path) -> bool:
     return is_image_index(column_of(frame, name).to_frame(), path, ReadOptions())
 
 
-def _index(path: Path, frame: pd.DataFrame, options: ReadOptions) -> Unlabelled:
+def _index(
+    path: Path, frame: pd.DataFrame, options: ReadOptions
+) -> tuple[ImageArray, NameArray, IndexArray]:
     columns = [options.image] if options.image else list(frame.columns)
     found = [n for n in columns if n in frame and _is_column_of_images(frame, n, path)]
     if len(found) != 1:

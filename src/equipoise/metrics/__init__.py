@@ -45,6 +45,7 @@ from equipoise.metrics.intervals import wilson as wilson
 from equipoise.metrics.losses import brier_scores as brier_scores
 from equipoise.metrics.losses import log_losses as log_losses
 from equipoise.metrics.prior import parse_prior as parse_prior
+from equipoise.metrics.prior import resolve_prior as resolve_prior
 from equipoise.metrics.prior import shift_logits as shift_logits
 from equipoise.metrics.ranking import auroc as auroc
 from equipoise.metrics.ranking import average_precision as average_precision

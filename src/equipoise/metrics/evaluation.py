@@ -54,8 +54,8 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     ----------
     logits : array_like, shape (examples, classes)
         Finite logits; the largest one of a row is the prediction, the first of equals.
-    codes : array_like of int, shape (examples,)
-        True class of each example as a position in `classes`.
+    codes : array_like of int or str, shape (examples,)
+        True class of each example: its position in `classes`, or its name there.
     classes : sequence of str
         Class names in label order, at least two, all different.
     train_counts : array_like of int, shape (classes,)
@@ -106,9 +106,9 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     Raises
     ------
     InputError
-        If shapes do not fit, a logit is not finite, a code is out of range, the prior is no
-        prior or a class without training examples makes it impossible, or a setting is out of
-        its range.
+        If shapes do not fit, a logit is not finite, a code is out of range or names no class, the
+        prior is no prior or a class without training examples makes it impossible, or a setting
+        is out of its range.
 
     Notes
     -----
@@ -143,7 +143,8 @@ def evaluate(  # noqa: PLR0913 (the settings of the intervals have defaults)
     [[0, 3], [0, 2]]
     """
     _check_settings(level, n_bootstrap, seed)
-    sample = make_sample(logits, codes, train_counts, prior, train_prior)
+    positions = _positions(codes, classes)
+    sample = make_sample(logits, positions, train_counts, prior, train_prior)
     _check_classes(classes, len(sample.shares))
     measured = _measure(sample, level, bootstrap(sample, n_bootstrap, seed))
     counts, groups = np.asarray(train_counts).tolist(), groups_by_frequency(train_counts)
@@ -355,6 +356,22 @@ def _check_settings(level: float, n_bootstrap: int, seed: int) -> None:
             f"There are {n_bootstrap} resamples, and the seed is {seed}.",
             "The defaults are 1000 and 0.",
         )
+
+
+def _positions(codes: ArrayLike, classes: Sequence[str]) -> np.ndarray:
+    """Return the position of each class that is given by its name; others as they are."""
+    given = np.asarray(codes)
+    if given.dtype.kind not in "OUT" or not all(isinstance(name, str) for name in given.flat):
+        return given
+    position = {name: code for code, name in enumerate(classes)}
+    unknown = sorted(set(map(str, given.flat)) - set(position))
+    if unknown:
+        raise InputError(
+            f"Labels that are text must be names of classes: {', '.join(classes)}.",
+            f"{unknown[0]!r} is none of them.",
+            "Check the labels, and that the classes are written in the same way.",
+        )
+    return np.array([position[name] for name in given.flat], dtype=np.int64).reshape(given.shape)
 
 
 def _check_classes(classes: Sequence[str], n_classes: int) -> None:

@@ -1,6 +1,7 @@
 """The class probabilities of the place where a classifier will be used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,82 @@ def parse_prior(
     return _parse_pairs(word, classes)
 
 
+def resolve_prior(
+    prior: Any,
+    classes: Sequence[Any],
+    train_counts: CountArray | PriorArray,
+) -> PriorArray | None:
+    """Return the class probabilities that a prior stands for, however it is given.
+
+    Parameters
+    ----------
+    prior : text, mapping of class to probability, array_like of shape (classes,), or None
+        Text as for `parse_prior`. A mapping, such as a Series of pandas, names every class; an
+        array has the order of `classes`. None is ``"none"``.
+    classes : sequence of shape (classes,)
+        Class labels in the order of the codes.
+    train_counts : ndarray, shape (classes,)
+        Training examples of each class, or their shares: what ``"train"`` means.
+
+    Returns
+    -------
+    ndarray, shape (classes,), or None
+        None for ``"none"``: probabilities as the network gives them.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or its probabilities are not above 0 or do not sum to 1.
+
+    Examples
+    --------
+    >>> counts = np.array([90, 10])
+    >>> resolve_prior({"dog": 0.3, "cat": 0.7}, ["cat", "dog"], counts)
+    array([0.7, 0.3])
+    >>> resolve_prior([0.7, 0.3], ["cat", "dog"], counts)
+    array([0.7, 0.3])
+    """
+    names = [str(label) for label in classes]
+    if prior is None or isinstance(prior, str):
+        return parse_prior("none" if prior is None else prior, names, train_counts)
+    # A Series of pandas: by its labels, for `value_counts` sorts by frequency.
+    given = prior.to_dict() if hasattr(prior, "to_dict") else prior
+    if not isinstance(given, Mapping):
+        return _in_order(given, names)
+    named = {str(label): value for label, value in given.items()}
+    if set(named) != set(names):
+        raise _unusable(f"It is {given!r}.", names)
+    return _in_order([named[name] for name in names], names)
+
+
+def _in_order(values: Any, names: Sequence[str]) -> PriorArray:
+    try:
+        prior = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _unusable(f"It is {values!r}.", names) from None
+    if prior.shape != (len(names),) or not (prior > 0).all():
+        raise _unusable(f"It is {values!r}.", names)
+    if not abs(prior.sum() - 1) <= 1e-6:
+        raise _unusable(f"{_sum(prior.sum())} It is {values!r}.", names, prior.sum())
+    return prior / prior.sum()
+
+
+def _unusable(actual: str, names: Sequence[str], total: float = 1.0) -> InputError:
+    return InputError(
+        f"The prior must give each of {', '.join(names)} a probability above 0, 1 in all.",
+        actual,
+        _divide(total) or 'Give every class, by name or in this order, or "train" or "balanced".',
+    )
+
+
+def _sum(total: float) -> str:
+    return f"They sum to {total:g}{', as percentages do' if abs(total - 100) < 0.5 else ''}."
+
+
+def _divide(total: float) -> str:
+    return f"Divide each of them by {total:g}." if total > 0 and abs(total - 1) > 1e-6 else ""
+
+
 def _parse_pairs(text: str, classes: Sequence[str]) -> PriorArray:
     _check_names(text, classes)
     given: dict[str, float] = {}
@@ -125,7 +202,7 @@ def _parse_pairs(text: str, classes: Sequence[str]) -> PriorArray:
         raise _unreadable(f"{missing[0]!r} is missing.", text, classes)
     total = sum(given.values())
     if abs(total - 1) > 1e-6:
-        raise _unreadable(f"The probabilities sum to {total:g}.", text, classes)
+        raise _unreadable(_sum(total), text, classes, total)
     return np.array([given[name] for name in classes]) / total
 
 
@@ -144,16 +221,16 @@ def _probability(name: str, number: str, text: str, classes: Sequence[str]) -> f
         value = float(number)
     except ValueError:
         value = 0.0
-    if not 0 < value <= 1:
+    if not 0 < value < np.inf:
         raise _unreadable(f"The probability of {name!r} is {number!r}.", text, classes)
     return value
 
 
-def _unreadable(actual: str, text: str, classes: Sequence[str]) -> InputError:
+def _unreadable(actual: str, text: str, classes: Sequence[str], total: float = 1.0) -> InputError:
     share = f"{1 / len(classes):.3g}"
     return InputError(
         "A prior is none, balanced, train, or each class once with a probability above 0, "
         "which sum to 1.",
         f"{actual} The prior is {text!r}.",
-        f'Write "balanced", or for example "{classes[0]}={share},...".',
+        _divide(total) or f'Write "balanced", or for example "{classes[0]}={share},...".',
     )

@@ -47,14 +47,21 @@ def _caution(row: dict[str, Any], total: int) -> str:
     return (
         f"{name} has {counted(row['n_train'], 'training example')}, and yet after prior correction "
         f"{whole(row['predicted'])} of the {whole(total)} test examples are taken for it (as "
-        f"trained, {_number(row['before'])}), though only {_number(row['n'])} "
-        f"{'is' if row['n'] == 1 else 'are'} of this class; {_number(row['right'])} of the "
-        f"{whole(row['predicted'])} {'is' if row['right'] == 1 else 'are'} right."
+        f"trained, {_number(row['before'])}), though {_are(row['n'], 'only ')} of this class; "
+        f"{_number(row['right'])} of the {whole(row['predicted'])} {_verb(row['right'])} right."
     )
+
+
+def _are(n: int, before: str) -> str:
+    return f"{before if n else ''}{_number(n)} {_verb(n)}"
 
 
 def _number(n: int) -> str:
     return whole(n) if n else "none"
+
+
+def _verb(n: int) -> str:
+    return "is" if n < 2 else "are"
 
 
 def incomparable(runs: Sequence[dict[str, Any]]) -> list[str]:

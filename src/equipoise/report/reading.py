@@ -90,8 +90,8 @@ def _correction(results: dict[str, Any]) -> str | None:
     if became == percent(balanced[1]):
         return f"{sentence}."
     return (
-        f"{sentence}; if all classes were equally frequent, it would be {percent(balanced[1])}, "
-        "the balanced accuracy."
+        f"{sentence}; if all classes were equally frequent, {percent(balanced[1])} would be right "
+        "after it, which is the balanced accuracy."
     )
 
 

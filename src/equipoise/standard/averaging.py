@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +16,17 @@ from equipoise.spec import Component, bounded
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Average(Component):
-    """Base of averages: the averaged network is the one that is validated and kept.
+    """Base of averages: the averaged network is the one that is validated and kept."""
 
-    Attributes
-    ----------
-    recomputes_statistics : bool
-        Whether the statistics of batch norm must be computed anew by `recompute_statistics`
-        before the average is used.
-    """
+    def needs_statistics(self, done: int, total: int) -> bool:  # noqa: ARG002 (for overriding)
+        """Return whether batch norm must be measured anew before the average is used.
 
-    recomputes_statistics: ClassVar[bool] = False
+        Parameters
+        ----------
+        done, total : int
+            Steps that are done, and planned.
+        """
+        return False
 
     def start(self, module: nn.Module) -> nn.Module:
         """Return a copy of the module that will hold the average."""
@@ -134,8 +134,6 @@ class SWA(Average):
 
     begin: float = bounded(0.75, low=0, high=1)
 
-    recomputes_statistics: ClassVar[bool] = True
-
     @torch.no_grad()
     def update(self, average: nn.Module, module: nn.Module, done: int, total: int) -> None:
         """Take step number `done` (from 0) of `total` into the mean, or copy the network."""
@@ -147,6 +145,10 @@ class SWA(Average):
             mix([held[name] for name in mixed], [new[name] for name in mixed], n_averaged)
         for name in held.keys() - set(mixed):
             held[name].copy_(new[name])
+
+    def needs_statistics(self, done: int, total: int) -> bool:
+        """Return whether several steps have been averaged by now."""
+        return done - 1 > self._first(total)
 
     def _first(self, total: int) -> int:
         # Less a little, as 0.28 * 25 is more than 7.

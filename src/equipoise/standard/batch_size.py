@@ -25,8 +25,9 @@ class BatchSize(Component):
     rule : {"none", "linear", "sqrt"}, default="none"
         How the learning rate follows the size: not at all, in proportion [2]_, which suits SGD,
         or with the square root [3]_, which suits Adam and its relatives.
-    reference : int, default=64
-        Batch size for which the optimizer's rate is meant, at least 1.
+    reference : int or None, default=None
+        Batch size for which the optimizer's rate is meant, at least 1; None: the one that
+        ``"auto"`` would choose for the data.
     accumulate : int, default=1
         Pieces in which a batch is computed one after the other, at least 1; saves memory. The
         gradient is that of the whole batch; batch norm sees the pieces.
@@ -51,14 +52,14 @@ class BatchSize(Component):
 
     Examples
     --------
-    >>> small = BatchSize(size=16, rule="linear", budget="steps")
+    >>> small = BatchSize(size=16, rule="linear", reference=64, budget="steps")
     >>> small.rate, small.epochs(40)
     (0.25, 10)
     """
 
     size: int = bounded(64, low=1, integer=True)
     rule: str = bounded("none", choices=("none", "linear", "sqrt"))
-    reference: int = bounded(64, low=1, integer=True)
+    reference: int | None = bounded(None, low=1, integer=True, optional=True)
     accumulate: int = bounded(1, low=1, integer=True)
     budget: str = bounded("epochs", choices=("epochs", "steps"))
 
@@ -74,8 +75,8 @@ class BatchSize(Component):
 
     @property
     def rate(self) -> float:
-        """Factor on the optimizer's learning rate."""
-        ratio = self.size / self.reference
+        """Factor on the optimizer's learning rate; 1 as long as there is no reference."""
+        ratio = self.size / (self.reference or self.size)
         return {"none": 1.0, "linear": ratio, "sqrt": math.sqrt(ratio)}[self.rule]
 
     @property
@@ -85,7 +86,7 @@ class BatchSize(Component):
 
     def epochs(self, epochs: int) -> int:
         """Return the passes over the data for `epochs` passes at the reference size."""
-        if self.budget == "epochs":
+        if self.budget == "epochs" or self.reference is None:
             return epochs
         return max(1, round(epochs * self.size / self.reference))
 

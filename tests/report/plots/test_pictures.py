@@ -41,3 +41,21 @@ def test_odd_counts_can_be_drawn(make_run, counts: tuple[int, ...]) -> None:
     names = tuple("abcdefghijklm"[: len(counts)])
     folder = make_run(classes=names, counts=counts, n_test=(2,) * len(counts))
     assert all(draw(summarise(folder), "run-1").values())
+
+
+def test_without_validation_only_the_loss_is_drawn(run_folders: dict[str, Path]) -> None:
+    """Pre-training has no accuracy and no chosen epoch, and so no empty axes for them."""
+    pictures = {
+        name: draw(summarise(run_folders[name]), "run-1")["curves"]
+        for name in ("pretraining", "images")
+    }
+    bare, full = pictures["pretraining"], pictures["images"]
+    assert bare is not None
+    assert full is not None
+    for words in ("Balanced accuracy", "kept epoch"):
+        assert words in full.svg
+        assert words not in bare.svg
+    assert "Loss, in nats" in bare.svg
+    history = summarise(run_folders["pretraining"])["history"]
+    ends = " in the first to ".join(f"{history[k]['train_loss']:.3f}" for k in (0, -1))
+    assert bare.description == f"Loss in training over 40 epochs, from {ends} in the last."

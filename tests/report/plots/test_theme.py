@@ -98,3 +98,9 @@ def test_counts_can_be_read_on_full_cells(dark: bool, name: str) -> None:
     colours = palette(dark)
     cell = blend(colours[name], colours["page"], TINT)
     assert contrast(colours["ink"], cell) >= 4.5
+
+
+def test_only_long_names_are_slanted() -> None:
+    """Digits stand upright; one long name among them turns them all."""
+    assert theme.slanted(["0", "10"], 45) == 0
+    assert theme.slanted(["0", "cat"], 45) == 45

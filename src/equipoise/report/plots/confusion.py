@@ -17,6 +17,7 @@ from equipoise.report.plots.theme import (
     Picture,
     canvas,
     label,
+    slanted,
     svg,
 )
 
@@ -129,6 +130,13 @@ def _frame(axes: Axes, names: Sequence[str]) -> None:
     size = 9.5 if n <= COUNTED else 6.5
     short = [label(name, 14) for name in names]
     axes.set_yticks(range(n), short, color=INK, fontsize=size)
+    degrees = slanted(short, 45)
     axes.set_xticks(
-        range(n), short, color=INK, fontsize=size, rotation=45, rotation_mode="anchor", ha="right"
+        range(n),
+        short,
+        color=INK,
+        fontsize=size,
+        rotation=degrees,
+        rotation_mode="anchor",
+        ha="right" if degrees else "center",
     )

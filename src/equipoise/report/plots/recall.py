@@ -16,6 +16,7 @@ from equipoise.report.plots.theme import (
     label,
     log_axis,
     percent_axis,
+    slanted,
     svg,
 )
 
@@ -142,13 +143,15 @@ def _cloud(axes: Axes, known: _Known, colour: str, name: str) -> None:
 
 
 def _name(axes: Axes, places: np.ndarray, rows: list[dict[str, Any]]) -> None:
-    for place, row in zip(places, rows, strict=True):
+    names = [label(row["class"], 16) for row in rows]
+    degrees = slanted(names, 50)
+    for place, name in zip(places, names, strict=True):
         axes.annotate(
-            label(row["class"], 16),
+            name,
             (place, 1.045),
-            rotation=50,
+            rotation=degrees,
             rotation_mode="anchor",
-            ha="left",
+            ha="left" if degrees else "center",
             va="center",
             color=INK,
             annotation_clip=False,

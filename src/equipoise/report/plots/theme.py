@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -22,6 +22,9 @@ from equipoise.report.formats import shorten, whole
 
 WIDTH = 380.0
 """Width of a picture in its own units; text is 10.5 of them high, to stay readable on a phone."""
+
+_SHORT = 2
+"""Most letters of names that fit beside each other."""
 
 INK, MUTED, RULE, PAGE = "#010001", "#010002", "#010003", "#010004"
 AS_IS, CORRECTED, TRAINING = "#010005", "#010006", "#010007"
@@ -115,6 +118,15 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
 def label(name: str, length: int = 18) -> str:
     """Return a class name as it stands in a picture."""
     return shorten(name, length)
+
+
+def slanted(names: Sequence[str], degrees: float) -> float:
+    """Return by how many degrees names over or under an axis are turned; short ones are not.
+
+    >>> slanted(["cat", "lynx"], 45), slanted(["1", "10"], 45)
+    (45, 0)
+    """
+    return degrees if max(map(len, names)) > _SHORT else 0
 
 
 def log_axis(axes: Axes, which: str, low: float, high: float) -> None:

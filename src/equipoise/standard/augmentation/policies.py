@@ -234,8 +234,8 @@ class AugMix(Policy):
         Number of steps that magnitudes are drawn from, from 1 to 10.
     width : int, default=3
         Number of chains, at least 1.
-    depth : int, default=-1
-        Number of operations of a chain, at least 1; -1: 1, 2 or 3, drawn for each chain.
+    depth : int or None, default=None
+        Number of operations of a chain, at least 1; None: 1, 2 or 3, drawn for each chain.
     alpha : float, default=1.0
         Concentration of the weights, above 0.
 
@@ -262,25 +262,15 @@ class AugMix(Policy):
 
     severity: int = bounded(3, low=1, high=10, integer=True)
     width: int = bounded(3, low=1, integer=True)
-    depth: int = bounded(-1, low=-1, integer=True)
+    depth: int | None = bounded(None, low=1, integer=True, optional=True)
     alpha: float = bounded(1.0, low=0, open_low=True)
-
-    def validate(self) -> None:
-        """Raise `InputError` if a field is out of bounds, or `depth` is 0."""
-        super().validate()
-        if self.depth == 0:
-            raise InputError(
-                "`depth` of `AugMix` must be at least 1, or -1.",
-                "It is 0.",
-                "Use -1 for a depth drawn from 1 to 3.",
-            )
 
     def draw(
         self, size: tuple[int, int], strength: Tensor, generator: torch.Generator
     ) -> list[Step]:
         """Return the steps of one chain; chains that are over go on with the identity."""
-        n, longest = len(strength), 3 if self.depth < 0 else self.depth
-        lowest = 1 if self.depth < 0 else self.depth
+        n, longest = len(strength), self.depth or 3
+        lowest = self.depth or 1
         shape = (longest, n)
         depths = torch.randint(lowest, longest + 1, (n,), generator=generator)
         drawn = _choice(MIX.codes, shape, generator)

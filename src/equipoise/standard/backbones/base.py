@@ -153,6 +153,10 @@ class Backbone(Component, Generic[FormatT]):
         """
         raise NotImplementedError
 
+    def uses_batch_norm(self) -> bool:
+        """Return whether the network normalises by the statistics of a batch."""
+        return self.modality == "images"
+
     def rebuild(self, inputs: FormatT) -> Extractor:
         """Return a network of the same shape, to be filled by ``load_state_dict``.
 

@@ -21,6 +21,7 @@ from equipoise.standard.backbones.base import (
     Modality,
     Standardise,
 )
+from equipoise.standard.normalisation import has_batch_norm
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
@@ -122,6 +123,11 @@ class Timm(Backbone[ImageInput]):
         """
         model = self._model(inputs, weighted=self._weighted)
         return self._extractor(model, inputs)
+
+    def uses_batch_norm(self) -> bool:
+        """Return whether timm's model normalises by the statistics of a batch."""
+        with torch.random.fork_rng(devices=[]):
+            return has_batch_norm(_create(self.name, {}))
 
     def rebuild(self, inputs: ImageInput) -> Extractor:
         """Return the same network without reading or fetching any weights."""

@@ -140,12 +140,12 @@ class Sharpness(Component):
         norm = self.norm(found[-1] if weights.plain_norm else ascent, network)
         movable = 0 < norm < math.inf
         if not movable and weights.there is weights.ascent:
-            return loss, _added(ascent, kept)
+            return loss, added(ascent, kept)
         offsets = self.offsets(ascent, norm, network) if movable else []
         del ascent, found  # their memory is free for the second pass
         with _moved(network, offsets), frozen_statistics(network):
             _, (there,) = closure(weights.there)
-        return loss, _added(there, kept)
+        return loss, added(there, kept)
 
 
 def trainable(network: nn.Module) -> list[nn.Parameter]:
@@ -205,7 +205,8 @@ def _moved(network: nn.Module, offsets: Gradients) -> Iterator[None]:
             torch._foreach_copy_(moving, copies)  # type: ignore[attr-defined]
 
 
-def _added(first: Gradients, second: Gradients | None) -> Gradients:
+def added(first: Gradients, second: Gradients | None) -> Gradients:
+    """Return the sum of two gradients; what only one of them has is taken from it."""
     if second is None:
         return first
     return [
