@@ -56,7 +56,9 @@ def _predicted(run: Path, frame: pd.DataFrame, folder: Path, *options: str) -> p
     data = _write(frame, folder / "new.csv", "cp1252")
     arguments = ["predict", str(run), data, "--out", str(folder / "p.csv"), "--device", "cpu"]
     assert main([*arguments, *options]) == 0
-    return pd.read_csv(folder / "p.csv")
+    predicted = pd.read_csv(folder / "p.csv")
+    (folder / "p.csv").unlink()
+    return predicted
 
 
 def test_a_run_keeps_how_its_table_was_read(run: Path) -> None:

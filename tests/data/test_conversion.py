@@ -227,8 +227,11 @@ def test_a_mark_that_neither_table_proves_is_asked_for(tmp_path: Path) -> None:
 def test_numbers_keep_their_types_and_digits(tmp_path: Path) -> None:
     """Integers stay exact integers, and fractions are the nearest floats."""
     columns = {
-        **{"i": ["1", "-2", "9007199254740993"], "f": ["0.1", "1e-7", "12345.678901234567"]},
-        **{"gap": ["1", "", "3"], "flag": ["True", "false", "TRUE"], "half": ["true", "", "false"]},
+        "i": ["1", "-2", "9007199254740993"],
+        "f": ["0.1", "1e-7", "12345.678901234567"],
+        "gap": ["1", "", "3"],
+        "flag": ["True", "false", "TRUE"],
+        "half": ["true", "", "false"],
     }
     _, X = _read(tmp_path, columns)
     assert X["i"].tolist() == [1, -2, 9007199254740993]

@@ -1,4 +1,4 @@
-"""``equipoise demo``: the main job on embedded data, in half a minute or two."""
+"""``equipoise demo``: the main job on embedded data, in about half a minute on two cores."""
 
 import tempfile
 from pathlib import Path
