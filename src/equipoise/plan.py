@@ -73,8 +73,8 @@ class Plan:
             sealed = {"test": parts.test, "validation": parts.validation}
             Initial.read(params["initial"]).check_unseen(parts.dataset.X, sealed)
         fit = Fit.prepare(task, params, experiment.seed)
-        # Before training, which nothing in any row shall make worthless.
-        fit.preprocessing.check(parts.used)  # type: ignore[arg-type]
+        # Now, so that nothing in a test example can fail after training.
+        fit.preprocessing.admit(parts.used)  # type: ignore[arg-type]
         return cls(experiment, parts, fit, params)
 
     @property

@@ -80,8 +80,8 @@ class ImagePreprocessing:
             )
         return images
 
-    def check(self, images: ImageArray) -> None:
-        """Refuse images that `transform` would refuse."""
+    def admit(self, images: ImageArray) -> None:
+        """Refuse images that `transform` would refuse later."""
         self.transform(images)
 
     def notes_on(self, images: ImageArray) -> tuple[str, ...]:  # noqa: ARG002 (as for tables)
@@ -129,9 +129,9 @@ class TablePreprocessing:
         """Choices that the encoder made, as sentences."""
         return tuple(self.encoder.notes)
 
-    def check(self, frame: pd.DataFrame) -> None:
-        """Refuse rows that `transform` would refuse."""
-        self.encoder.check(frame)
+    def admit(self, frame: pd.DataFrame) -> None:
+        """Make sure that `transform` takes each of these rows later, or refuse them now."""
+        self.encoder.admit(frame)
 
     def notes_on(self, frame: pd.DataFrame) -> tuple[str, ...]:
         """Return what these rows hold that training did not know, as sentences."""

@@ -85,7 +85,7 @@ class Pretraining(Plan):
         fit = Fit.prepare(task, params, experiment.seed)
         for examples in (parts.used, extra):
             if examples is not None:
-                fit.preprocessing.check(examples)  # pyright: ignore[reportArgumentType]
+                fit.preprocessing.admit(examples)  # pyright: ignore[reportArgumentType]
         return cls(experiment, parts, fit, params, unlabelled)
 
     def learnt_hashes(self) -> HashArray:

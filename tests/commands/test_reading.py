@@ -168,6 +168,20 @@ def test_a_start_that_cannot_read_the_table_is_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
+def test_text_in_test_rows_does_not_stop_a_fit_from_an_earlier_run(
+    run: Path, tmp_path: Path
+) -> None:
+    """What the earlier run did not know but is rare in the table counts as missing in all parts."""
+    frame = _patients()
+    frame["Pat ID"] = [f"Q{i:05d}" for i in range(len(frame))]
+    data = _write(frame, tmp_path / "t.csv")
+    sealed = prepare(Experiment(source=data, options=_options()), 0.1).test
+    frame.loc[sealed[:4], "CRP"] = "nicht bestimmt"
+    data = _write(frame, tmp_path / "t.csv")
+    arguments = ["fit", data, "--label", "Diagnose", "--initial", str(run), *FAST[:2], *FAST[4:]]
+    assert main([*arguments, "--out", str(tmp_path / "run")]) == 0
+
+
 def test_rows_without_labels_are_sent_to_predict(run: Path, tmp_path: Path, capsys) -> None:
     """`evaluate` says which command takes them."""
     data = _write(_patients().drop(columns="Diagnose"), tmp_path / "new.csv", "cp1252")

@@ -93,11 +93,11 @@ def test_without_proof_the_guess_is_told_and_can_be_changed(tmp_path: Path) -> N
         (commaed, ",", 1234, "comma"),
     ):
         data, X = _read(tmp_path, columns, mark)
-        assert X["a"][0] == found
+        assert X["a"].tolist()[0] == found
         assert any(f"`--decimal {other}` reads it as" in note for note in data.notes)
         decimal: Decimal = "comma" if other == "comma" else "point"
         told, Y = _read(tmp_path, columns, mark, decimal=decimal)
-        assert Y["a"][0] == (1.234 if found == 1234 else 1234)
+        assert Y["a"].tolist()[0] == (1.234 if found == 1234 else 1234)
         assert not any("No number shows" in note for note in told.notes)
 
 
@@ -143,12 +143,12 @@ def test_text_above_one_in_twenty_is_no_number_and_told(tmp_path: Path) -> None:
     leukocytes = ["k.A." if i % 10 == 0 else f"{i},5" for i in range(100)]
     _, X = _read(tmp_path, {"leukocytes": leukocytes, "crp": CRP * 20})
     notes = " ".join(TableEncoder().fit(X).notes)
-    assert X["leukocytes"][1] == "1,5"
+    assert X["leukocytes"].tolist()[1] == "1,5"
     assert "looks like numbers but is taken as text, since 10 of 100 values (10 %)" in notes
     assert "'k.A.' (rows 0, 10, 20 and 7 more); `--missing TEXT`" in notes
     _, again = _read(tmp_path, {"leukocytes": leukocytes, "crp": CRP * 20}, missing=("k.A.",))
-    assert again["leukocytes"].isna().sum() == 10
-    assert again["leukocytes"][1] == 1.5
+    assert int(again["leukocytes"].isna().to_numpy().sum()) == 10
+    assert again["leukocytes"].tolist()[1] == 1.5
 
 
 def test_texts_that_mean_missing_do_so_in_every_column(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_dates_follow_the_order_that_is_asked_for(tmp_path: Path) -> None:
     columns = {"day": ["03.04.2022", "05.06.2022", "07.08.2022"], "n": ["1", "2", "4"]}
     for order, month in (("day-first", "04"), ("month-first", "03")):
         _, X = _read(tmp_path, columns, dates=order)
-        assert X["day"][0][:7] == f"2022-{month}"
+        assert X["day"].tolist()[0][:7] == f"2022-{month}"
         assert "shows whether" not in " ".join(TableEncoder().fit(X).notes)
     columns["day"][1] = "25.06.2022"
     with pytest.raises(InputError, match=r"must have the month first.*'25.06.2022' \(row 1\)"):
@@ -268,7 +268,7 @@ def test_values_beyond_32_bits_are_refused_when_they_are_read(tmp_path: Path) ->
     """Also among text, where the column is no column of floats."""
     values = [str(i) for i in range(40)]
     for odd in ("1e39", "-inf"):
-        with pytest.raises(InputError, match="'a' must be finite.*row 3"):
+        with pytest.raises(InputError, match=r"'a' must be finite.*row 3"):
             _read(tmp_path, {"a": [*values[:3], odd, *values[4:39], "k.A."]})
 
 

@@ -64,10 +64,9 @@ def test_a_table_is_described_by_its_columns() -> None:
 
 def test_what_fit_will_do_with_each_column_is_told(tmp_path: Path) -> None:
     """Text among numbers, the range of dates, how numbers were read and what is left out."""
-    rows = [
-        f"P{i:05d};{'k.A.' if i == 7 else f'{i},5'};{1 + i % 28:02d}.03.2022;{'mw'[i % 2]};{'pn'[i % 2]}"
-        for i in range(40)
-    ]
+    crp = ["k.A." if i == 7 else f"{i},5" for i in range(40)]
+    days = [f"{1 + i % 28:02d}.03.2022" for i in range(40)]
+    rows = [f"P{i:05d};{crp[i]};{days[i]};{'mw'[i % 2]};{'pn'[i % 2]}" for i in range(40)]
     path = tmp_path / "patients.csv"
     path.write_text("\n".join(["id;crp;day;sex;y", *rows]), encoding="utf-8")
     found = describe(read_table(path, ReadOptions()))

@@ -150,7 +150,19 @@ def test_rows_outside_training_cannot_surprise() -> None:
     assert encoder.transform(frame.iloc[58:]).shape == (2, matrix.shape[1])
     days = matrix[:, encoder.names.index("seen day")]
     assert days[59] == (pd.Timestamp("2022-03-25") - pd.Timestamp("1970-01-01")).days
-    encoder.check(frame.iloc[57:])
+
+
+def test_rows_that_were_admitted_can_be_encoded_in_every_part() -> None:
+    """Text that is rare among all rows is known in a part that holds little else."""
+    encoder = TableEncoder("none").fit(pd.DataFrame({"a": [1.0, 2.0], "d": ["2022-03-25"] * 2}))
+    days = pd.Series(["2022-03-26"] * 39 + ["soon"])
+    rows = pd.DataFrame({"a": pd.Series([4.0] * 39 + ["k.A."], dtype=object), "d": days})
+    with pytest.raises(InputError, match=r"'k.A.' in row 39"):
+        encoder.transform(rows.iloc[38:])
+    encoder.admit(rows)
+    assert encoder.transform(rows.iloc[38:])[:, 0].tolist() == [4.0, 1.5]
+    with pytest.raises(InputError, match=r"'n.b.' in rows 0, 1"):
+        encoder.admit(pd.DataFrame({"a": ["n.b."] * 2, "d": days[:2]}))
 
 
 def test_medians_categories_and_scaling_know_training_rows_only() -> None:
@@ -192,7 +204,7 @@ def test_the_order_of_dates_is_kept() -> None:
 def test_dates_that_training_did_not_write_so_are_refused() -> None:
     """A model that met ISO dates alone does not guess which number is the month."""
     encoder = TableEncoder().fit(pd.DataFrame({"d": ["2022-03-25", "2022-04-03"]}))
-    with pytest.raises(InputError, match="must hold dates like 2024-02-29.*'03.04.2022' in row 0"):
+    with pytest.raises(InputError, match=r"must hold dates like 2024-02-29.*'03.04.2022' in row 0"):
         encoder.transform(pd.DataFrame({"d": ["03.04.2022"]}))
 
 

@@ -130,6 +130,14 @@ def test_a_short_class_shrinks_all_so_that_the_ratio_holds() -> None:
     assert set(chosen.index) <= set(larger.index)
 
 
+def test_a_ratio_that_whole_examples_can_hold_is_held() -> None:
+    """Beside two examples of the rarest class, 20 stay of 341, and no other ratio is told."""
+    chosen = subsample(np.repeat([0, 1, 2, 3], [341, 112, 25, 2]), 10)
+    assert chosen.counts.tolist() == [20, 9, 4, 2]
+    assert any("keeps 20 of 341 examples" in note for note in chosen.notes)
+    assert not any("the ratio is" in note for note in chosen.notes)
+
+
 def test_whole_examples_that_miss_the_ratio_are_noted() -> None:
     """If rounding moves the ratio, the one reached is stated."""
     notes = subsample(np.repeat([0, 1], 55), 10).notes

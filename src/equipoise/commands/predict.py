@@ -25,7 +25,7 @@ def predict(  # noqa: PLR0913 (each is an option)
     /,
     *,
     out: Path,
-    carry: Annotated[tuple[str, ...], Parameter(name="--id")] = (),
+    carry: Annotated[tuple[str, ...], Parameter(name="--id", negative="", show_default=False)] = (),
     overwrite: Flag = False,
     prior: str | None = None,
     device: str = "auto",

@@ -134,8 +134,10 @@ class TableEncoder:
         self.scaler = Scaler.fit(values, np.asarray(flags, dtype=bool), self.scaling)
         return self
 
-    def check(self, X: "pd.DataFrame | np.ndarray") -> None:
-        """Refuse rows that `transform` would refuse, for instance before training begins.
+    def admit(self, X: "pd.DataFrame | np.ndarray") -> None:
+        """Make sure that `transform` takes every one of these rows later, alone or with others.
+
+        The text among their numbers and dates is known from now on, as that which `fit` met is.
 
         Raises
         ------
@@ -143,6 +145,8 @@ class TableEncoder:
             As `transform` does.
         """
         self.transform(X)
+        frame = _as_frame(X, self.columns)
+        self.numeric = tuple(f.admitting(column_of(frame, f.name)) for f in self.numeric)
 
     def notes_on(self, X: "pd.DataFrame | np.ndarray") -> tuple[str, ...]:
         """Return what these rows hold that training did not know, as sentences.

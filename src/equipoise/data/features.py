@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -70,16 +70,23 @@ class NumericFeature:
         """Return float64 of shape ``(rows, outputs)``, before scaling."""
         numbers = as_numbers(column, lenient=True)
         missing = np.isnan(numbers)
-        _refuse_odd(column, missing & column.notna().to_numpy(), self.texts, "numbers")
+        _refuse_odd(column, self.odd(column), self.texts, "numbers")
         if self.boolean:
             _refuse_other_than_booleans(column, numbers)
         filled = np.where(missing, self.median, numbers)
         return np.column_stack([filled, missing][: len(self.outputs)]).astype(np.float64)
 
+    def odd(self, column: pd.Series) -> np.ndarray:
+        """Return where text stands among the numbers."""
+        return np.isnan(as_numbers(column, lenient=True)) & column.notna().to_numpy()
+
+    def admitting(self, column: pd.Series) -> Self:
+        """Return the feature that knows the text among these numbers too."""
+        return replace(self, texts=_joined(self.texts, column, self.odd(column)))
+
     def note(self, column: pd.Series) -> str | None:
         """Return a sentence on text that counts as missing in these values, if there is some."""
-        missing = np.isnan(as_numbers(column, lenient=True))
-        return _odd_note(column, missing & column.notna().to_numpy(), "numbers")
+        return _odd_note(column, self.odd(column), "numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,18 +148,23 @@ class DateFeature:
 
     def encode(self, column: pd.Series) -> np.ndarray:
         """Return float64 of shape ``(rows, outputs)``, before scaling."""
-        stamps = as_dates(column, self.order)
-        odd = (stamps.isna() & column.notna()).to_numpy()
-        _refuse_odd(column, odd, self.texts, "dates like 2024-02-29")
-        parts = _date_parts(stamps)
+        _refuse_odd(column, self.odd(column), self.texts, "dates like 2024-02-29")
+        parts = _date_parts(as_dates(column, self.order))
         missing = np.isnan(parts["day"])
         filled = [np.where(missing, median, parts[part]) for part, median in self.medians.items()]
         return np.column_stack([*filled, missing][: len(self.outputs)]).astype(np.float64)
 
+    def odd(self, column: pd.Series) -> np.ndarray:
+        """Return where something else stands among the dates."""
+        return (as_dates(column, self.order).isna() & column.notna()).to_numpy()
+
+    def admitting(self, column: pd.Series) -> Self:
+        """Return the feature that knows what else stands among these dates too."""
+        return replace(self, texts=_joined(self.texts, column, self.odd(column)))
+
     def note(self, column: pd.Series) -> str | None:
         """Return a sentence on text that counts as missing in these values, if there is some."""
-        odd = (as_dates(column, self.order).isna() & column.notna()).to_numpy()
-        return _odd_note(column, odd, "dates")
+        return _odd_note(column, self.odd(column), "dates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +257,10 @@ def known_kinds(features: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {
         state["name"]: "boolean" if state.get("boolean") else state["kind"] for state in features
     }
+
+
+def _joined(known: tuple[str, ...], column: pd.Series, odd: np.ndarray) -> tuple[str, ...]:
+    return tuple(sorted({*known, *as_text(column.loc[odd])}))
 
 
 def _refuse_odd(column: pd.Series, odd: np.ndarray, known: tuple[str, ...], form: str) -> None:
