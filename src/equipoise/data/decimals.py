@@ -169,7 +169,8 @@ def notation_notes(numeric: list[TextColumn], decimal: DecimalMark) -> list[str]
     >>> notation_notes([TextColumn.of(pd.Series(["1,234"], name="cost"))], "point")
     ["Separators of thousands were removed in 'cost' ('1,234' is 1234)."]
     """
-    notes = ["Numbers were read with a decimal comma."] if decimal == "comma" else []
+    comma = decimal == "comma" and numeric
+    notes = ["Numbers were read with a decimal comma."] if comma else []
     grouped = [c for c in numeric if c.has_separators(decimal) and _thousands(c, decimal)]
     if grouped:
         named = (f"{c.name!r} ({_example(c, decimal)})" for c in grouped)
