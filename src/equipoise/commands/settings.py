@@ -25,10 +25,8 @@ def _options(name: str, defaults: Mapping[str, Any]) -> type[Any]:
 
 
 ClassifierOptions = _options("ClassifierOptions", {})
-"""Options of ``fit``."""
-
+# Those of `pretrain`, of which some have another default.
 PretrainingOptions = _options("PretrainingOptions", DEFAULTS)
-"""Options of ``pretrain``, of which some have another default."""
 
 
 def classifier_params(options: Any) -> dict[str, Any]:
