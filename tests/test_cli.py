@@ -164,7 +164,13 @@ def test_ctrl_c_ends_cleanly_and_the_run_can_be_resumed(tmp_path):
         "--backbone", "ResNet(depth=8, width=8)", "--epochs", "80", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        env=environment,
+        # What was started in the background, as this process may have been, ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     while not (out / "history.jsonl").exists():
         assert process.poll() is None
         time.sleep(0.05)
