@@ -37,6 +37,9 @@ FED = {
 }
 """Augmentations whose throughput is compared with pre-loaded batches; target 0.85."""
 
+PER_SAMPLE = {"TrivialAugment": "TrivialAugmentWide"}
+"""What torchvision calls a policy, where its name is another."""
+
 COSTS: dict[str, tuple[dict[str, str], float | None]] = {
     "SAM": ({"sharpness": "SAM()"}, 2.1),
     "ASAM": ({"sharpness": "ASAM()"}, 2.1),
@@ -72,7 +75,7 @@ def per_sample(policy: str | None) -> Callable[[Image.Image], torch.Tensor]:
     """Return crop and flip, then a policy, for one PIL image."""
     steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
     if policy is not None:
-        steps.append(getattr(transforms, policy)())
+        steps.append(getattr(transforms, PER_SAMPLE.get(policy, policy))())
     return transforms.Compose([*steps, transforms.PILToTensor()])
 
 
