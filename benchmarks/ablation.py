@@ -16,12 +16,11 @@ import hashlib
 import json
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from common import add_line, mean_and_deviation, read_lines
 
 from equipoise.data.options import ReadOptions
 from equipoise.experiment import Experiment
@@ -146,8 +145,7 @@ def run(args: argparse.Namespace, kind: str, row: str, seed: int) -> dict[str, A
         }
         recalls = [metrics["per_class"][k]["recall"]["value"] for k in rarest[:3]]
         found[prior]["recall_of_three_rarest"] = float(np.mean(recalls))
-    versions = {name: version(name) for name in ("equipoise", "torch", "numpy")}
-    return {**found, "versions": versions, "threads": torch.get_num_threads()}
+    return found
 
 
 def marked(recipe: dict[str, Any]) -> str:
@@ -164,29 +162,18 @@ def measure(args: argparse.Namespace) -> None:
     """Train what is missing, seed by seed."""
     kind = "table" if Path(args.data).suffix in (".csv", ".parquet") else "images"
     path = RESULTS / f"{Path(args.data).stem}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = {(found["row"], found["seed"], found["recipe"]) for found in read(path)}
+    done = {(found["row"], found["seed"], found["recipe"]) for found in read_lines(path)}
     for seed in range(args.seeds):
         for row in ROWS[kind]:
             recipe = {**BASES[kind], **ROWS[kind][row], **shortened(args), "ratio": args.ratio}
             if (row, seed, mark := marked(recipe)) in done or args.only not in row:
                 continue
-            found = {**run(args, kind, row, seed), "recipe": mark}
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
-            print(row, seed, found["as_is"], found["balanced"], found["cpu_seconds"], flush=True)
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the runs of a file; none if it is not there."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            add_line(path, {**run(args, kind, row, seed), "recipe": mark})
 
 
 def table(name: str) -> str:
     """Return the runs of one data set as a Markdown table: mean and standard deviation, in %."""
-    runs = read(RESULTS / f"{name}.jsonl")
+    runs = read_lines(RESULTS / f"{name}.jsonl")
     base = {r["seed"]: r["cpu_seconds"] for r in runs if r["row"] == "base"}
     lines = [
         f"| {name} | balanced accuracy | corrected | three rarest | corrected | cost | seeds |",
@@ -196,7 +183,7 @@ def table(name: str) -> str:
         last = [r["recipe"] for r in runs if r["row"] == row][-1]
         own = [r for r in runs if r["row"] == row and r["recipe"] == last]
         cells = [
-            _cell([100 * r[prior][metric] for r in own])
+            mean_and_deviation([100 * r[prior][metric] for r in own])
             for metric in ("balanced_accuracy", "recall_of_three_rarest")
             for prior in ("as_is", "balanced")
         ]
@@ -204,11 +191,6 @@ def table(name: str) -> str:
         cells.append(f"{np.median(ratios):.2f}" if ratios else "-")
         lines.append(f"| {row} | {' | '.join(cells)} | {len(own)} |")
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.1f}{spread}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: summaries of repeated ratios, and a record of versions."""
+"""What the benchmarks share: summaries of repetitions, results in files, versions."""
 
 import json
 import platform
@@ -33,3 +33,26 @@ def record(path: Path | None, result: dict[str, Any]) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the results of a file, one a line; none if it is not there."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def add_line(path: Path, result: dict[str, Any]) -> None:
+    """Add a result to a file, with the versions and threads that gave it, and print it."""
+    versions = {name: version(name) for name in ("equipoise", "torch", "numpy")}
+    line = json.dumps({**result, "versions": versions, "threads": torch.get_num_threads()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    print(line, flush=True)
+
+
+def mean_and_deviation(values: list[float]) -> str:
+    """Return the mean and the standard deviation of percentages, to a tenth, as text."""
+    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread}"

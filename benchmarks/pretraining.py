@@ -9,15 +9,12 @@ appended to ``results/pretraining/NAME.jsonl``; what is there is not repeated.
 """
 
 import argparse
-import json
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from common import add_line, mean_and_deviation, read_lines
 
 from equipoise.data.options import ReadOptions
 from equipoise.experiment import Experiment
@@ -98,7 +95,6 @@ def timed(
 def measure(args: argparse.Namespace) -> None:
     """Run what is missing."""
     path = RESULTS / f"{args.data}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
 
     def key(found: dict[str, Any]) -> tuple[Any, ...]:
         lengths = found["epochs"]
@@ -107,45 +103,27 @@ def measure(args: argparse.Namespace) -> None:
             *(lengths["pretrain"], lengths["finetune"]),
         )
 
-    done = {key(found) for found in read(path)}
+    done = {key(found) for found in read_lines(path)}
     for seed in range(args.seeds):
         for objective in OBJECTIVES:
             if (seed, objective, args.ratio, args.epochs, args.fit_epochs) in done:
                 continue
-            found = compared(args, seed, objective)
-            names = ("equipoise", "torch", "numpy")
-            found["versions"] = {name: version(name) for name in names}
-            found["threads"] = torch.get_num_threads()
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
-            print(json.dumps(found), flush=True)
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the runs of a file; none if it is not there."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            add_line(path, compared(args, seed, objective))
 
 
 def table(name: str) -> str:
     """Return the runs as a Markdown table: balanced accuracy, mean and standard deviation, in %."""
-    runs = read(RESULTS / f"{name}.jsonl")
+    runs = read_lines(RESULTS / f"{name}.jsonl")
     lines = [f"| {name} | objective | as trained | corrected | n |", "|---|---|---|---|---|"]
     for way in ("pretrained", "scratch", "scratch, epochs of the fine-tuning only"):
         for objective in dict.fromkeys(r["objective"] for r in runs):
             own = [r[way] for r in runs if r["objective"] == objective]
             cells = [
-                _cell([100 * r[prior]["balanced_accuracy"] for r in own])
+                mean_and_deviation([100 * r[prior]["balanced_accuracy"] for r in own])
                 for prior in ("as_is", "balanced")
             ]
             lines.append(f"| {way} | {objective} | {cells[0]} | {cells[1]} | {len(own)} |")
     return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.1f}{spread}"
 
 
 def main() -> None:

@@ -251,7 +251,8 @@ def test_a_start_needs_no_weights_of_its_backbone(tmp_path: Path) -> None:
     first = _experiment(backbone=backbone, optimizer="SGD(lr=0.001)")
     run = Plan.make(first).run(tmp_path / "first")
     weights.unlink()
-    Plan.make(_experiment(initial=str(run.path), backbone="auto"))
+    plan = Plan.make(_experiment(initial=str(run.path), backbone="auto"))
+    _assert_starts_from(plan.fit, run.path)
 
 
 def test_scaling_is_that_of_the_start(table_run: Path) -> None:

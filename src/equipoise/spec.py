@@ -8,6 +8,7 @@ executing it, and ``repr`` of a component writes it back.
 import ast
 import difflib
 import math
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
@@ -75,7 +76,7 @@ def bounded(default: Any, **bounds: Any) -> Any:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Component(BaseEstimator):
+class Component(BaseEstimator, ABC):
     """Base of everything that can be set by name: backbones, optimizers, losses, ...
 
     A subclass is a ``@dataclass(eq=False, repr=False, kw_only=True)`` whose fields are

@@ -4,8 +4,9 @@ import tempfile
 from pathlib import Path
 
 from equipoise.commands import console
-from equipoise.commands.fit import show, watched
+from equipoise.commands.fit import show
 from equipoise.commands.options import Flag
+from equipoise.commands.training import watched
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.report import write_report

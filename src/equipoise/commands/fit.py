@@ -5,12 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from equipoise.checkpoints import read_checkpoint
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import ClassifierOptions, classifier_params
+from equipoise.commands.training import described, watched
 from equipoise.data.entries import catalog_name
-from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.runs import Run, require_free
 
@@ -58,13 +57,9 @@ def fit(  # noqa: PLR0913 (each is an option)
         # Before the data is read, which may take long.
         require_free(out or _default_folder(data, seed), resume=resume)
     with console.reading_bar("reading") as progress:
-        experiment = Experiment(
-            source=data,
-            options=reading.options(progress),
-            download=reading.download,
-            seed=seed,
-            params=classifier_params(classifier),
-            **vars(imbalance),
+        params = classifier_params(classifier)
+        experiment = described(
+            data, reading, imbalance, seed=seed, params=params, progress=progress
         )
         plan = Plan.make(experiment)
     for line in plan.choices:
@@ -82,24 +77,6 @@ def _default_folder(data: str, seed: int) -> Path:
     path = Path(data).expanduser().resolve()
     name = catalog_name(data) or (path.name if path.is_dir() else path.stem)
     return Path("runs") / f"{name}-seed{seed}"
-
-
-def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
-    """Carry out a plan under a live bar; a stop by Ctrl-C says how to go on."""
-    try:
-        with console.training_bar() as bar:
-            return plan.run(folder, resume=resume, observers=[bar])
-    except KeyboardInterrupt:
-        place = resumed_at(folder, plan.fit.training.stage.epochs)
-        console.say(f"Go on {place} with the same command and --out {folder} --resume.")
-        raise
-
-
-def resumed_at(folder: Path, epochs: int) -> str:
-    """Return where an unfinished run of so many epochs would go on, as a phrase."""
-    saved = read_checkpoint(folder / "checkpoint" / "state.safetensors")
-    kept = len(saved.facts["history"]) if saved else 0
-    return f"from epoch {kept + 1} of {epochs}" if kept < epochs else "after the last epoch"
 
 
 def show(run: Run, *, as_json: bool) -> None:

@@ -6,10 +6,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from equipoise.commands import console
-from equipoise.commands.fit import watched
 from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import PretrainingOptions, classifier_params
-from equipoise.experiment import Experiment
+from equipoise.commands.training import described, watched
 from equipoise.pretraining import Pretraining
 from equipoise.runs import require_free
 
@@ -59,13 +58,9 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     if out is not None and not dry_run:
         require_free(out, resume=resume)
     with console.reading_bar("reading") as progress:
-        experiment = Experiment(
-            source=data,
-            options=reading.options(progress),
-            download=reading.download,
-            seed=seed,
-            params=classifier_params(classifier),
-            **vars(imbalance),
+        params = classifier_params(classifier)
+        experiment = described(
+            data, reading, imbalance, seed=seed, params=params, progress=progress
         )
         plan = Pretraining.make(experiment, objective, unlabelled)
     for line in plan.choices:

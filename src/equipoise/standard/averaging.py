@@ -2,6 +2,7 @@
 
 import copy
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Average(Component):
         average = copy.deepcopy(module)
         return average.requires_grad_(False).eval()
 
+    @abstractmethod
     def update(self, average: nn.Module, module: nn.Module, done: int, total: int) -> None:
         """Take the module's weights into the average.
 
@@ -47,7 +49,6 @@ class Average(Component):
         total : int
             Number of steps planned; `done` is below it.
         """
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

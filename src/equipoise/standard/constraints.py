@@ -1,5 +1,6 @@
 """Constraints: sets that weights are put back into after each step."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +14,9 @@ from equipoise.standard.networks import Network, decay_groups
 class Constraint(Component):
     """Base of constraints: changes weights in place after each step of the optimizer."""
 
+    @abstractmethod
     def apply(self, network: Network) -> None:
         """Put the weights of a network back into the allowed set, in place."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

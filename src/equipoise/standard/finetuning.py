@@ -1,5 +1,6 @@
 """Fine-tuning: which parts of a network are trained, and at what share of the learning rate."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class FineTuning(Component):
     The head is always trained in full, at the full rate.
     """
 
+    @abstractmethod
     def prepare(self, network: Network) -> None:
         """Freeze what is not trained, in place; once for each training.
 
@@ -30,7 +32,6 @@ class FineTuning(Component):
         InputError
             If the network has too few blocks.
         """
-        raise NotImplementedError
 
     def scales(self, network: Network) -> dict[str, float]:
         """Return the factor on the learning rate of each trainable parameter, by its name."""

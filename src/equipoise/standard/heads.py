@@ -1,6 +1,7 @@
 """Heads: what maps features to logits."""
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ SHORTEST = 1e-6
 class Head(Component):
     """Base of heads: builds the module from features to logits."""
 
+    @abstractmethod
     def build(self, n_features: int, n_classes: int, members: int | None = None) -> nn.Module:
         """Return a new head; initial weights are drawn from torch's global generator.
 
@@ -31,7 +33,6 @@ class Head(Component):
             it holds so many independent heads, and maps ``(batch, members, n_features)`` to
             ``(batch, members, n_classes)``, each member's features by its own head.
         """
-        raise NotImplementedError
 
 
 class Rows(nn.Module):

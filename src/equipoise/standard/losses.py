@@ -1,5 +1,6 @@
 """The standard loss, cross-entropy on soft targets, and the contract that every loss keeps."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from torch.nn import functional as F
@@ -12,11 +13,11 @@ from equipoise.spec import Component
 class Loss(Component):
     """Base of losses: one value an example, so that weights multiply it and nothing else."""
 
+    @abstractmethod
     def __call__(
         self, logits: Logits, targets: Targets, labels: Labels, counts: ClassCounts
     ) -> Losses:
         """Return the loss of each example, shape ``(batch,)``, in nats."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

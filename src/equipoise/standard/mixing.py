@@ -1,5 +1,6 @@
 """Mixing: training on blends of two examples and of their targets."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -116,6 +117,7 @@ class Mixing(Component):
             kept=kept.to(inputs.device) if bool((share < 1).any()) else None,
         )
 
+    @abstractmethod
     def pattern(
         self, share: Tensor, shape: torch.Size, n_numeric: int | None, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
@@ -132,7 +134,6 @@ class Mixing(Component):
         generator : torch.Generator
             Source of randomness.
         """
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

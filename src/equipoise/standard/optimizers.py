@@ -1,6 +1,7 @@
 """Optimizers; each leaves norms and biases undecayed, and takes a rate scale by parameter."""
 
 import importlib
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -81,6 +82,7 @@ class Optimizer(Component):
 
     lr: float = bounded(0.1, low=0)
 
+    @abstractmethod
     def build(
         self, module: nn.Module, scales: Mapping[str, float] | None = None
     ) -> torch.optim.Optimizer:
@@ -93,7 +95,6 @@ class Optimizer(Component):
         scales : mapping of str to float, optional
             Factor of the learning rate by name of a parameter; see `parameter_groups`.
         """
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -172,11 +173,8 @@ class Adam(Optimizer):
         self, module: nn.Module, scales: Mapping[str, float] | None = None
     ) -> torch.optim.Optimizer:
         """Return `torch.optim.Adam` over the trainable parameters."""
-        return torch.optim.Adam(
-            parameter_groups(module, self.weight_decay, scales),
-            lr=self.lr,
-            betas=(self.beta1, self.beta2),
-        )
+        groups = parameter_groups(module, self.weight_decay, scales)
+        return torch.optim.Adam(groups, lr=self.lr, betas=(self.beta1, self.beta2))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -212,11 +210,8 @@ class AdamW(Optimizer):
         self, module: nn.Module, scales: Mapping[str, float] | None = None
     ) -> torch.optim.Optimizer:
         """Return `torch.optim.AdamW` over the trainable parameters."""
-        return torch.optim.AdamW(
-            parameter_groups(module, self.weight_decay, scales),
-            lr=self.lr,
-            betas=(self.beta1, self.beta2),
-        )
+        groups = parameter_groups(module, self.weight_decay, scales)
+        return torch.optim.AdamW(groups, lr=self.lr, betas=(self.beta1, self.beta2))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -256,9 +251,9 @@ class FromLibrary(Optimizer):
             )
         self._try(kind)
 
+    @abstractmethod
     def kind(self) -> type[torch.optim.Optimizer]:
         """Return the class from its library."""
-        raise NotImplementedError
 
     def build(
         self, module: nn.Module, scales: Mapping[str, float] | None = None

@@ -4,6 +4,7 @@ Being functions of a fraction, they keep their shape at any budget and need no s
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from equipoise.spec import Bounds, Component, bounded
 class Schedule(Component):
     """Base of schedules: functions of what share of training is done."""
 
+    @abstractmethod
     def __call__(self, progress: float) -> float:
         """Return the learning rate as a share of its peak.
 
@@ -24,7 +26,6 @@ class Schedule(Component):
             Share of training that is done, from 0 to 1. Training asks in the middle of each
             step, so that even the first of few has a rate above 0.
         """
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -46,9 +47,9 @@ class WarmedUp(Schedule):
             return progress / self.warmup
         return self.after_warmup((progress - self.warmup) / (1 - self.warmup))
 
+    @abstractmethod
     def after_warmup(self, progress: float) -> float:
         """Return the share of the peak, given the share of what follows warm-up that is done."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -4,6 +4,7 @@ The same components serve two uses: as an auxiliary loss beside cross-entropy (J
 alone, to train a backbone before the labels are used.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -78,9 +79,9 @@ class SelfSupervision(Component):
         with torch.autocast(first.device.type, enabled=False):
             return self.loss(_at_least_float32(first), _at_least_float32(second))
 
+    @abstractmethod
     def loss(self, first: Features, second: Features) -> Tensor:
         """Return the loss of two projected views, in the precision that is given."""
-        raise NotImplementedError
 
     def projector(self, n_features: int) -> nn.Module:
         """Return a new projector from ``(rows, n_features)`` to ``(rows, width)``.

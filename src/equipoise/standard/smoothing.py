@@ -1,5 +1,6 @@
 """Label smoothing: how much of each target is spread evenly over all classes."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -70,9 +71,9 @@ def smoothed_prior(prior: ClassCounts, rates: ClassCounts) -> ClassCounts:
 class Smoothing(Component):
     """Base of label smoothing: a rate for each class."""
 
+    @abstractmethod
     def rates(self, counts: ClassCounts) -> ClassCounts:
         """Return the smoothing rate of each class, from 0 to 1."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

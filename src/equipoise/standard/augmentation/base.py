@@ -1,5 +1,6 @@
 """What an augmentation is, and how several are joined."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -38,6 +39,7 @@ class Augmentation(Component):
         """
         return self
 
+    @abstractmethod
     def __call__(
         self, inputs: Inputs, generator: torch.Generator, rarity: Tensor | None = None
     ) -> Inputs:
@@ -53,7 +55,6 @@ class Augmentation(Component):
             0 for examples of the largest class, 1 for those of the smallest, along the
             logarithm of the class count; used by augmentations with a ``tail_scale``.
         """
-        raise NotImplementedError
 
     def __or__(self, other: "Augmentation") -> "Pipeline":
         """Return both, this one first."""

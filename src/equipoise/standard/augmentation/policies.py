@@ -1,5 +1,6 @@
 """Policies: which operations are applied to an image, in which order, and how strongly."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ class Policy(Graded):
         choice of operations, do not depend on it.
     """
 
+    @abstractmethod
     def draw(
         self, size: tuple[int, int], strength: Tensor, generator: torch.Generator
     ) -> list[Step]:
@@ -64,7 +66,6 @@ class Policy(Graded):
         generator : torch.Generator
             The only source of randomness.
         """
-        raise NotImplementedError
 
     def __call__(
         self, images: ImageBatch, generator: torch.Generator, rarity: Tensor | None = None

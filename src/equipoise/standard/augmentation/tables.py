@@ -5,6 +5,7 @@ zeros and ones among the numbers (booleans, marks of missing values), as the tra
 show them, are flags: noise and jitter leave them alone, since no other value means anything.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -65,9 +66,9 @@ class TableAugmentation(Graded):
 
         return transform
 
+    @abstractmethod
     def change(self, inputs: TableInput, examples: Inputs | None) -> Change:
         """Return the map of batches, given the strength for each example."""
-        raise NotImplementedError
 
     def __call__(
         self,

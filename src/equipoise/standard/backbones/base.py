@@ -1,5 +1,6 @@
 """What a backbone is: a component that builds the network from inputs to features."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -140,6 +141,7 @@ class Backbone(Component, Generic[FormatT]):
 
     modality: ClassVar[Modality]
 
+    @abstractmethod
     def build(self, inputs: FormatT, examples: Inputs | None = None) -> Extractor:
         """Return a new network, ready to be trained.
 
@@ -151,7 +153,6 @@ class Backbone(Component, Generic[FormatT]):
             Encoded training inputs, for what is initialised from data (the edges of
             piecewise-linear bins). No shape depends on them.
         """
-        raise NotImplementedError
 
     def uses_batch_norm(self) -> bool:
         """Return whether the network normalises by the statistics of a batch."""

@@ -1,6 +1,7 @@
 """What a sharpness-aware gradient is: its passes, its moved weights, its batch statistics."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,9 +84,9 @@ class Sharpness(Component):
     rho: float = bounded(0.05, low=0)
     every: int = bounded(1, low=1, integer=True)
 
+    @abstractmethod
     def weights(self, counts: ClassCounts) -> ClassWeights | None:
         """Return how classes of these sizes count; None: every step is plain."""
-        raise NotImplementedError
 
     def offsets(self, ascent: Gradients, norm: float, network: nn.Module) -> Gradients:  # noqa: ARG002
         r"""Return the move of each parameter, :math:`\rho\,g_a / norm`; `norm` is above 0."""

@@ -1,0 +1,50 @@
+"""What commands that train share: the experiment that their options describe, a bar, a stop."""
+
+from pathlib import Path
+from typing import Any
+
+from equipoise._typing import ProgressCallback
+from equipoise.checkpoints import read_checkpoint
+from equipoise.commands import console
+from equipoise.commands.options import Imbalance, Reading
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
+from equipoise.runs import Run
+
+
+def described(
+    data: str,
+    reading: Reading,
+    imbalance: Imbalance,
+    *,
+    seed: int,
+    params: dict[str, Any],
+    progress: ProgressCallback | None = None,
+) -> Experiment:
+    """Return the experiment that the options of a command describe."""
+    return Experiment(
+        source=data,
+        options=reading.options(progress),
+        download=reading.download,
+        seed=seed,
+        params=params,
+        **vars(imbalance),
+    )
+
+
+def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
+    """Carry out a plan under a live bar; a stop by Ctrl-C says how to go on."""
+    try:
+        with console.training_bar() as bar:
+            return plan.run(folder, resume=resume, observers=[bar])
+    except KeyboardInterrupt:
+        place = resumed_at(folder, plan.fit.training.stage.epochs)
+        console.say(f"Go on {place} with the same command and --out {folder} --resume.")
+        raise
+
+
+def resumed_at(folder: Path, epochs: int) -> str:
+    """Return where an unfinished run of so many epochs would go on, as a phrase."""
+    saved = read_checkpoint(folder / "checkpoint" / "state.safetensors")
+    kept = len(saved.facts["history"]) if saved else 0
+    return f"from epoch {kept + 1} of {epochs}" if kept < epochs else "after the last epoch"
