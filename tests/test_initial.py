@@ -1,6 +1,7 @@
 """Laws of starting from a run: its backbone and preprocessing are taken over as they are."""
 
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from sklearn.datasets import load_digits
 
 from equipoise import Classifier
 from equipoise.checkpoints import read_tensors
+from equipoise.data.hashing import image_hashes
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
 from equipoise.fitting import Fit, Task
-from equipoise.initial import Initial
+from equipoise.initial import Initial, example_hashes
 from equipoise.plan import Plan
 from equipoise.preprocessing import ImagePreprocessing
 from equipoise.pretraining import Pretraining
@@ -262,3 +264,21 @@ def test_scaling_is_that_of_the_start(table_run: Path) -> None:
     assert Fit.prepare(_task(frame, 2), params, 0).settings.scaling == "robust"
     with pytest.raises(InputError, match="scaling"):
         Fit.prepare(_task(frame, 2), {**params, "scaling": "quantile"}, 0)
+
+
+def test_images_are_hashed_without_a_copy_of_all(tmp_path: Path) -> None:
+    """Those of a memory map take a few pieces of memory, and their hashes are those of any."""
+    shape = (3000, 64, 64, 3)
+    images = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, shape)
+    images[:, 0, 0, :2] = np.arange(3000, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    rows = np.random.default_rng(0).permutation(3000)[:2500]
+    tracemalloc.start()
+    try:
+        hashes = example_hashes(images, rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < images.nbytes / 2
+    np.testing.assert_array_equal(hashes, image_hashes(images[rows]))
+    assert len(np.unique(hashes)) == len(rows)
+    assert len(example_hashes(images, rows[:0])) == 0

@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from equipoise._typing import ImageArray, IndexArray
+from equipoise.batches import Source
 from equipoise.checkpoints import read_tensors
 from equipoise.data.hashing import HashArray, image_hashes, row_hashes
 from equipoise.errors import InputError
@@ -20,6 +21,9 @@ from equipoise.preprocessing import (
 )
 from equipoise.runs import Run
 from equipoise.standard.networks import Network
+
+PIECE_BYTES = 2**24
+"""Images are hashed in pieces of this size, so that a data set larger than memory can be."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,8 +170,13 @@ class Initial:
 
 
 def example_hashes(X: "ImageArray | pd.DataFrame", rows: IndexArray) -> HashArray:
-    """Return a hash of the content of each of these examples."""
-    return row_hashes(X.iloc[rows]) if isinstance(X, pd.DataFrame) else image_hashes(X[rows])
+    """Return a hash of the content of each of these examples; images are read in pieces."""
+    if isinstance(X, pd.DataFrame):
+        return row_hashes(X.iloc[rows])
+    source = Source(X, rows)
+    pieces = np.array_split(np.arange(len(rows)), 1 + len(rows) * X[:1].nbytes // PIECE_BYTES)
+    taken = (source.take(piece).permute(0, 2, 3, 1).numpy() for piece in pieces)
+    return np.concatenate([image_hashes(images) for images in taken])
 
 
 def write_learnt(run: Run, hashes: HashArray, initial: str | None) -> None:
