@@ -22,7 +22,7 @@ from equipoise.preprocessing import (
 from equipoise.runs import Run
 from equipoise.standard.networks import Network
 
-PIECE_BYTES = 2**24
+PIECE_BYTES = 2**22
 """Images are hashed in pieces of this size, so that a data set larger than memory can be."""
 
 
