@@ -1,7 +1,7 @@
 """Laws of components and of the text that configures them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from equipoise.errors import InputError
 from equipoise.settings import COMPONENTS
+from equipoise.spaces import Span
 from equipoise.spec import Bounds, Component, bounded, parse, resolve
 
 
@@ -343,6 +344,57 @@ def test_opening_an_end_takes_away_that_end_alone(low: float, high: float, value
 def test_bounds_are_told_as_intervals(bounds: Bounds, text: str) -> None:
     """Round brackets exclude an end, square ones include it; infinity is never included."""
     assert str(bounds) == text
+
+
+def test_a_field_says_what_may_be_tuned_besides_what_it_may_be() -> None:
+    """The space is kept beside the bounds and changes neither them nor the default."""
+    tuned: Any = bounded(0.1, low=0, tune=Span(0.01, 1.0, log=True))
+    plain: Any = bounded(0.1, low=0)
+    assert tuned.metadata["tune"] == Span(0.01, 1.0, log=True)
+    assert plain.metadata["tune"] is None
+    assert tuned.metadata["bounds"] == plain.metadata["bounds"] == Bounds(low=0)
+    assert tuned.default == plain.default == 0.1
+
+
+def test_a_space_is_inherited_with_its_field() -> None:
+    """A subclass that declares the field anew says itself what is tried."""
+
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class Base(Component):
+        rate: float = bounded(0.1, low=0, tune=Span(0.01, 1.0))
+
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class Same(Base):
+        other: int = bounded(1, low=1, integer=True)
+
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class Anew(Base):
+        rate: float = bounded(0.2, low=0)
+
+    spaces = [{f.name: f.metadata["tune"] for f in fields(kind)} for kind in (Base, Same, Anew)]
+    assert spaces == [
+        {"rate": Span(0.01, 1.0)},
+        {"rate": Span(0.01, 1.0), "other": None},
+        {"rate": None},
+    ]
+
+
+def test_a_value_outside_of_what_is_tuned_is_valid() -> None:
+    """A search tries less than a user may give."""
+
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class Tuned(Component):
+        rate: float = bounded(0.1, low=0, tune=Span(0.01, 1.0))
+
+    Tuned(rate=5.0).validate()
+    with pytest.raises(InputError, match=r"a number in \[0, inf\)"):
+        Tuned(rate=-5.0).validate()
+
+
+def test_no_component_is_proposed_unless_it_says_so() -> None:
+    """Of itself a component is for no search."""
+    assert Component.tuned_for == ()
+    assert not any(kind.tuned_for for kind in CHOICES.values())
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)

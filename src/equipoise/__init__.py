@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from equipoise.loading import load_run as load_run
     from equipoise.metrics import evaluate as evaluate
     from equipoise.report import write_report as write_report
+    from equipoise.tuning.estimator import TunedClassifier as TunedClassifier
 
 __version__ = version("equipoise")
 
@@ -26,6 +27,7 @@ _HOMES = {
     "InputError": "equipoise.errors",
     "ReadOptions": "equipoise.data.options",
     "TrainingError": "equipoise.errors",
+    "TunedClassifier": "equipoise.tuning.estimator",
     "evaluate": "equipoise.metrics",
     "load": "equipoise.data.sources",
     "load_run": "equipoise.loading",
@@ -38,6 +40,7 @@ __all__ = [
     "InputError",
     "ReadOptions",
     "TrainingError",
+    "TunedClassifier",
     "__version__",
     "evaluate",
     "load",

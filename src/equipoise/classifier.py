@@ -94,8 +94,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         of two or more examples gives at least one.
     monitor : str, default="balanced_accuracy"
         Validation score that chooses the epoch: balanced_accuracy, accuracy, macro_f1, g_mean,
-        worst_class_recall, log_loss or balanced_log_loss, of predictions before any prior
-        correction. Within the noise of that score the lower balanced log-loss decides.
+        worst_class_recall, log_loss or balanced_log_loss, of predictions under `prior`. Within
+        the noise of that score the lower balanced log-loss decides.
     patience : int or None, default=None
         Epochs without a better one after which training stops; None: it runs to the end.
     prior : {"train", "balanced", "none"}, mapping or array of probabilities, default="train"
@@ -230,6 +230,29 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Classifier
             This object, fitted.
         """
+        classes, fit = self.prepare(X, y, sample_weight)
+        fit.run()
+        self.classes_ = classes
+        self.model_ = fit.model
+        self.settings_, self.choices_ = fit.settings, fit.choices
+        self.history_, self.n_iter_ = fit.training.history, len(fit.training.history)
+        return self
+
+    def prepare(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[np.ndarray, Fit]:
+        """Check the examples and resolve every setting, as `fit` does before it trains.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        classes : ndarray of shape (classes,)
+            Class labels, sorted.
+        fit : Fit
+            What is to be trained.
+        """
         checked = check_features(self, X, reset=True)
         classes, codes = _check_labels(y, len(checked))
         seed = _draw_seed(self.random_state)
@@ -241,15 +264,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
             train=train,
             validation=validation,
             weights=_check_weights(sample_weight, len(checked)),
+            classes=classes.tolist(),
         )
-        fit = Fit.prepare(task, self.get_params(deep=False), seed)
-        resolve_prior(self.prior, classes.tolist(), task.counts)
-        fit.run()
-        self.classes_ = classes
-        self.model_ = fit.model
-        self.settings_, self.choices_ = fit.settings, fit.choices
-        self.history_, self.n_iter_ = fit.training.history, len(fit.training.history)
-        return self
+        return classes, Fit.prepare(task, self.get_params(deep=False), seed)
 
     def predict_logits(self, X: Any) -> LogitArray:
         """Return logits under the class frequencies of training.

@@ -53,6 +53,10 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
         lambda c: c["environment"]["precision"] in ("fp32", "bf16"),
     ),
     (
+        "recipe.name must be text",
+        lambda c: isinstance(c.get("recipe", {"name": ""})["name"], str),
+    ),
+    (
         "test.looks and seeds.seed must be whole numbers",
         lambda c: _all([c["test"]["looks"], c["seeds"]["seed"]], int),
     ),
@@ -74,6 +78,6 @@ def configuration_fault(config: Config) -> str | None:
         try:
             if not holds(config):
                 return words
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             return words
     return None

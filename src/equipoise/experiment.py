@@ -48,8 +48,12 @@ class Experiment:
         Seed of training.
     split_seed : int
         Seed of the test split, the subsampling and the validation split.
+    recipe : str
+        Name of the recipe whose settings `params` are put on top of; see `equipoise.recipes`.
     params : mapping of str to value
         Parameters of `Classifier`.
+    budget : float or None
+        Seconds that the run may take from when its data is read; None: as long as it needs.
     """
 
     source: str
@@ -63,7 +67,9 @@ class Experiment:
     rare: str = "refuse"
     seed: int = 0
     split_seed: int = 0
+    recipe: str = "prescribed"
     params: Mapping[str, Any] = field(default_factory=dict)
+    budget: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,22 +3,23 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
-from equipoise._typing import CodeArray, CountArray, ImageArray, IndexArray, PriorArray, WeightArray
+from equipoise._typing import PriorArray, WeightArray
 from equipoise.batches import Examples, JoinedSource, Source
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
 from equipoise.distributed import World
 from equipoise.errors import InputError
 from equipoise.initial import Initial
+from equipoise.metrics import resolve_prior
 from equipoise.models import Model
 from equipoise.parallel import SharedArray, companions
 from equipoise.preprocessing import ImagePreprocessing, Preprocessing, TablePreprocessing
@@ -30,68 +31,11 @@ from equipoise.standard.finetuning import Full
 from equipoise.standard.networks import Network, build_network, rebuild_network
 from equipoise.standard.normalisation import apply_norm, has_batch_norm
 from equipoise.standard.smoothing import smoothed_prior
+from equipoise.task import Task
 from equipoise.training import Training, train
 
 INITIAL_EXAMPLES = 10_000
 """At most so many training rows are shown to a backbone that starts from data."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
-    """Labelled examples, and which of them to learn from.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (examples, height, width, channels), or DataFrame
-        All examples.
-    codes : ndarray of int, shape (examples,)
-        Class codes.
-    n_classes : int
-        Number of classes; each has a training example.
-    train, validation : ndarray of int
-        Positions of the examples to learn from and to choose the epoch by.
-    weights : ndarray of float, shape (examples,), or None
-        Weight of each example in the loss.
-    supervised : bool, default=True
-        Whether the labels are learnt; False: pre-training by the auxiliary loss alone.
-    extra : like X, or None
-        Further examples without labels, for pre-training.
-    extra_rows : ndarray of int
-        Which of these to learn from; none unless given.
-    """
-
-    X: "ImageArray | pd.DataFrame"
-    codes: CodeArray
-    n_classes: int
-    train: IndexArray
-    validation: IndexArray
-    weights: WeightArray | None = None
-    supervised: bool = True
-    extra: "ImageArray | pd.DataFrame | None" = None
-    extra_rows: IndexArray = field(default_factory=lambda: np.arange(0))
-
-    @property
-    def counts(self) -> CountArray:
-        """Training examples of each class."""
-        return np.bincount(self.codes[self.train], minlength=self.n_classes)
-
-    @property
-    def class_weights(self) -> WeightArray | None:
-        """Total weight of the training examples of each class; None without weights."""
-        if self.weights is None:
-            return None
-        return np.bincount(self.codes[self.train], self.weights[self.train], self.n_classes)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What automatic choices may depend on, besides the device."""
-        _, height, width, channels = self.X.shape if isinstance(self.X, np.ndarray) else (0,) * 4
-        return {
-            "kind": "images" if isinstance(self.X, np.ndarray) else "table",
-            "n_train": len(self.train) + len(self.extra_rows),
-            "pixels": height * width,
-            "channels": channels,
-        }
 
 
 @dataclass(eq=False)
@@ -147,7 +91,7 @@ class Fit:
         InputError
             If the data or a parameter cannot be used.
         """
-        _check_task(task)
+        task.check()
         initial = Initial.read(params["initial"]) if params["initial"] is not None else None
         given = params if initial is None else initial.params(params)
         device_name = choose_device(given["device"])
@@ -160,7 +104,7 @@ class Fit:
         network = _network(task, settings, preprocessing, initial, shown, seed)
         tuning = settings.finetuning
         training = Training(
-            stage=settings.stage() if task.supervised else pretraining_stage(settings),
+            stage=_stage(task, settings),
             network=network.to(device.name),
             device=device,
             counts=torch.from_numpy(task.counts).float().to(device.name),
@@ -170,7 +114,19 @@ class Fit:
             scales={} if tuning is None else tuning.scales(network),
             world=world,
         )
-        return cls(task, seed, settings, choices, device, preprocessing, training, params)
+        fit = cls(task, seed, settings, choices, device, preprocessing, training, params)
+        training.shift = fit._shift()
+        return fit
+
+    def _shift(self) -> np.ndarray | None:
+        """Return what corrects the prior of training to that of use; None where both are one."""
+        if self.task.classes is None:
+            return None
+        own = self.prior
+        used = resolve_prior(self.params["prior"], self.task.classes, own)
+        if used is None or np.allclose(used, own, rtol=1e-9):
+            return None
+        return np.log(used) - np.log(own)
 
     @property
     def model(self) -> Model:
@@ -206,17 +162,62 @@ class Fit:
         rates = self.training.assembly.rates.double().cpu()
         return smoothed_prior(shares / shares.sum(), rates).numpy()
 
-    def run(self, *, observers: Sequence[Observer] = (), checkpoint: Path | None = None) -> None:
-        """Train, from the checkpoint on if there is one, and leave the best weights."""
+    def lasting(self, epochs: int) -> "Fit":
+        """Return this fit with another number of epochs, as if it had been given.
+
+        Parameters
+        ----------
+        epochs : int
+            Passes over the training examples, at the reference batch size.
+        """
+        settings = replace(self.settings, epochs=epochs)
+        return replace(
+            self,
+            settings=settings,
+            choices=[choice for choice in self.choices if choice.field != "epochs"],
+            training=replace(self.training, stage=_stage(self.task, settings)),
+            params={**self.params, "epochs": epochs},
+        )
+
+    def run(
+        self,
+        *,
+        observers: Sequence[Observer] = (),
+        checkpoint: Path | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """Train, from the checkpoint on if there is one, and leave the best weights.
+
+        Parameters
+        ----------
+        observers, checkpoint, deadline
+            As for `equipoise.training.train`.
+        """
         task, world = self.task, self.training.world
-        shared = () if world.size == 1 else (_Shared.of(task), self.params, self.seed, checkpoint)
+        sent = (self.params, self.seed, checkpoint, deadline)
+        shared = () if world.size == 1 else (_Shared.of(task), *sent)
         with companions(world.size, self.device.kind, _train_share, shared):
-            self._train(observers, checkpoint)
+            self._train(observers, checkpoint, deadline)
         if self.settings.finetuning is not None:
             self.settings.finetuning.merge(self.training.network)  # type: ignore[arg-type]
         self.training.network.eval()
 
-    def _train(self, observers: Sequence[Observer], checkpoint: Path | None) -> None:
+    def _train(
+        self, observers: Sequence[Observer], checkpoint: Path | None, deadline: float | None
+    ) -> None:
+        learnt, held = self.examples
+        train(
+            self.training,
+            learnt,
+            held,
+            observers=observers,
+            checkpoint=checkpoint,
+            deadline=deadline,
+        )
+
+    @cached_property
+    def examples(self) -> tuple[Examples, Examples]:
+        """The examples to learn from and those to choose the epoch by, ready for the network."""
         task = self.task
         used = np.concatenate([task.train, task.validation])
         if isinstance(task.X, np.ndarray):
@@ -224,13 +225,8 @@ class Fit:
         else:
             array = self.preprocessing.transform(task.X.iloc[used])  # type: ignore[arg-type]
             train_rows, validation_rows = np.split(np.arange(len(used)), [len(task.train)])
-        train(
-            self.training,
-            self._learnt(Source(array, train_rows)),
-            Examples(Source(array, validation_rows), task.codes[task.validation]),
-            observers=observers,
-            checkpoint=checkpoint,
-        )
+        held = Examples(Source(array, validation_rows), task.codes[task.validation])
+        return self._learnt(Source(array, train_rows)), held
 
     def _learnt(self, source: Source) -> Examples:
         """Return the training examples; those without a label count as of the largest class."""
@@ -243,6 +239,10 @@ class Fit:
         joined = JoinedSource(source, Source(extra, task.extra_rows))
         filled = np.full(len(task.extra_rows), task.counts.argmax())
         return Examples(joined, np.concatenate([codes, filled]))
+
+
+def _stage(task: Task, settings: Settings) -> Stage:
+    return settings.stage() if task.supervised else pretraining_stage(settings)
 
 
 def pretraining_stage(settings: Settings) -> Stage:
@@ -283,31 +283,15 @@ class _Shared:
 
 
 def _train_share(
-    rank: int, shared: _Shared, params: Mapping[str, Any], seed: int, checkpoint: Path | None
+    rank: int,
+    shared: _Shared,
+    params: Mapping[str, Any],
+    seed: int,
+    checkpoint: Path | None,
+    deadline: float | None,
 ) -> None:
     """Train as one of several processes, which this one has met."""
-    Fit.prepare(shared.received(), params, seed, rank)._train((), checkpoint)
-
-
-def _check_task(task: Task) -> None:
-    if task.n_classes < 2:
-        raise InputError(
-            "A classifier needs examples of at least two classes.",
-            f"There is {task.n_classes} class.",
-            "Check the labels, or add examples of another class.",
-        )
-    if missing := np.flatnonzero(task.counts == 0).tolist():
-        raise InputError(
-            "Each class needs at least one training example.",
-            f"The classes with codes {missing} have none.",
-            "Hold out less, or leave these classes out.",
-        )
-    if task.weights is not None and not (task.class_weights > 0).all():  # type: ignore[operator]
-        raise InputError(
-            "Each class needs a training example of a weight above zero.",
-            f"The total weights of the classes are {task.class_weights}.",
-            "Leave sample_weight out, or give positive weights.",
-        )
+    Fit.prepare(shared.received(), params, seed, rank)._train((), checkpoint, deadline)
 
 
 def _preprocessing(task: Task, settings: Settings, initial: Initial | None) -> Preprocessing:

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +17,17 @@ from equipoise.data.dataset import Dataset
 from equipoise.data.hashing import HashArray
 from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
+from equipoise.defaults import Choice
 from equipoise.devices import Device
-from equipoise.errors import InputError
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
 from equipoise.initial import Initial, example_hashes, write_learnt
 from equipoise.metrics import resolve_prior
+from equipoise.pace import Pace, paced
+from equipoise.prescription import Setting, explain
 from equipoise.progress import Observer, Progress
+from equipoise.recipes import find_recipe
+from equipoise.resuming import clear, measured_choices, open_or_create
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
 from equipoise.standard.counting import NetworkSize, describe_network
@@ -42,13 +46,22 @@ class Plan:
     fit : Fit
         The settings and the network.
     params : mapping of str to value
-        Parameters of `Classifier`, as given.
+        Parameters of `Classifier`: as given, else of the recipe, else the defaults.
+    begun : float
+        Time of `time.monotonic` from which a time budget counts.
+    pace : Pace or None
+        How fast this machine is, once that was measured for a time budget.
+    is_paced : bool
+        Whether epochs and network follow from the budget already.
     """
 
     experiment: Experiment
     parts: Parts
     fit: Fit
     params: Mapping[str, Any]
+    begun: float = field(default_factory=time.monotonic, kw_only=True)
+    pace: Pace | None = field(default=None, kw_only=True)
+    is_paced: bool = field(default=False, kw_only=True)
 
     @classmethod
     def make(cls, experiment: Experiment) -> "Plan":
@@ -59,23 +72,58 @@ class Plan:
         InputError
             If the data or a setting cannot be used.
         """
-        params = {**Classifier().get_params(deep=False), **experiment.params}
+        begun = time.monotonic()
+        recipe = find_recipe(experiment.recipe)
+        params = {**Classifier().get_params(deep=False), **recipe.params, **experiment.params}
         parts = prepare(experiment, params["validation"])
+        params = {**params, **recipe.on(parts.dataset.kind), **experiment.params}
         task = Task(
             X=parts.dataset.X,
             codes=parts.dataset.codes,
             n_classes=len(parts.dataset.classes),
             train=parts.train,
             validation=parts.validation,
+            classes=parts.dataset.classes,
         )
-        resolve_prior(params["prior"], parts.dataset.classes, task.counts)
         if params["initial"] is not None:
             sealed = {"test": parts.test, "validation": parts.validation}
             Initial.read(params["initial"]).check_unseen(parts.dataset.X, sealed)
         fit = Fit.prepare(task, params, experiment.seed)
         # Now, so that nothing in a test example can fail after training.
         fit.preprocessing.admit(parts.used)  # type: ignore[arg-type]
-        return cls(experiment, parts, fit, params)
+        return cls(experiment, parts, fit, params, begun=begun)
+
+    def paced(self, folder: Path | None = None) -> "Plan":
+        """Return this plan with the epochs, and if need be the network, that its budget allows.
+
+        Parameters
+        ----------
+        folder : Path or None, default=None
+            Where a run of this plan may have begun, which shall be resumed: what it chose by its
+            speed is taken over, for a second measurement would choose something else.
+
+        Returns
+        -------
+        Plan
+            This plan itself, if there is nothing to choose.
+        """
+        if self.is_paced:
+            return self
+        if kept := self._kept(folder):
+            params = {**self.params, **{choice.field: choice.value for choice in kept}}
+            fit = Fit.prepare(self.fit.task, params, self.experiment.seed)
+            return replace(self, fit=replace(fit, choices=_with(self.fit, kept)), is_paced=True)
+        if self.experiment.budget is None:
+            return self
+        ends = self.begun + self.experiment.budget
+        fit, pace = paced(self.fit, ends, len(self.parts.validation) + len(self.parts.test))
+        return replace(self, fit=fit, pace=pace, is_paced=True)
+
+    def _kept(self, folder: Path | None) -> list[Choice]:
+        """Return what a run in the folder chose by its speed, of what is automatic here."""
+        stored = {} if folder is None else measured_choices(folder)
+        automatic = {choice.field for choice in self.fit.choices}
+        return [Choice(name, *told) for name, told in stored.items() if name in automatic]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,7 +140,19 @@ class Plan:
         """Everything that was decided automatically, and how large the network is."""
         return (*self.notes, *map(str, self.fit.choices), f"network: {self.network_size}")
 
-    def run(self, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> Run:
+    @property
+    def settings(self) -> list[Setting]:
+        """Every setting of the classifier, with who decided it, why, and what shows it."""
+        return explain(self.fit, self.experiment.params, find_recipe(self.experiment.recipe))
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        resume: bool = False,
+        observers: Sequence[Observer] = (),
+        deadline: float | None = None,
+    ) -> Run:
         """Carry the plan out and keep it in a run folder.
 
         Parameters
@@ -103,6 +163,8 @@ class Plan:
             Go on with the run in the folder, if there is one; a finished run is left as it is.
         observers : sequence of callable
             Told about the progress of training.
+        deadline : float or None, default=None
+            Time of `time.monotonic` after which no epoch shall end; a time budget sets one too.
 
         Returns
         -------
@@ -116,9 +178,11 @@ class Plan:
         TrainingError
             If training diverges.
         """
-        run = _open_or_create(folder, self.config(), resume=resume)
+        if (plan := self.paced(folder if resume else None)) is not self:
+            return plan.run(folder, resume=resume, observers=observers, deadline=deadline)
+        run = open_or_create(folder, self.config(), resume=resume)
         if run.done:
-            _clear(run)
+            clear(run)
             return run
         parts, fit = self.parts, self.fit
         if not run.has("split.npz"):
@@ -127,13 +191,23 @@ class Plan:
         fit.run(
             observers=[*observers, _HistoryWriter(run, fit)],
             checkpoint=run.path / "checkpoint" / "state.safetensors",
+            deadline=self._deadline(run, deadline),
         )
+        _record_end(run, fit)
         run.write_history(fit.training.history)
         fit.model.save(run.path)
         self.conclude(run)
         run.finish()
-        _clear(run)
+        clear(run)
         return run
+
+    def _deadline(self, run: Run, deadline: float | None) -> float | None:
+        """Return when training must end; a resumed run has what is left of its budget."""
+        if self.experiment.budget is None:
+            return deadline
+        spent = sum(row["seconds"] for row in run.history)
+        ends = self.begun + self.experiment.budget - spent
+        return ends if deadline is None else min(ends, deadline)
 
     def learnt_hashes(self) -> HashArray:
         """Return hashes of the examples that will be learnt from."""
@@ -162,31 +236,21 @@ class _HistoryWriter:
             self.written = time.monotonic()
 
 
-def _open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Run:
-    if not (resume and (folder / "config.toml").exists()):
-        return Run.create(folder, config)
-    run = Run.open(folder)
-    stored = run.config
-    for section, keys in _compared(config, done=run.done).items():
-        for key in keys:
-            value = config[section][key]
-            was = stored.get(section, {}).get(key)
-            if was != value:
-                raise InputError(
-                    "A run can only be resumed with the data, settings and device of its start.",
-                    f"{section}.{key} was {was!r} and is now {value!r}.",
-                    "Give the same again, or another --out for a new run.",
-                )
-    return run
+def _with(fit: Fit, choices: Sequence[Choice]) -> list[Choice]:
+    """Return a fit's choices, some of them replaced."""
+    replaced = {choice.field: choice for choice in choices}
+    return [replaced.get(choice.field, choice) for choice in fit.choices]
 
 
-def _compared(config: Mapping[str, Any], *, done: bool) -> dict[str, list[str]]:
-    """Return the values that a resumed run shares with its start, or its numbers would differ."""
-    keys = {section: list(config[section]) for section in ("data", "classifier", "seeds")}
-    # The same data may lie elsewhere by now; its fingerprint is compared.
-    keys["data"].remove("source")
-    keys.update({"pretraining": ["unlabelled"]} if "pretraining" in config else {})
-    return keys if done else {**keys, "environment": ["torch", "device"]}
+def _record_end(run: Run, fit: Fit) -> None:
+    """Say in the run's configuration whether a deadline has ended it before its last epoch."""
+    config, training = run.config, fit.training
+    before = config["environment"].pop("ended", None)
+    if training.is_cut_short:
+        done, epochs = len(training.history), training.stage.epochs
+        config["environment"]["ended"] = f"by its deadline, after epoch {done} of {epochs}"
+    if config["environment"].get("ended") != before:
+        run.write_config(config)
 
 
 def _record(run: Run) -> None:
@@ -197,16 +261,6 @@ def _record(run: Run) -> None:
     seconds = sum(row["seconds"] for row in run.history)
     config["environment"]["seconds"] = round(seconds, 1)
     run.write_config(config)
-
-
-def _clear(run: Run) -> None:
-    """Remove the checkpoint, and what a killed process was in the middle of writing."""
-    for path in (*run.path.glob("checkpoint/*"), *run.path.glob("checkpoint/.*")):
-        path.unlink(missing_ok=True)
-    if (run.path / "checkpoint").exists():
-        (run.path / "checkpoint").rmdir()
-    for path in run.path.glob(".*"):
-        path.unlink(missing_ok=True)
 
 
 def _config(plan: Plan) -> dict[str, Any]:
@@ -239,15 +293,23 @@ def _config(plan: Plan) -> dict[str, Any]:
     return {
         "data": data,
         "classifier": settings,
+        **({"recipe": {"name": experiment.recipe}} if fit.task.supervised else {}),
         "choices": [
-            {"field": c.field, "value": str(as_text(c.value)), "reason": c.reason}
-            for c in fit.choices
+            {**asdict(choice), "value": str(as_text(choice.value))} for choice in fit.choices
         ],
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
         "test": {"looks": 0},
         "network": {**asdict(plan.network_size), "prior": fit.prior.tolist()},
+        **_budget(plan),
         "environment": _environment(fit.device),
     }
+
+
+def _budget(plan: Plan) -> dict[str, Any]:
+    if plan.experiment.budget is None:
+        return {}
+    speed = {} if plan.pace is None else {"epoch_seconds": plan.pace.epoch}
+    return {"budget": {"seconds": plan.experiment.budget, **speed}}
 
 
 def _prior(plan: Plan) -> str | list[float]:

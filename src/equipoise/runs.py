@@ -34,6 +34,10 @@ READING = (
 """How data was read, as ``[data.reading]`` keeps it, to read new data in the same way."""
 
 
+SEARCH = "search"
+"""Folder, in that of a run, of the search that led to it; it is there before the run is."""
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when it is whole.
@@ -255,7 +259,7 @@ def require_free(path: Path, *, resume: bool = False) -> None:
     Parameters
     ----------
     path : Path
-        The folder; it may be absent, or hold hidden files.
+        The folder; it may be absent, or hold hidden files and a search.
     resume : bool, default=False
         Whether it may hold a run already.
     """
@@ -273,7 +277,8 @@ def require_free(path: Path, *, resume: bool = False) -> None:
 
 
 def _is_visible(path: Path) -> bool:
-    return not path.name.startswith(".")
+    is_search = path.name == SEARCH and (path / "search.json").is_file()
+    return not (is_search or path.name.startswith("."))
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,12 +11,13 @@ import math
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from equipoise.errors import InputError
+from equipoise.spaces import Space
 
 ComponentT = TypeVar("ComponentT", bound="Component")
 
@@ -70,9 +71,19 @@ class Bounds:
         return bool(above and below)
 
 
-def bounded(default: Any, **bounds: Any) -> Any:
-    """Return a dataclass field with a default and `Bounds` that `Component.validate` checks."""
-    return field(default=default, metadata={"bounds": Bounds(**bounds)})
+def bounded(default: Any, *, tune: Space | None = None, **bounds: Any) -> Any:
+    """Return a dataclass field with a default and `Bounds` that `Component.validate` checks.
+
+    Parameters
+    ----------
+    default : object
+        The field's default.
+    tune : Space or None, default=None
+        What a search tries for the field; None: it keeps its value.
+    **bounds
+        See `Bounds`.
+    """
+    return field(default=default, metadata={"bounds": Bounds(**bounds), "tune": tune})
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -81,8 +92,11 @@ class Component(BaseEstimator, ABC):
 
     A subclass is a ``@dataclass(eq=False, repr=False, kw_only=True)`` whose fields are
     literals (number, text, bool, None, or a tuple of these). Constructing one does no work
-    and checks nothing, as scikit-learn requires; `validate` does.
+    and checks nothing, as scikit-learn requires; `validate` does. `tuned_for` names the kinds
+    of data, ``"images"`` and ``"table"``, for which a search proposes the component.
     """
+
+    tuned_for: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self, N_CHAR_MAX: int = 0) -> str:
         """Return the text that `resolve` reads back: fields that differ from their default."""

@@ -30,7 +30,8 @@ from equipoise.checkpoints import (
 )
 from equipoise.devices import Device, reproducible
 from equipoise.distributed import World
-from equipoise.errors import InputError, TrainingError
+from equipoise.divergence import require_finite
+from equipoise.errors import InputError
 from equipoise.objective import Learner, Objective
 from equipoise.prediction import predict_logits
 from equipoise.progress import Observer, Progress
@@ -69,6 +70,9 @@ class Training:
         Factor on the learning rate of a parameter, by its name in the network.
     world : World
         The processes that train together.
+    shift : ndarray of float, shape (classes,), or None
+        Added to the logits of validation examples before they are scored: what the prior of
+        training is corrected by; None: nothing.
     learner : Learner
         The network, and the projector of an auxiliary loss.
     optimizer : torch.optim.Optimizer
@@ -85,6 +89,8 @@ class Training:
         How batches are made.
     objective : Objective
         What a step minimises.
+    is_cut_short : bool
+        Whether a deadline has ended training before its last epoch.
     """
 
     stage: Stage
@@ -96,6 +102,7 @@ class Training:
     shown: Inputs | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
     world: World = World()  # noqa: RUF009 (frozen)
+    shift: np.ndarray | None = None
     learner: Learner = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
     average: nn.Module | None = field(init=False)
@@ -104,6 +111,7 @@ class Training:
     history: list[dict[str, Any]] = field(init=False, default_factory=list)
     assembly: Assembly = field(init=False)
     objective: Objective = field(init=False)
+    is_cut_short: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         stage = self.stage
@@ -218,9 +226,14 @@ class Training:
         )
         recompute_statistics(self.average, batches, self.device.autocast)
 
+    def require_finite(self, loss: float, logits: np.ndarray) -> None:
+        """Raise `TrainingError` if an epoch's loss, weights or logits are not finite."""
+        epoch, optimizer = len(self.history) + 1, self.stage.optimizer
+        require_finite(self.evaluated, loss, logits, epoch=epoch, optimizer=optimizer)
+
     def finish_epoch(self, loss: float, logits: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
         """Record an epoch; keep its weights if they are the best so far."""
-        scores = validation_scores(logits, codes) if len(codes) else {}
+        scores = validation_scores(self._corrected(logits), codes) if len(codes) else {}
         is_best = self.selection.update(len(self.history), scores)
         if is_best:
             self.best = copy.deepcopy(self.evaluated.state_dict())
@@ -233,6 +246,9 @@ class Training:
         }
         self.history.append(row)
         return row
+
+    def _corrected(self, logits: np.ndarray) -> np.ndarray:
+        return logits if self.shift is None else logits + self.shift
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state, from which `restore` goes on."""
@@ -301,6 +317,7 @@ def train(
     *,
     observers: Sequence[Observer] = (),
     checkpoint: Path | None = None,
+    deadline: float | None = None,
 ) -> None:
     """Train to the last epoch or until patience ends, and leave the best weights in the network.
 
@@ -315,6 +332,9 @@ def train(
         Told after every step and every epoch.
     checkpoint : Path or None
         File to resume from if it exists, and to keep the state in.
+    deadline : float or None
+        Time of `time.monotonic` after which no epoch shall end: training ends before one that,
+        if it took as long as the last, would. At least one epoch is trained.
 
     Raises
     ------
@@ -334,11 +354,11 @@ def train(
             observer(progress)
 
     due = -math.inf if world.is_first else math.inf
-    while not training.finished:
+    while not training.finished and not _cut_short(training, deadline):
         started = time.perf_counter()
         loss = training.run_epoch(examples, observe)
         logits = predict_logits(training.evaluated, validation.source, training.device, world)
-        _check_finite(training, loss, logits)
+        training.require_finite(loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)
         seconds = time.perf_counter() - started
         row["seconds"] = seconds
@@ -353,21 +373,19 @@ def train(
     training.network.eval()
 
 
+def _cut_short(training: Training, deadline: float | None) -> bool:
+    """Note and return whether another epoch as long as the last would end after the deadline."""
+    if deadline is None or not training.history:
+        return False
+    world = training.world
+    ends = time.monotonic() + training.history[-1]["seconds"]
+    # The first process decides for all: one that went on alone would wait for the others for ever.
+    is_late = torch.tensor(float(world.is_first and ends > deadline), device=training.device.name)
+    world.total([is_late])
+    training.is_cut_short = bool(is_late)
+    return training.is_cut_short
+
+
 def _epoch_done(training: Training, row: Mapping[str, Any], loss: float, n: int) -> Progress:
     epochs = training.stage.epochs
     return Progress(row["epoch"], epochs, 0, 0, torch.tensor(loss), n, row["seconds"], row)
-
-
-def _check_finite(training: Training, loss: float, logits: np.ndarray) -> None:
-    state = training.evaluated.state_dict().values()
-    whole = {
-        "training loss": math.isfinite(loss),
-        "weights": all(bool(tensor.isfinite().all()) for tensor in state),
-        "validation logits": bool(np.isfinite(logits).all()),
-    }
-    if broken := [name for name, is_whole in whole.items() if not is_whole]:
-        raise TrainingError(
-            f"Training diverged: infinite or undefined {' and '.join(broken)} in epoch "
-            f"{len(training.history) + 1}. "
-            f"Lower the learning rate of {training.stage.optimizer!r}, or set a clip_norm."
-        )

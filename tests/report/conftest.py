@@ -31,6 +31,8 @@ class Sketch:
     objective: str = ""
     """Of pre-training; empty for a run that trains a classifier."""
     unlabelled: int = 0
+    n_trials: int = 0
+    """Of the search that led to it; 0 for a run without one."""
 
 
 def measured(logits: np.ndarray, labels: np.ndarray, sketch: Sketch, balanced: bool) -> dict:
@@ -181,6 +183,76 @@ def write_mistakes(run: Run, sketch: Sketch, generator: np.random.Generator) -> 
     run.write_arrays("mistakes.npz", arrays | {"confidence": confidence})
 
 
+def trial_of(number: int, generator: np.random.Generator) -> dict[str, Any]:
+    """Draw a recipe: two optimizers, of which one has a rate, and smoothing or none."""
+    name, is_smooth = ("SGD", "AdamW")[number % 3 == 1], number % 4 == 2
+    rate = 0.1 if number == 0 else float(10 ** generator.uniform(-3, 0))
+    score = 0.6 - 0.2 * (name == "AdamW") + 0.02 * generator.normal()
+    choices = {"optimizer": name, "smoothing": "Uniform" if is_smooth else "None"}
+    return {
+        "number": number,
+        "choices": choices | ({"optimizer.SGD.lr": rate} if name == "SGD" else {}),
+        "params": {
+            "optimizer": f"SGD(lr={rate})" if name == "SGD" else "AdamW()",
+            "smoothing": "Uniform(eps=0.1)" if is_smooth else None,
+        },
+        "epochs": 20,
+        "pace": 0.1,
+        "state": "complete" if number % 5 == 0 else "failed" if number == 7 else "stopped",
+        "best_epochs": [9],
+        "scores": {} if number == 7 else {"balanced_accuracy": score},
+        "seconds": float(generator.uniform(1, 9)),
+        "message": "TrainingError: The loss is not finite." if number == 7 else "",
+    }
+
+
+def part_of(name: str, importance: float, p: float, **rows: Any) -> dict[str, Any]:
+    return {"name": name, "n": 40, "importance": importance, "error": 0.04, "p": p, **rows}
+
+
+def mean_of(mean: float, **of: Any) -> dict[str, Any]:
+    return {**of, "n": 20, "mean": mean, "error": 0.01}
+
+
+def tuning_of(sketch: Sketch, generator: np.random.Generator) -> dict[str, Any]:
+    """Return a ``tuning.json`` of the form that a search writes."""
+    trials = [trial_of(number, generator) for number in range(sketch.n_trials)]
+    optimizers = [mean_of(0.6, name="SGD"), mean_of(0.4, name="AdamW")]
+    smoothings = [mean_of(0.52, name="None"), {**mean_of(0.5, name="Uniform"), "error": None}]
+    rates = [mean_of(0.58, low=0.001, high=0.09), mean_of(0.61, low=0.1, high=0.9)]
+    known = {"importance": 0.7, "error": 0.05, "p": 0.001}
+    same = {"difference": None, "difference_error": None}
+    moved = {"difference": -0.02, "difference_error": 0.012}
+    sure = {"role": "optimizer", "prescribed": "SGD(lr=0.1)", "taken": "SGD(lr=0.0123456789)"}
+    other = {"role": "smoothing", "prescribed": None, "taken": "Uniform(eps=0.1)"}
+    return {
+        "metrics": ["balanced_accuracy"],
+        "n_folds": 2,
+        "choices": [{"field": "folds", "value": 2, "reason": "It is so.", "source": "design"}],
+        "taken": 10,
+        "best": 5,
+        "alike": 3,
+        "over_prescription": 0.021,
+        "over_prescription_error": 0.011,
+        "validation": 0.632,
+        "test": 0.611,
+        "optimism": 0.021,
+        "mattered": {
+            "n": 40,
+            "basis": "first_rung",
+            "said": ["This rests on 40 of 41 trials."],
+            "roles": [
+                part_of("optimizer", 0.7, 0.001, candidates=optimizers),
+                part_of("smoothing", 0.02, 0.8, candidates=smoothings),
+            ],
+            "fields": [part_of("optimizer.SGD.lr", 0.4, 0.2, ranges=rates)],
+            "foreseen": 0.5,
+        },
+        "compared": [{**sure, **known, **same}, {**other, **known, **moved}],
+        "trials": trials,
+    }
+
+
 def write_run(folder: Path, sketch: Sketch) -> Path:
     generator = np.random.default_rng(sketch.seed)
     run = Run.create(folder, config_of(sketch))
@@ -196,6 +268,8 @@ def write_run(folder: Path, sketch: Sketch) -> Path:
         run.write_json("metrics.json", {"validation": both, "test": both})
         write_mistakes(run, sketch, generator)
         run.finish()
+    if sketch.n_trials:
+        run.write_json("tuning.json", tuning_of(sketch, np.random.default_rng(sketch.seed)))
     return folder
 
 
@@ -237,6 +311,14 @@ SKETCHES = {
         objective="SimCLR()",
         unlabelled=1200,
     ),
+    "tuned": Sketch(
+        classes=("text", "graphic", "picture"),
+        counts=(3144, 18, 74),
+        n_test=(983, 6, 23),
+        name="pages",
+        columns=("height", "area"),
+        n_trials=41,
+    ),
     "scarce": Sketch(
         classes=("common", "usual", "rare"),
         counts=(300, 130, 1),
@@ -248,7 +330,7 @@ SKETCHES = {
 }
 
 
-SEVERAL = ("images", "table", "hundred", "partial")
+SEVERAL = ("images", "table", "hundred", "partial", "tuned")
 """Runs that are set side by side."""
 
 

@@ -65,7 +65,7 @@ def requests(browser) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["images", "hundred", "several"])
+@pytest.mark.parametrize("name", ["images", "hundred", "tuned", "several"])
 def test_the_page_opens_offline_and_without_complaint(browser, files, name: str) -> None:
     """Nothing but the file itself is requested, and the console stays empty."""
     visit(browser, files[name])
@@ -73,7 +73,7 @@ def test_the_page_opens_offline_and_without_complaint(browser, files, name: str)
     assert browser.get_log("browser") == []
 
 
-@pytest.mark.parametrize("name", ["images", "hundred", "pretraining", "scarce", "several"])
+@pytest.mark.parametrize("name", ["images", "hundred", "pretraining", "tuned", "scarce", "several"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_never_scrolls_sideways(browser, files, name: str, width: int) -> None:
     """Wide tables scroll in their own frame, down to the width of a small phone."""
@@ -110,6 +110,33 @@ def test_a_header_sorts_the_classes(browser, files) -> None:
     assert browser.execute_script(read) == sorted(before, reverse=True)
     browser.execute_script(click)
     assert browser.execute_script(read) == sorted(before)
+
+
+def test_trials_sort_by_their_score(browser, files) -> None:
+    """The best first, then the worst, and those without a score that counts always last."""
+    visit(browser, files["tuned"])
+    read = (
+        "return [...document.querySelectorAll('table.trials tbody tr')]"
+        ".map(row => row.cells[1].dataset.value)"
+    )
+    click = "document.querySelector('table.trials th[data-column=\"1\"] button').click()"
+    for is_reversed in (True, False):
+        browser.execute_script(click)
+        scores = browser.execute_script(read)
+        assert scores[9:] == [""] * 32
+        assert scores[:9] == sorted(scores[:9], key=float, reverse=is_reversed)
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_words_about_the_search_are_never_cut_off(browser, files, width: int) -> None:
+    """Notes and captions wrap; only tables may scroll."""
+    visit(browser, files["tuned"], width)
+    texts = browser.execute_script(
+        "return [...document.querySelectorAll('#run-1-search ~ p, #run-1-search ~ ul li,"
+        " #run-1-search ~ .figures figcaption')].map(e => e.getBoundingClientRect().right)"
+    )
+    assert len(texts) > 8
+    assert max(texts) <= width
 
 
 def test_hostile_names_run_nothing(browser, make_run, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from equipoise.report import summarise
+from equipoise.report import render, summarise
 from equipoise.report.provenance import network, pretraining, provenance, settings
 
 
@@ -22,8 +22,26 @@ def test_every_setting_is_listed_and_every_choice_has_its_reason(
 
 def test_a_choice_outside_the_classifier_is_kept() -> None:
     """A reason is never lost because its field is not a setting."""
-    choice = {"field": "precision", "value": "bf16", "reason": "It was faster."}
+    choice = {"field": "precision", "value": "bf16", "reason": "It was faster.", "source": "here"}
     assert settings({"classifier": {}, "choices": [choice]}) == [choice]
+
+
+def test_a_choice_of_an_older_run_has_no_source(run_folders: dict[str, Path]) -> None:
+    """Runs that kept reasons alone are shown as before."""
+    summary = summarise(run_folders["images"])
+    assert not any("source" in choice for choice in summary["choices"])
+    rows = settings(summary)
+    assert {row["source"] for row in rows} == {""}
+    assert 'class="note">[' not in render([summary])
+    sourced = [{**choice, "source": "Nobody <2020>"} for choice in summary["choices"]]
+    assert "[Nobody &lt;2020&gt;]" in render([summary | {"choices": sourced}])
+
+
+def test_the_recipe_of_a_run_is_told(run_folders: dict[str, Path]) -> None:
+    """It stands with what is needed to repeat the run; older runs name none."""
+    summary = summarise(run_folders["images"])
+    assert "Recipe" not in dict(provenance(summary))
+    assert dict(provenance(summary | {"recipe": "naive"}))["Recipe"] == "naive"
 
 
 def test_what_is_needed_to_repeat_the_run_is_told(run_folders: dict[str, Path]) -> None:

@@ -65,7 +65,7 @@ def hostile(make_run_once) -> str:
     return render([summarise(folder)])
 
 
-PAGES = ["images", "table", "hundred", "partial", "pretraining", "scarce", "several"]
+PAGES = ["images", "table", "hundred", "partial", "pretraining", "tuned", "scarce", "several"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -253,6 +253,39 @@ def test_a_hardly_known_class_is_cautioned_about_before_the_figures(pages) -> No
     assert 'class="banner" role="note"' in first
     assert "“rare” has 1 training example, and yet" in plain(f"<main{first}")
     assert 'class="banner"' not in pages["images"]
+
+
+def test_a_run_that_was_searched_for_has_a_section(pages: dict[str, str]) -> None:
+    """It is in the contents, and only there where it leads somewhere."""
+    assert '<a href="#run-1-search">Search</a>' in pages["tuned"]
+    assert ">Search</h2>" in pages["tuned"]
+    assert "search" not in Outline(pages["images"]).all("nav")[0]
+    assert "-search" not in pages["images"]
+
+
+def test_both_recipes_stand_side_by_side(pages: dict[str, str]) -> None:
+    """Part by part, long numbers rounded, with importance and mean difference."""
+    table = pages["tuned"].partition('<table class="compared">')[2].partition("</table>")[0]
+    optimizer, smoothing = (plain(f"<main {row}") for row in table.split("<tr>")[2:])
+    assert optimizer.endswith("optimizer SGD(lr=0.1) SGD(lr=0.0123) 70 % ± 5 % - ")
+    assert smoothing.endswith(
+        "smoothing none Uniform(eps=0.1) 70 % ± 5 % -2.0 points ± 1.2 points "
+    )
+
+
+def test_trials_are_listed_the_best_first(pages: dict[str, str]) -> None:
+    """Scores of trainings that were cut short stand in brackets, and are not sorted by."""
+    after = pages["tuned"].partition('aria-label="Trials of the search"')[2]
+    table = after.partition("</table>")[0]
+    rows = table.partition("<tbody>")[2].split("<tr>")[1:]
+    scores = [re.findall(r'<td class="number" data-value="([^"]*)">', row)[0] for row in rows]
+    known = [float(score) for score in scores if score]
+    assert len(rows) == 41
+    assert len(known) == 9
+    assert known == sorted(known, reverse=True)
+    assert scores[9:] == [""] * 32
+    assert sum('<span class="small">(' in row for row in rows[9:]) == 31
+    assert "The loss is not finite." in table
 
 
 def test_settings_that_are_not_used_stand_in_one_line(pages: dict[str, str]) -> None:

@@ -1,16 +1,20 @@
 """``equipoise fit``: train a classifier and keep it as a run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from equipoise.commands import console
+from equipoise.commands.explanation import show_settings
 from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.commands.training import described, watched
 from equipoise.data.entries import catalog_name
+from equipoise.durations import parse_duration
 from equipoise.plan import Plan
+from equipoise.recipes import PRESCRIBED, find_recipe
 from equipoise.runs import Run, require_free
 
 TITLES = {"as_is": "as it is", "balanced": "balanced prior"}
@@ -21,10 +25,13 @@ def fit(  # noqa: PLR0913 (each is an option)
     data: str,
     /,
     *,
+    recipe: str = PRESCRIBED.name,
+    budget: str | None = None,
     out: Path | None = None,
     seed: int = 0,
     resume: Flag = False,
     dry_run: Flag = False,
+    explain: Flag = False,
     json: Flag = False,
     reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
     imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
@@ -42,6 +49,11 @@ def fit(  # noqa: PLR0913 (each is an option)
     ----------
     data : str
         A class folder, .npz, .csv, .parquet or idx folder, or a name from `data list`.
+    recipe : str
+        Named settings, over which those given here go; `equipoise recipes` lists them.
+    budget : str
+        Time that the run may take, such as 90s, 5m or 1h30m: the machine is measured for a few
+        seconds, and automatic epochs, and the network if need be, are chosen to fit.
     out : Path
         Folder of the run; by default runs/NAME-seedN.
     seed : int
@@ -50,10 +62,14 @@ def fit(  # noqa: PLR0913 (each is an option)
         Go on with the run in --out.
     dry_run : bool
         Print every choice that would be made, and stop before training.
+    explain : bool
+        Print every setting with the reason for it and its source, and stop before training.
     json : bool
-        Print the result as JSON.
+        Print the result, or what --explain says, as JSON.
     """
-    if not dry_run:
+    seconds = None if budget is None else parse_duration(budget)
+    find_recipe(recipe)
+    if not (dry_run or explain):
         # Before the data is read, which may take long.
         require_free(out or _default_folder(data, seed), resume=resume)
     with console.reading_bar("reading") as progress:
@@ -61,22 +77,28 @@ def fit(  # noqa: PLR0913 (each is an option)
         experiment = described(
             data, reading, imbalance, seed=seed, params=params, progress=progress
         )
-        plan = Plan.make(experiment)
-    for line in plan.choices:
-        console.say(line)
-    if dry_run:
-        return 0
+        plan = Plan.make(replace(experiment, recipe=recipe, budget=seconds))
     folder = out or Path("runs") / f"{plan.parts.dataset.name}-seed{seed}"
-    run = watched(plan, folder, resume=resume)
-    show(run, as_json=json)
+    plan = plan.paced(folder if resume else None)
+    for line in plan.notes if explain else plan.choices:
+        console.say(line)
+    if explain:
+        show_settings(plan, as_json=json)
+    if dry_run or explain:
+        return 0
+    show(watched(plan, folder, resume=resume), as_json=json)
     return 0
 
 
 def _default_folder(data: str, seed: int) -> Path:
     """Return where the run goes without --out, unless the data gives itself another name."""
+    return Path("runs") / f"{name_of(data)}-seed{seed}"
+
+
+def name_of(data: str) -> str:
+    """Return what DATA is called, as far as that is known before it is read."""
     path = Path(data).expanduser().resolve()
-    name = catalog_name(data) or (path.name if path.is_dir() else path.stem)
-    return Path("runs") / f"{name}-seed{seed}"
+    return catalog_name(data) or (path.name if path.is_dir() else path.stem)
 
 
 def show(run: Run, *, as_json: bool) -> None:

@@ -70,7 +70,8 @@ def replayed(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         **{name: config["seeds"][name] for name in SEEDS if name in config["seeds"]},
     }
     if "pretraining" not in config:
-        return {"fit": options}
+        recipe = config.get("recipe", {}).get("name")
+        return {"fit": {**options, **({"recipe": recipe} if recipe else {})}}
     options["objective"] = options.pop("auxiliary")
     extra = config["pretraining"].get("source")
     return {"pretrain": {**options, **({"unlabelled": extra} if extra else {})}}

@@ -12,10 +12,16 @@ SETTINGS = [f for f in fields(Classifier) if f.name != "random_state"]
 """The classifier's fields; each is an option of ``fit``, written as in Python."""
 
 
+class _Default(str):
+    """The text of a default, which can be told from the same text given by the user."""
+
+    __slots__ = ()
+
+
 def _options(name: str, defaults: Mapping[str, Any]) -> type[Any]:
     # The options, their defaults and their help come from the classifier itself, so that a
     # field stands in one place only.
-    values = {f.name: str(defaults.get(f.name, f.default)) for f in SETTINGS}
+    values = {f.name: _Default(defaults.get(f.name, f.default)) for f in SETTINGS}
     rows = [(field_name, str, field(default=value)) for field_name, value in values.items()]
     options = make_dataclass(name, rows, kw_only=True)
     options.__doc__ = Classifier.__doc__
@@ -30,9 +36,9 @@ PretrainingOptions = _options("PretrainingOptions", DEFAULTS)
 
 
 def classifier_params(options: Any) -> dict[str, Any]:
-    """Return a classifier's parameters from the texts of `ClassifierOptions`."""
+    """Return the classifier's parameters that were given, from the texts of `ClassifierOptions`."""
     texts = {f.name: getattr(options, f.name) for f in SETTINGS}
-    return {name: _value(text) for name, text in texts.items()}
+    return {name: _value(text) for name, text in texts.items() if not isinstance(text, _Default)}
 
 
 def _value(text: str) -> Any:

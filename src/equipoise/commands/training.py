@@ -33,14 +33,20 @@ def described(
 
 
 def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
-    """Carry out a plan under a live bar; a stop by Ctrl-C says how to go on."""
+    """Carry out a plan under a live bar, and say how it ended if not as planned.
+
+    A stop by Ctrl-C says how to go on.
+    """
     try:
         with console.training_bar() as bar:
-            return plan.run(folder, resume=resume, observers=[bar])
+            run = plan.run(folder, resume=resume, observers=[bar])
     except KeyboardInterrupt:
         place = resumed_at(folder, plan.fit.training.stage.epochs)
         console.say(f"Go on {place} with the same command and --out {folder} --resume.")
         raise
+    if ended := run.config["environment"].get("ended"):
+        console.say(f"Training was ended {ended}; the best of these epochs is kept.")
+    return run
 
 
 def resumed_at(folder: Path, epochs: int) -> str:

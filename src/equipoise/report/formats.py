@@ -1,12 +1,15 @@
 """How numbers are written in sentences, tables and pictures."""
 
 import math
+import re
 from typing import Any
 
 DASH = "\N{EN DASH}"
 """Stands for a number that is not defined, such as the recall of a class without examples."""
 
 _SPACE, _THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+
+_LONG_NUMBER = re.compile(r"(?<![\w.])\d{1,9}\.\d{4,30}(?:e[+-]?\d{1,2})?(?![\w.])", re.ASCII)
 
 
 def defined(value: float | None) -> bool:
@@ -110,6 +113,15 @@ def quoted(name: str) -> str:
     “cat”
     """
     return f"\N{LEFT DOUBLE QUOTATION MARK}{shorten(name)}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def brief(text: str) -> str:
+    """Write the long numbers of a component with three significant digits.
+
+    >>> brief("SGD(lr=0.0123456789, momentum=0.9)"), brief("Mixup(alpha=1.234567e-05)")
+    ('SGD(lr=0.0123, momentum=0.9)', 'Mixup(alpha=1.23e-05)')
+    """
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.3g}", text)
 
 
 def shorten(name: str, length: int = 48) -> str:

@@ -52,7 +52,7 @@ def pretraining(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def settings(run: dict[str, Any]) -> list[dict[str, str]]:
-    """Return every setting with its value and, where it was chosen automatically, the reason.
+    """Return every setting with its value and, where it was chosen, the reason and its source.
 
     Parameters
     ----------
@@ -63,15 +63,20 @@ def settings(run: dict[str, Any]) -> list[dict[str, str]]:
     --------
     >>> choice = {"field": "epochs", "value": "40", "reason": "It fits the time."}
     >>> settings({"classifier": {"epochs": 40, "amp": "bf16"}, "choices": [choice]})[0]
-    {'field': 'epochs', 'value': '40', 'reason': 'It fits the time.'}
+    {'field': 'epochs', 'value': '40', 'reason': 'It fits the time.', 'source': ''}
     """
     reasons = {choice["field"]: choice for choice in run["choices"]}
     given = {field: str(value) for field, value in run["classifier"].items()}
     values = given | {f: str(c["value"]) for f, c in reasons.items() if f not in given}
     return [
-        {"field": f, "value": value, "reason": reasons[f]["reason"] if f in reasons else ""}
+        {"field": f, "value": value, **_why(reasons.get(f, {"reason": ""}))}
         for f, value in values.items()
     ]
+
+
+def _why(choice: dict[str, Any]) -> dict[str, str]:
+    # Earlier versions kept no source.
+    return {"reason": choice["reason"], "source": choice.get("source", "")}
 
 
 def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
@@ -80,8 +85,8 @@ def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
     Parameters
     ----------
     run : dict
-        A summary with ``data``, ``seeds``, ``looks``, ``environment``, ``classes``, ``network``
-        and ``pretraining``.
+        A summary with ``data``, ``seeds``, ``looks``, ``environment``, ``classes``, ``recipe``,
+        ``network`` and ``pretraining``.
     """
     data = run["data"]
     sizes = [sum(c[part] for c in run["classes"]) for part in ("train", "validation", "test")]
@@ -91,6 +96,7 @@ def provenance(run: dict[str, Any]) -> list[tuple[str, str]]:
         ("Content", _content(data)),
         ("Examples", "{} training, {} validation, {} test".format(*map(whole, sizes))),
         ("Subsampled to", _subsampling(data)),
+        ("Recipe", run["recipe"]),
         ("Fingerprint (SHA-256)", data.get("fingerprint")),
         ("Further examples", _further(run["pretraining"])),
         ("Parameters", _parameters(run["network"])),

@@ -13,6 +13,8 @@ from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.cautions import incomparable
 from equipoise.report.provenance import provenance, settings
+from equipoise.report.search import STATES
+from equipoise.report.search_reading import search_aloud, written, written_difference
 from equipoise.report.summaries import Summary, summarise
 from equipoise.report.vocabulary import GROUPS, METRICS, Metric, metric
 from equipoise.runs import write_text
@@ -23,6 +25,7 @@ _CONTENTS = (
     ("classes", "Class by class"),
     ("confusions", "Confusions"),
     ("metrics", "All measures"),
+    ("search", "Search"),
     ("settings", "How it was made"),
 )
 
@@ -93,7 +96,7 @@ def render(runs: Sequence[Summary]) -> str:
         runs=runs,
         drawn=[draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
         cautions=incomparable(runs),
-        contents=[c for c in _CONTENTS if runs[0]["results"] or c[0] not in _MEASURED],
+        contents=[c for c in _CONTENTS if _has(runs[0], c[0])],
         level=_level(runs),
         style=Markup(environment.get_template("style.css.j2").render()),
         script=Markup(script),
@@ -103,6 +106,7 @@ def render(runs: Sequence[Summary]) -> str:
         counted=confusion.COUNTED,
         key=confusion.key,
         groups=GROUPS,
+        states=STATES,
         dash=formats.DASH,
     )
 
@@ -118,10 +122,23 @@ _WRITERS = (
     formats.shorten,
     formats.quoted,
     formats.counted,
+    formats.brief,
+    written,
+    written_difference,
+    search_aloud,
 )
+
+TRIALS = 200
+"""Most trials of a search that are listed."""
 
 _MEASURED = {"classes", "confusions", "metrics"}
 """Sections that need test results."""
+
+
+def _has(run: Summary, section: str) -> bool:
+    if section == "search":
+        return run["search"] is not None
+    return bool(run["results"]) or section not in _MEASURED
 
 
 def _environment() -> Environment:
@@ -139,6 +156,7 @@ def _environment() -> Environment:
         "provenance": provenance,
         "paired_classes": _paired_classes,
         "measures": _measures,
+        "listed": _listed,
     }
     return environment
 
@@ -152,6 +170,17 @@ def _paired_classes(results: dict[str, Any]) -> list[tuple[dict[str, Any], dict[
     """Return the rows of each class for both priors, most frequent class first."""
     pairs = zip(results["as_is"]["per_class"], results["balanced"]["per_class"], strict=True)
     return sorted(pairs, key=lambda pair: -pair[1]["n_train"])
+
+
+def _listed(search: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the trials of a search that the page lists: the best, then the others by number."""
+    better = -1 if metric(search["metric"]).higher_is_better else 1
+
+    def rank(trial: dict[str, Any]) -> tuple[bool, float, int]:
+        known = trial["score"] if trial["state"] == "complete" else None
+        return known is None, better * (known or 0.0), trial["number"]
+
+    return sorted(search["trials"], key=rank)[:TRIALS]
 
 
 def _measures(run: Summary) -> list[tuple[Metric, dict[str, Any], dict[str, Any]]]:

@@ -9,6 +9,7 @@ from equipoise.report.cautions import cautions
 from equipoise.report.findings import confused_pairs, counted_accuracy, worst_class
 from equipoise.report.provenance import network, pretraining
 from equipoise.report.reading import read_aloud
+from equipoise.report.search import read_search
 from equipoise.runs import Run
 
 Summary = dict[str, Any]
@@ -37,12 +38,14 @@ def summarise(path: Path) -> Summary:
         Numbers, texts and lists of these only, so that it can be written as JSON:
 
         - ``name``, ``title``, ``complete``, ``progress`` (epochs done and planned), ``seconds``;
-        - ``data``, ``classifier``, ``choices``, ``seeds``, ``looks``, ``environment`` and
-          ``history`` as the run kept them; ``network`` and ``pretraining`` as
+        - ``data``, ``classifier``, ``recipe``, ``choices``, ``seeds``, ``looks``, ``environment``
+          and ``history`` as the run kept them; ``network`` and ``pretraining`` as
           `equipoise.report.provenance` takes them from the configuration;
         - ``classes``: name and counts of each class in label order; ``ratio``: largest over
           smallest training count, None if a class has no training example;
         - ``results``: the test metrics ``as_is`` and ``balanced``, or None;
+        - ``search``: the search that led to the run, as `equipoise.report.search.read_search`
+          returns it, or None;
         - ``counted_accuracy``: the share of right answers on the test set as it is, for both;
         - ``best_epoch``, the one that the validation examples chose, or None;
         - ``headline``, ``reading``, ``cautions``, ``confusions`` and ``mistakes``.
@@ -89,6 +92,7 @@ def _summary(run: Run) -> Summary:
         "classes": classes,
         "ratio": _ratio([c["train"] for c in classes]),
         "classifier": config["classifier"],
+        "recipe": config.get("recipe", {}).get("name"),
         "choices": config.get("choices", []),
         "seeds": config.get("seeds", {}),
         "looks": config.get("test", {}).get("looks"),
@@ -98,6 +102,7 @@ def _summary(run: Run) -> Summary:
         "history": history,
         "best_epoch": _best_epoch(history),
         "results": run.read_json("metrics.json").get("test") if run.has("metrics.json") else None,
+        "search": read_search(run.read_json("tuning.json")) if run.has("tuning.json") else None,
         "mistakes": _mistakes(run, config["data"]["classes"]),
     }
     finished_in = summary["environment"].get("seconds") if run.done else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise.errors import InputError
+from equipoise.spaces import Options
 from equipoise.spec import Component, bounded, resolve
 
 
@@ -57,7 +58,9 @@ class BatchSize(Component):
     (0.25, 10)
     """
 
-    size: int = bounded(64, low=1, integer=True)
+    tuned_for = ("images", "table")
+
+    size: int = bounded(64, low=1, integer=True, tune=Options((16, 32, 64, 128, 256)))
     rule: str = bounded("none", choices=("none", "linear", "sqrt"))
     reference: int | None = bounded(None, low=1, integer=True, optional=True)
     accumulate: int = bounded(1, low=1, integer=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 
 SHORTEST = 1e-6
@@ -98,6 +99,8 @@ class Linear(Head):
     Linear(in_features=64, out_features=10, bias=True)
     """
 
+    tuned_for = ("images", "table")
+
     def build(self, n_features: int, n_classes: int, members: int | None = None) -> nn.Module:
         """Return a new linear layer, or one for each member."""
         if members is None:
@@ -181,7 +184,9 @@ class Cosine(Head):
     True
     """
 
-    scale: float = bounded(16.0, low=0, open_low=True)
+    tuned_for = ("images", "table")
+
+    scale: float = bounded(16.0, low=0, open_low=True, tune=Span(4.0, 64.0, log=True))
     learned: bool = bounded(False, choices=(False, True))
 
     def build(self, n_features: int, n_classes: int, members: int | None = None) -> nn.Module:

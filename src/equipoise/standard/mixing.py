@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from equipoise._tensors import Inputs
+from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 
 
@@ -178,7 +179,9 @@ class Mixup(Mixing):
             [0.7290, 7.2904, 1.0000]])
     """
 
-    alpha: float = bounded(0.4, low=0, open_low=True)
+    tuned_for = ("images", "table")
+
+    alpha: float = bounded(0.4, low=0, open_low=True, tune=Span(0.1, 1.0, log=True))
 
     def pattern(
         self, share: Tensor, shape: torch.Size, n_numeric: int | None, generator: torch.Generator
@@ -233,7 +236,9 @@ class CutMix(Mixing):
     tensor([0.7500, 0.7500])
     """
 
-    probability: float = bounded(0.5, low=0, high=1)
+    tuned_for = ("images", "table")
+
+    probability: float = bounded(0.5, low=0, high=1, tune=Span(0.1, 1.0))
 
     def pattern(
         self, share: Tensor, shape: torch.Size, n_numeric: int | None, generator: torch.Generator

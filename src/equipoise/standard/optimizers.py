@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from equipoise.errors import InputError
+from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 from equipoise.standard.libraries import (
     PYTORCH_OPTIMIZER,
@@ -122,10 +123,12 @@ class SGD(Optimizer):
     0.05
     """
 
-    lr: float = bounded(0.1, low=0)
+    tuned_for = ("images", "table")
+
+    lr: float = bounded(0.1, low=0, tune=Span(0.005, 0.5, log=True))
     momentum: float = bounded(0.9, low=0, high=1, open_high=True)
     nesterov: bool = bounded(True, choices=(True, False))
-    weight_decay: float = bounded(5e-4, low=0)
+    weight_decay: float = bounded(5e-4, low=0, tune=Span(1e-5, 1e-2, log=True))
 
     def build(
         self, module: nn.Module, scales: Mapping[str, float] | None = None
@@ -201,8 +204,10 @@ class AdamW(Optimizer):
     0.01
     """
 
-    lr: float = bounded(1e-3, low=0)
-    weight_decay: float = bounded(0.01, low=0)
+    tuned_for = ("images", "table")
+
+    lr: float = bounded(1e-3, low=0, tune=Span(1e-4, 1e-2, log=True))
+    weight_decay: float = bounded(0.01, low=0, tune=Span(1e-4, 0.3, log=True))
     beta1: float = bounded(0.9, low=0, high=1, open_high=True)
     beta2: float = bounded(0.999, low=0, high=1, open_high=True)
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from equipoise._tensors import Features
 from equipoise.errors import InputError
+from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 from equipoise.standard.augmentation.base import Augmentation
 from equipoise.standard.augmentation.tables import FeatureSwap
@@ -57,7 +58,7 @@ class SelfSupervision(Component):
 
     modalities: ClassVar[tuple[Modality, ...]] = ("images", "table")
 
-    weight: float = bounded(0.1, low=0)
+    weight: float = bounded(0.1, low=0, tune=Span(0.01, 1.0, log=True))
     width: int = bounded(128, low=1, integer=True)
     layers: int = bounded(2, low=1, integer=True)
     norm: str | None = bounded("layer", choices=("layer", "batch", None))
@@ -238,6 +239,8 @@ class VICReg(SelfSupervision):
     tensor(0.)
     """
 
+    tuned_for = ("images",)
+
     width: int = bounded(256, low=1, integer=True)
     layers: int = bounded(3, low=1, integer=True)
     invariance: float = bounded(25.0, low=0, open_low=True)
@@ -302,6 +305,8 @@ class SCARF(SelfSupervision):
     -0.380
     0.620
     """
+
+    tuned_for = ("table",)
 
     modalities: ClassVar[tuple[Modality, ...]] = ("table",)
 

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from equipoise._tensors import ClassCounts, Labels, Targets
+from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 
 
@@ -92,7 +93,9 @@ class Uniform(Smoothing):
     tensor([0.2000, 0.2000])
     """
 
-    eps: float = bounded(0.1, low=0, high=1)
+    tuned_for = ("images", "table")
+
+    eps: float = bounded(0.1, low=0, high=1, tune=Span(0.01, 0.3, log=True))
 
     def rates(self, counts: ClassCounts) -> ClassCounts:
         """Return `eps` for every class."""
@@ -135,8 +138,10 @@ class ClassConditional(Smoothing):
     tensor([0.0000, 0.1000, 0.2000])
     """
 
-    head: float = bounded(0.0, low=0, high=1)
-    tail: float = bounded(0.2, low=0, high=1)
+    tuned_for = ("images", "table")
+
+    head: float = bounded(0.0, low=0, high=1, tune=Span(0.0, 0.3))
+    tail: float = bounded(0.2, low=0, high=1, tune=Span(0.0, 0.4))
     profile: str = bounded("log", choices=("log", "linear"))
 
     def rates(self, counts: ClassCounts) -> ClassCounts:

@@ -5,8 +5,10 @@ from typing import Any
 from equipoise.report.plots.confusion import confusion_matrix
 from equipoise.report.plots.counts import class_counts
 from equipoise.report.plots.curves import learning_curves
+from equipoise.report.plots.importance import candidate_means, importance_bars, range_means
 from equipoise.report.plots.recall import recall_by_count
 from equipoise.report.plots.reliability import reliability_diagram
+from equipoise.report.plots.search import search_course
 from equipoise.report.plots.theme import Picture, themed
 
 __all__ = ["Picture", "draw"]
@@ -26,7 +28,8 @@ def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     -------
     dict of str to Picture
         ``counts``, ``curves``, ``recall``, ``confusion_as_is``, ``confusion_balanced`` and
-        ``reliability``; None for what the run has no data for.
+        ``reliability``; for a run that was searched for also ``search_course``,
+        ``importances``, ``candidates`` and ``ranges``. None for what the run has no data for.
     """
     painters = {
         "counts": class_counts,
@@ -36,6 +39,13 @@ def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
         "confusion_balanced": lambda s: confusion_matrix(s, "balanced"),
         "reliability": reliability_diagram,
     }
+    if summary["search"]:
+        painters |= {
+            "search_course": lambda s: search_course(s["search"]),
+            "importances": lambda s: importance_bars(s["search"]),
+            "candidates": lambda s: candidate_means(s["search"]),
+            "ranges": lambda s: range_means(s["search"]),
+        }
     pictures = {}
     for name, paint in painters.items():
         with themed(f"{salt}-{name}"):

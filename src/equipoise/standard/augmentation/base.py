@@ -10,6 +10,7 @@ from torch import Tensor
 
 from equipoise._tensors import Inputs
 from equipoise.errors import InputError
+from equipoise.spaces import Options
 from equipoise.spec import Component, bounded
 from equipoise.standard.backbones.base import InputFormat, Modality
 
@@ -127,7 +128,7 @@ class Graded(Augmentation):
         :math:`r` from 0 to 1.
     """
 
-    tail_scale: float = bounded(1.0, low=0)
+    tail_scale: float = bounded(1.0, low=0, tune=Options((1.0, 1.5, 2.0)))
 
     def strength(self, n: int, rarity: Tensor | None) -> Tensor:
         """Return the multiple of the strength for each of `n` examples, shape ``(n,)``."""

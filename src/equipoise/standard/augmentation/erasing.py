@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from equipoise._tensors import ImageBatch
+from equipoise.spaces import Span
 from equipoise.spec import bounded
 from equipoise.standard.augmentation.base import Graded
 from equipoise.standard.augmentation.draws import TRIES, check_order, coins, rectangles, uniform
@@ -49,7 +50,9 @@ class Cutout(Graded):
             [128, 128,   0,   0]], dtype=torch.uint8)
     """
 
-    size: float = bounded(0.5, low=0, high=1)
+    tuned_for = ("images",)
+
+    size: float = bounded(0.5, low=0, high=1, tune=Span(0.2, 0.6))
     probability: float = bounded(1.0, low=0, high=1)
 
     def __call__(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from equipoise._tensors import ImageBatch
 from equipoise.errors import InputError
+from equipoise.spaces import Span
 from equipoise.spec import bounded
 from equipoise.standard.augmentation.base import Graded
 from equipoise.standard.augmentation.operations import (
@@ -106,6 +107,8 @@ class TrivialAugment(Policy):
     (torch.Size([4, 3, 8, 8]), torch.uint8)
     """
 
+    tuned_for = ("images",)
+
     bins: int = bounded(31, low=2, integer=True)
 
     def draw(
@@ -148,8 +151,10 @@ class RandAugment(Policy):
     torch.Size([4, 1, 8, 8])
     """
 
+    tuned_for = ("images",)
+
     n_ops: int = bounded(2, low=1, integer=True)
-    magnitude: int = bounded(9, low=0, integer=True)
+    magnitude: int = bounded(9, low=0, integer=True, tune=Span(3, 15, integer=True))
     bins: int = bounded(31, low=2, integer=True)
 
     def validate(self) -> None:
@@ -201,6 +206,8 @@ class AutoAugment(Policy):
     >>> AutoAugment(policy="svhn")(images, torch.Generator().manual_seed(0)).shape
     torch.Size([4, 3, 8, 8])
     """
+
+    tuned_for = ("images",)
 
     policy: str = bounded("cifar10", choices=tuple(SUBPOLICIES))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from equipoise._tensors import Inputs
 from equipoise.errors import InputError
+from equipoise.spaces import Span
 from equipoise.spec import bounded
 from equipoise.standard.augmentation.base import Graded, Transform
 from equipoise.standard.backbones.base import InputFormat, Modality, TableInput
@@ -105,7 +106,9 @@ class FeatureNoise(TableAugmentation):
             [-0.7179,  1.0000]])
     """
 
-    std: float = bounded(0.1, low=0)
+    tuned_for = ("table",)
+
+    std: float = bounded(0.1, low=0, tune=Span(0.02, 0.5, log=True))
 
     def change(self, inputs: TableInput, examples: Inputs | None) -> Change:
         """Return the map that adds noise."""
@@ -144,7 +147,9 @@ class FeatureMasking(TableAugmentation):
             [0., 0.]])
     """
 
-    rate: float = bounded(0.1, low=0, high=1)
+    tuned_for = ("table",)
+
+    rate: float = bounded(0.1, low=0, high=1, tune=Span(0.02, 0.4))
 
     def change(self, inputs: TableInput, examples: Inputs | None) -> Change:  # noqa: ARG002
         """Return the map that blanks."""
@@ -190,7 +195,9 @@ class FeatureSwap(TableAugmentation):
             [8., 2.]])
     """
 
-    rate: float = bounded(0.2, low=0, high=1)
+    tuned_for = ("table",)
+
+    rate: float = bounded(0.2, low=0, high=1, tune=Span(0.02, 0.4))
 
     def change(self, inputs: TableInput, examples: Inputs | None) -> Change:  # noqa: ARG002
         """Return the map that swaps."""

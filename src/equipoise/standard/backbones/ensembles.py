@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import Inputs
+from equipoise.spaces import Options, Span
 from equipoise.spec import bounded
 from equipoise.standard.backbones.base import Extractor, TableInput
 from equipoise.standard.backbones.embeddings import RowEmbedding
@@ -143,10 +144,12 @@ class TabM(TableBackbone):
     torch.Size([4, 8, 32])
     """
 
+    tuned_for = ("table",)
+
     members: int = bounded(32, low=1, integer=True)
-    layers: int = bounded(3, low=1, integer=True)
-    width: int = bounded(256, low=1, integer=True)
-    dropout: float = bounded(0.1, low=0, high=1, open_high=True)
+    layers: int = bounded(3, low=1, integer=True, tune=Span(1, 4, integer=True))
+    width: int = bounded(256, low=1, integer=True, tune=Options((64, 128, 256)))
+    dropout: float = bounded(0.1, low=0, high=1, open_high=True, tune=Span(0.0, 0.5))
 
     def build(self, inputs: TableInput, examples: Inputs | None = None) -> Extractor:
         """Return a new network; bin edges are quantiles of `examples`."""

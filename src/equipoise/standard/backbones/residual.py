@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from equipoise._tensors import Inputs
 from equipoise.errors import InputError
+from equipoise.spaces import Options
 from equipoise.spec import bounded
 from equipoise.standard.backbones.base import (
     Backbone,
@@ -217,8 +218,10 @@ class ResNet18(Backbone[ImageInput]):
     64
     """
 
+    tuned_for = ("images",)
+
     modality: ClassVar[Modality] = "images"
-    width: int = bounded(64, low=1, integer=True)
+    width: int = bounded(64, low=1, integer=True, tune=Options((8, 16, 32)))
 
     def build(self, inputs: ImageInput, examples: Inputs | None = None) -> Extractor:  # noqa: ARG002
         """Return a new network; `examples` are not used."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equipoise._tensors import Inputs
 from equipoise.errors import InputError
+from equipoise.spaces import Options, Span
 from equipoise.spec import bounded
 from equipoise.standard.backbones.base import Backbone, Extractor, Modality, TableInput
 from equipoise.standard.backbones.embeddings import (
@@ -18,6 +19,9 @@ from equipoise.standard.backbones.embeddings import (
     RowEmbedding,
     quantile_edges,
 )
+
+NUMERIC = ("piecewise", "periodic", "linear", None)
+"""Ways to embed numeric columns."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -47,7 +51,7 @@ class TableBackbone(Backbone[TableInput]):
 
     modality: ClassVar[Modality] = "table"
     numeric: Literal["piecewise", "periodic", "linear"] | None = bounded(
-        "piecewise", choices=("piecewise", "periodic", "linear", None)
+        "piecewise", choices=NUMERIC, tune=Options(NUMERIC)
     )
     embedding_width: int = bounded(16, low=1, integer=True)
     n_bins: int = bounded(16, low=1, integer=True)
@@ -131,9 +135,11 @@ class MLP(TableBackbone):
     torch.Size([4, 32])
     """
 
-    layers: int = bounded(3, low=1, integer=True)
-    width: int = bounded(256, low=1, integer=True)
-    dropout: float = bounded(0.1, low=0, high=1, open_high=True)
+    tuned_for = ("table",)
+
+    layers: int = bounded(3, low=1, integer=True, tune=Span(1, 4, integer=True))
+    width: int = bounded(256, low=1, integer=True, tune=Options((64, 128, 256, 512)))
+    dropout: float = bounded(0.1, low=0, high=1, open_high=True, tune=Span(0.0, 0.5))
 
     def build(self, inputs: TableInput, examples: Inputs | None = None) -> Extractor:
         """Return a new network; bin edges are quantiles of `examples`."""
@@ -214,10 +220,12 @@ class TabularResNet(TableBackbone):
     torch.Size([4, 32])
     """
 
-    blocks: int = bounded(3, low=1, integer=True)
-    width: int = bounded(192, low=1, integer=True)
+    tuned_for = ("table",)
+
+    blocks: int = bounded(3, low=1, integer=True, tune=Span(1, 4, integer=True))
+    width: int = bounded(192, low=1, integer=True, tune=Options((64, 128, 256)))
     expansion: float = bounded(2.0, low=0, open_low=True)
-    dropout: float = bounded(0.15, low=0, high=1, open_high=True)
+    dropout: float = bounded(0.15, low=0, high=1, open_high=True, tune=Span(0.0, 0.5))
     residual_dropout: float = bounded(0.0, low=0, high=1, open_high=True)
 
     def build(self, inputs: TableInput, examples: Inputs | None = None) -> Extractor:

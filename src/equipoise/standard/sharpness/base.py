@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import get_total_norm
 
 from equipoise._tensors import ClassCounts
+from equipoise.spaces import Options, Span
 from equipoise.spec import Component, bounded
 
 Gradients = list[Tensor | None]
@@ -81,8 +82,8 @@ class Sharpness(Component):
         steps numbered from 0 those are ``every - 1``, ``2 * every - 1``, ...
     """
 
-    rho: float = bounded(0.05, low=0)
-    every: int = bounded(1, low=1, integer=True)
+    rho: float = bounded(0.05, low=0, tune=Span(0.02, 1.0, log=True))
+    every: int = bounded(1, low=1, integer=True, tune=Options((1, 2, 5)))
 
     @abstractmethod
     def weights(self, counts: ClassCounts) -> ClassWeights | None:

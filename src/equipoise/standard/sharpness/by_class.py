@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from equipoise._tensors import ClassCounts
+from equipoise.spaces import Options, Span
 from equipoise.spec import bounded
 from equipoise.standard.sharpness.base import ClassWeights, Sharpness
+
+READINGS = ("direction", "radius")
+"""What rare classes do to the move of `SAMA`."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -57,8 +61,10 @@ class SAMA(Sharpness):
     tensor([1., 3.])
     """
 
-    gamma: float = bounded(0.5, low=0)
-    reading: str = bounded("direction", choices=("direction", "radius"))
+    tuned_for = ("images", "table")
+
+    gamma: float = bounded(0.5, low=0, tune=Span(0.1, 1.0))
+    reading: str = bounded("direction", choices=READINGS, tune=Options(READINGS))
 
     def weights(self, counts: ClassCounts) -> ClassWeights:
         """Return larger weights in the ascent for smaller classes."""

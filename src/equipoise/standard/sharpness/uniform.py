@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts
+from equipoise.spaces import Span
 from equipoise.spec import bounded
 from equipoise.standard.sharpness.base import ClassWeights, Gradients, Sharpness
 
@@ -49,6 +50,8 @@ class SAM(Sharpness):
     >>> loss.item(), gradient.item(), layer.weight.item()
     (4.5, 13.5, 1.0)
     """
+
+    tuned_for = ("images", "table")
 
     def weights(self, counts: ClassCounts) -> ClassWeights:  # noqa: ARG002
         """Return 1 for every class, there and in the ascent."""
@@ -98,7 +101,9 @@ class ASAM(SAM):
     [tensor([[0.2000]])]
     """
 
-    rho: float = bounded(0.5, low=0)
+    tuned_for = ()  # not what SAM says: its radius is of another scale
+
+    rho: float = bounded(0.5, low=0, tune=Span(0.1, 5.0, log=True))
     eta: float = bounded(0.01, low=0)
 
     def norm(self, gradients: Gradients, network: nn.Module) -> float:

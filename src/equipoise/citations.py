@@ -1,0 +1,80 @@
+"""What decisions rest on: papers by their short names, and our own measurements.
+
+A source is one or more of these, joined with ``"; "``:
+
+- a paper, as ``"Goyal et al. 2017"`` or ``"Goyal et al. 2017 (linear rule)"``;
+- ``"docs/log.md: HEADING"``, an entry of the log of findings without its date;
+- ``"benchmarks/results/..."``, a file of measured results;
+- ``"measured: ..."``, what was found on this machine just now;
+- ``"convention: ..."``: no measurement of ours and no paper shows it, others do it so;
+- ``"by construction: ..."``: nothing else would work.
+"""
+
+from collections.abc import Mapping
+
+PAPERS: Mapping[str, str] = {
+    "Alshammari et al. 2022": (
+        "S. Alshammari et al., Long-tailed recognition via weight balancing, CVPR 2022, "
+        "https://arxiv.org/abs/2203.14197"
+    ),
+    "Cao et al. 2019": (
+        "K. Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, "
+        "NeurIPS 2019, https://arxiv.org/abs/1906.07413"
+    ),
+    "Gorishniy et al. 2021": (
+        "Y. Gorishniy et al., Revisiting deep learning models for tabular data, NeurIPS 2021, "
+        "https://arxiv.org/abs/2106.11959"
+    ),
+    "Goyal et al. 2017": (
+        "P. Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1 hour, 2017, "
+        "https://arxiv.org/abs/1706.02677"
+    ),
+    "He et al. 2016": (
+        "K. He et al., Deep residual learning for image recognition, CVPR 2016, "
+        "https://arxiv.org/abs/1512.03385"
+    ),
+    "Ioffe and Szegedy 2015": (
+        "S. Ioffe and C. Szegedy, Batch normalization: accelerating deep network training by "
+        "reducing internal covariate shift, ICML 2015, https://arxiv.org/abs/1502.03167"
+    ),
+    "Kalamkar et al. 2019": (
+        "D. Kalamkar et al., A study of BFLOAT16 for deep learning training, 2019, "
+        "https://arxiv.org/abs/1905.12322"
+    ),
+    "Loshchilov and Hutter 2017": (
+        "I. Loshchilov and F. Hutter, SGDR: stochastic gradient descent with warm restarts, "
+        "ICLR 2017, https://arxiv.org/abs/1608.03983"
+    ),
+    "Malladi et al. 2022": (
+        "S. Malladi et al., On the SDEs and scaling rules for adaptive gradient algorithms, "
+        "NeurIPS 2022, https://arxiv.org/abs/2205.10287"
+    ),
+    "Polyak and Juditsky 1992": (
+        "B. T. Polyak and A. B. Juditsky, Acceleration of stochastic approximation by averaging, "
+        "SIAM Journal on Control and Optimization 30, 1992"
+    ),
+    "Saerens et al. 2002": (
+        "M. Saerens et al., Adjusting the outputs of a classifier to new a priori probabilities: "
+        "a simple procedure, Neural Computation 14, 2002"
+    ),
+    "Shwartz-Ziv et al. 2023": (
+        "R. Shwartz-Ziv et al., Simplifying neural network training under class imbalance, "
+        "NeurIPS 2023, https://arxiv.org/abs/2312.02517"
+    ),
+    "Wu and He 2018": (
+        "Y. Wu and K. He, Group normalization, ECCV 2018, https://arxiv.org/abs/1803.08494"
+    ),
+}
+"""What the short names of papers stand for."""
+
+ABLATION_YEAST = "benchmarks/results/ablation/yeast.jsonl"
+"""Each component alone over one base, on yeast, 10 splits; the log has its summary."""
+
+COSTS = "docs/log.md: what components cost"
+COMPONENTS_ON_YEAST = "docs/log.md: defaults again, and components one by one on yeast"
+FIRST_IMAGES = "docs/log.md: first defaults for images"
+GROUP_NORM_RATE = "docs/log.md: learning rate with group norm"
+TABLE_EMBEDDINGS = "docs/log.md: tables, numeric embeddings"
+TABLE_SCALING = "docs/log.md: tables, scaling of numbers"
+TABLES_BESIDE = "docs/log.md: tables beside LightGBM"
+TEST_SETS = "docs/log.md: the defaults measured on the test sets"

@@ -1,0 +1,171 @@
+"""How a search is shown: a live bar while it runs, and what it found."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.markup import escape
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.progress import Task as Shown
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from equipoise.commands import console
+from equipoise.durations import format_duration
+from equipoise.report.formats import brief
+from equipoise.runs import Run
+from equipoise.selection import MONITORS
+from equipoise.tuning.clock import Clock
+from equipoise.tuning.records import Record
+from equipoise.tuning.tuner import Tuner
+
+IN_WORDS = {
+    "complete": "trained in full",
+    "stopped": "stopped early",
+    "unfinished": "ended by the clock",
+    "failed": "failed",
+}
+"""How trials end."""
+
+IMPORTANCE = (
+    "Importance is the share of the variation between scores that a part accounts for alone; "
+    "better on average compares trials with the two components, other parts being what they were."
+)
+"""What the columns of the comparison mean."""
+
+N_SHOWN = 8
+"""At most so many trials are listed."""
+
+
+class _Time(ProgressColumn):
+    """A bar of the time that is used, which moves while a trial runs."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def render(self, task: Shown) -> ProgressBar:  # noqa: ARG002 (rich passes it)
+        """Return the bar."""
+        return ProgressBar(self.clock.budget, min(self.clock.used, self.clock.budget), width=30)
+
+
+@contextmanager
+def search_bar(tuner: Tuner) -> Iterator[Callable[[Record], None]]:
+    """Show the time that is used, the number of trials and the best score."""
+    metric = tuner.layout.metrics[0]
+    columns = (
+        SpinnerColumn(),
+        TextColumn("searching"),
+        _Time(tuner.clock),
+        TextColumn("{task.fields[facts]}"),
+    )
+    with Progress(*columns, console=console.errors, refresh_per_second=4) as progress:
+        task = progress.add_task("", total=None, facts="first trial")
+        done: list[Record] = list(tuner.records)
+
+        def observe(record: Record) -> None:
+            done.append(record)
+            progress.update(task, facts=f"{len(done)} tried{_best(done, metric)}")
+
+        yield observe
+
+
+def _best(records: list[Record], metric: str) -> str:
+    scores = [r.scores[metric] for r in records if r.state == "complete"]
+    if not scores:
+        return ""
+    best = max(scores) if MONITORS[metric] else min(scores)
+    return f", best {metric.replace('_', ' ')} {best:.4f}"
+
+
+def show_search(run: Run, *, as_json: bool) -> None:
+    """Print what a search has found, and what it says of the final run."""
+    found = run.read_json("tuning.json")
+    if as_json:
+        metrics = run.read_json("metrics.json")
+        console.print_json({"run": str(run.path), "tuning": found, **metrics})
+        return
+    _print_trials(found)
+    _print_compared(found)
+    mattered = found["mattered"]
+    meaning = [IMPORTANCE] if mattered["roles"] else []
+    for line in (*_told(found), *meaning, *mattered["said"]):
+        console.say(line)
+
+
+def _print_trials(found: Mapping[str, Any]) -> None:
+    metric = found["metrics"][0]
+    scored = [t for t in found["trials"] if t["state"] == "complete"]
+    ranked = sorted(scored, key=lambda t: t["scores"][metric], reverse=MONITORS[metric])
+    table = Table(title="Recipes that were trained in full", title_justify="left")
+    for name in ("trial", metric.replace("_", " "), "epoch", "changes of the prescription"):
+        table.add_column(name, justify="right" if name == "epoch" else "left")
+    start = found["trials"][0]["params"]
+    for trial in ranked[:N_SHOWN]:
+        mark = f"{trial['number']}{' (taken)' if trial['number'] == found['taken'] else ''}"
+        table.add_row(
+            mark,
+            f"{trial['scores'][metric]:.4f}",
+            format_duration(trial["pace"]),
+            escape(brief(_changes(trial["params"], start))),
+        )
+    console.results.print(table)
+
+
+def _changes(params: Mapping[str, Any], start: Mapping[str, Any]) -> str:
+    changed = [f"{name}={value}" for name, value in params.items() if value != start.get(name)]
+    return ", ".join(changed) or "none: the prescription"
+
+
+def _print_compared(found: Mapping[str, Any]) -> None:
+    """Print the prescription against the recipe that is taken, part by part."""
+    is_known = bool(found["mattered"]["roles"])
+    if not is_known and all(row["prescribed"] == row["taken"] for row in found["compared"]):
+        return
+    table = Table(title="The prescription and the recipe that is taken", title_justify="left")
+    for name in ("part", "prescribed", "taken"):
+        table.add_column(name)
+    for name in ("importance", "better on average by") if is_known else ():
+        table.add_column(name, justify="right")
+    for row in found["compared"]:
+        before, after = ("none" if row[k] is None else row[k] for k in ("prescribed", "taken"))
+        cells = [row["role"], brief(before), "the same" if before == after else brief(after)]
+        if is_known:
+            cells += [
+                _with_error(row["importance"], row["error"], 2),
+                _with_error(row["difference"], row["difference_error"], 4),
+            ]
+        table.add_row(*map(escape, cells))
+    console.results.print(table)
+
+
+def _with_error(value: float | None, error: float | None, digits: int) -> str:
+    if value is None:
+        return ""
+    if error is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} \N{PLUS-MINUS SIGN} {error:.{digits}f}"
+
+
+def _told(found: Mapping[str, Any]) -> Iterator[str]:
+    states = [trial["state"] for trial in found["trials"]]
+    counts = [f"{states.count(s)} {words}" for s, words in IN_WORDS.items() if s in states]
+    yield f"{len(states)} recipes were tried: {', '.join(counts)}."
+    for trial in found["trials"]:
+        if trial["state"] == "failed":
+            yield f"Trial {trial['number']} failed: {trial['message']}"
+    metric = found["metrics"][0].replace("_", " ")
+    over, error = found["over_prescription"], found["over_prescription_error"]
+    if found["taken"] == 0:
+        yield f"The prescription is taken: nothing cheaper or surely better was found ({metric})."
+    elif over is not None:
+        yield (
+            f"Trial {found['taken']} is taken: on held-out examples its {metric} is better than "
+            f"the prescription's by {over:.4f}, with a standard error of {error:.4f}."
+        )
+    if found["optimism"] is not None:
+        verb = "better" if found["optimism"] >= 0 else "worse"
+        yield (
+            f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}: "
+            f"the choice looked {verb} by {abs(found['optimism']):.4f} than it is there."
+        )

@@ -1,0 +1,148 @@
+"""``equipoise tune``: search for the best recipe in the time there is, and train it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from equipoise.commands import console
+from equipoise.commands.fit import name_of, show
+from equipoise.commands.options import Flag, Imbalance, Reading
+from equipoise.commands.settings import ClassifierOptions, classifier_params
+from equipoise.commands.training import described
+from equipoise.commands.trials import search_bar, show_search
+from equipoise.durations import parse_duration
+from equipoise.executors import Executor, open_executor
+from equipoise.runs import Run
+from equipoise.tuning.options import Options
+from equipoise.tuning.space import ROLES
+from equipoise.tuning.tuner import Tuner
+
+
+def tune(  # noqa: PLR0913 (each is an option)
+    data: str,
+    /,
+    *,
+    budget: str = "20m",
+    metric: list[str] | None = None,
+    search: list[str] | None = None,
+    trials: int | None = None,
+    folds: int | None = None,
+    sampler: Literal["tpe", "random"] = "tpe",
+    portfolio: bool = True,
+    executor: Literal["here", "processes", "ray"] = "here",
+    workers: int = 1,
+    address: str | None = None,
+    storage: str | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    resume: Flag = False,
+    dry_run: Flag = False,
+    json: Flag = False,
+    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
+    classifier: Annotated[
+        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        Parameter(name="*"),
+    ] = ClassifierOptions(),  # noqa: B008
+) -> int:
+    """Search for the best recipe for DATA in the time there is, train it, and keep it as a run.
+
+    The first recipe that is tried is the prescription. What is given below, such as
+    --optimizer, stays as given; the rest is searched. Every choice is made on training
+    examples that are held out; the test set is looked at once, at the end. Ctrl-C ends the
+    search with the best recipe so far.
+
+    Parameters
+    ----------
+    data : str
+        As for `fit`.
+    budget : str
+        Time that all may take, such as 90s, 20m or 1h30m, the final training included.
+    metric : list of str
+        What to search for: balanced_accuracy, balanced_log_loss, macro_f1, accuracy, log_loss,
+        g_mean, worst_class_recall; by default one that the number of held-out examples of the
+        rarest class allows. The first decides; with a second one, or with seconds, trials are
+        not stopped early.
+    search : list of str
+        Parameters that are searched; by default all of backbone, head, scaling, augmentation,
+        mixing, smoothing, auxiliary, optimizer, sharpness, batch_size.
+    trials : int
+        At most so many recipes are tried.
+    folds : int
+        Folds by which each recipe is judged; 1 is a single split. By default by the size of the
+        rarest class, and the time.
+    sampler : {"tpe", "random"}
+        How recipes are drawn once the first ones are tried.
+    portfolio : bool
+        Try recipes first that helped elsewhere.
+    executor : {"here", "processes", "ray"}
+        Where trials run: in this process, in several of this machine, on a Ray cluster.
+    workers : int
+        How many trials run at once.
+    address : str
+        Address of a Ray cluster; by default one is started on this machine.
+    storage : str
+        URL of a data base for the search, such as sqlite:///search.db, which optuna-dashboard
+        can show; by default a file in the run's folder.
+    out : Path
+        Folder of the run; by default runs/NAME-tuned-seedN. The search is in `search` below it.
+    seed : int
+        Seed of everything random.
+    resume : bool
+        Go on with the search in --out; the time that it has used counts.
+    dry_run : bool
+        Print how the search would be laid out, and stop.
+    json : bool
+        Print the result as JSON.
+    """
+    options = Options(
+        budget=parse_duration(budget),
+        metrics=tuple(metric or ()),
+        roles=tuple(search or ROLES),
+        n_trials=trials,
+        n_folds=folds,
+        sampler=sampler,
+        portfolio=portfolio,
+        storage=storage,
+    )
+    with console.reading_bar("reading") as progress:
+        params = classifier_params(classifier)
+        experiment = described(
+            data, reading, imbalance, seed=seed, params=params, progress=progress
+        )
+        tuner = Tuner.make(experiment, out or _default_folder(data, seed), options, resume=resume)
+    for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
+        console.say(line)
+    if not dry_run:
+        with open_executor(executor, workers=workers, address=address) as where:
+            _show(_searched(tuner, where), as_json=json)
+    return 0
+
+
+def _show(run: Run, *, as_json: bool) -> None:
+    show_search(run, as_json=as_json)
+    if not as_json:
+        show(run, as_json=False)
+
+
+def _searched(tuner: Tuner, executor: Executor) -> Run:
+    """Search under a live bar, and train what is found; Ctrl-C ends the search, not the command."""
+    refit = True
+    with search_bar(tuner) as bar:
+        try:
+            tuner.search(executor, [bar])
+        except KeyboardInterrupt:
+            refit = False
+            executor.close()
+            console.say(
+                "Stopped: the best recipe so far is taken, as its trial has trained it. Press "
+                f"again to end without a model; --out {tuner.folder} --resume goes on then."
+            )
+    with console.training_bar() as bar:
+        return tuner.finish([bar], refit=refit)
+
+
+def _default_folder(data: str, seed: int) -> Path:
+    """Return where the run goes without --out."""
+    return Path("runs") / f"{name_of(data)}-tuned-seed{seed}"

@@ -1,0 +1,307 @@
+"""Fitting a time budget: how fast this machine trains, and what follows for epochs and network."""
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from equipoise import citations
+from equipoise.batches import Examples, JoinedSource, Source, shuffled
+from equipoise.defaults import Choice
+from equipoise.devices import reproducible
+from equipoise.distributed import World
+from equipoise.durations import format_duration
+from equipoise.fitting import Fit
+from equipoise.prediction import predict_logits
+from equipoise.training import Training
+
+MEASURED_SECONDS = 2.0
+"""How long steps are timed."""
+
+MEASURED_SHARE = 0.05
+"""They are timed for no more than this share of what is left of the budget."""
+
+BUDGET_SHARE = 0.9
+"""Training may take this share of what is left; the rest is for the test set, and for errors."""
+
+USEFUL_EPOCHS = 10
+"""Fewer leave a network under-trained; the automatic number is never lower."""
+
+LONGER = {"images": 2, "table": 1}
+"""At most so many times the automatic epochs are trained, however much time there is."""
+
+NARROWER: Mapping[str, tuple[str, ...]] = {
+    "ResNet18(width=16)": ("ResNet18(width=8)", "ResNet18(width=4)"),
+    'Timm(name="resnet18")': ('Timm(name="resnet14t")', 'Timm(name="resnet10t")'),
+    "MLP(numeric=None)": ("MLP(numeric=None, width=128)", "MLP(numeric=None, width=64)"),
+}
+"""Networks of the same family, each cheaper than the one before, for an automatic one."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a fit runs on this machine.
+
+    Parameters
+    ----------
+    epoch : float
+        Seconds of an epoch: its steps, and validation.
+    prediction : float
+        Seconds to predict one example.
+    """
+
+    epoch: float
+    prediction: float
+
+
+def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
+    """Take some steps of training on a copy of a fit's network, and see how long they take.
+
+    The steps are those of training, with all components that are switched on. Of several
+    processes only the work of one is done; what they tell each other is not timed.
+
+    Parameters
+    ----------
+    fit : Fit
+        A prepared fit; it is left as it is.
+    seconds : float, default=2.0
+        How long steps are timed, after a warm-up of up to a quarter of that.
+
+    Returns
+    -------
+    Pace
+        With the time of a whole epoch, its steps reckoned from those that were timed.
+    """
+    size = fit.training.world.size
+    training = _copied(fit.training)
+    learnt, held = fit.examples
+    with _threads_of_one(size), reproducible(0, fit.device.name):
+        steps = _batches(training, learnt)
+        step = _seconds_a_step(training, learnt, [batch[::size] for batch in steps], seconds)
+        prediction = _seconds_a_prediction(training, held if len(held) else learnt)
+        keeping = _seconds_to_keep(training, fit, held)
+    shown = len(held) + (len(learnt) if _remeasured(training, len(steps)) else 0)
+    return Pace(len(steps) * step + shown * prediction / size + keeping, prediction)
+
+
+def _copied(training: Training) -> Training:
+    """Return training of the same kind on a copy of its network, alone."""
+    return replace(
+        training,
+        stage=copy.deepcopy(training.stage),
+        network=copy.deepcopy(training.network),
+        world=World(),
+    )
+
+
+@contextlib.contextmanager
+def _threads_of_one(size: int) -> Iterator[None]:
+    """Compute with the threads that one of several processes has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // size))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _batches(training: Training, examples: Examples) -> list[np.ndarray]:
+    order = torch.Generator().manual_seed(0)
+    return shuffled(len(examples), training.stage.batch_size, order)
+
+
+def _seconds_a_step(
+    training: Training, examples: Examples, batches: list[np.ndarray], seconds: float
+) -> float:
+    training.learner.train()
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        at = done % len(batches)
+        # Reading the loss waits for the device, which else would still be at work.
+        float(training.step(examples, batches[at], at, len(batches)))
+        done += 1
+
+    _repeated(step, seconds / 4)
+    return _repeated(step, seconds)
+
+
+def _repeated(action: Callable[[], object], seconds: float) -> float:
+    """Do something until the time is over, at least once; return how long it took on average."""
+    begun, count = time.perf_counter(), 0
+    while not count or time.perf_counter() - begun < seconds:
+        action()
+        count += 1
+    return (time.perf_counter() - begun) / count
+
+
+def _seconds_a_prediction(training: Training, examples: Examples) -> float:
+    """Time predictions of ever more examples, until it can be told how long one takes."""
+    source = examples.source.first if isinstance(examples.source, JoinedSource) else examples.source
+    n = min(len(source), 4 * training.stage.batch_size)
+
+    def predict() -> None:
+        predict_logits(training.evaluated, Source(source.array, source.rows[:n]), training.device)
+
+    predict()
+    while (spent := _repeated(predict, 0)) < 0.1 and n < len(source):
+        n = min(len(source), 4 * n)
+    return spent / n
+
+
+def _seconds_to_keep(training: Training, fit: Fit, held: Examples) -> float:
+    """Time what ends an epoch: scores, and a copy of the weights."""
+    logits = np.zeros((len(held), fit.task.n_classes), np.float32)
+    return _repeated(lambda: training.finish_epoch(0.0, logits, held.codes), 0)
+
+
+def _remeasured(training: Training, steps: int) -> bool:
+    """Whether batch statistics are measured anew at the end of late epochs."""
+    average, total = training.stage.average, training.stage.epochs * steps
+    return average is not None and average.needs_statistics(total, total)
+
+
+def fitting_epochs(seconds: float, epoch: float) -> int:
+    """Return how many epochs fit into the share of a time that training may take.
+
+    Parameters
+    ----------
+    seconds : float
+        What is left of the budget; it may be below 0.
+    epoch : float
+        Seconds of an epoch.
+
+    Examples
+    --------
+    >>> fitting_epochs(100.0, 8.0), fitting_epochs(-1.0, 8.0)
+    (11, 0)
+    """
+    return max(0, math.floor(BUDGET_SHARE * seconds / epoch))
+
+
+def choose_epochs(seconds: float, epoch: float, automatic: int, kind: str) -> Choice:
+    """Return how many epochs to train for in a given time.
+
+    Parameters
+    ----------
+    seconds : float
+        What is left of the budget.
+    epoch : float
+        Seconds of an epoch on this machine.
+    automatic : int
+        What would be trained for without a budget.
+    kind : {"images", "table"}
+        What the examples are; only on images longer training is worth its time.
+
+    Returns
+    -------
+    Choice
+        As many as fit, at least 1, and at most `LONGER` times the automatic number.
+
+    Examples
+    --------
+    >>> [choose_epochs(s, 8.0, 20, "images").value for s in (1.0, 100.0, 250.0, 9999.0)]
+    [1, 11, 28, 40]
+    """
+    fitting, most = fitting_epochs(seconds, epoch), LONGER[kind] * automatic
+    room = f"{100 * BUDGET_SHARE:.0f} % of the {format_duration(max(seconds, 0))} that are left"
+    measured = f"measured: {format_duration(epoch)} an epoch on this machine"
+    if fitting < 1:
+        reason = f"not even one epoch fits into {room}: one is trained all the same"
+        return Choice("epochs", 1, reason, measured)
+    if fitting < automatic:
+        reason = f"as many as fit into {room}, instead of {automatic}"
+        return Choice("epochs", fitting, reason, measured)
+    if LONGER[kind] == 1:
+        reason = f"the automatic number, which fits into {room}; more overfit small tables"
+        return Choice("epochs", automatic, reason, f"{measured}; {citations.TABLE_EMBEDDINGS}")
+    known = f"{measured}; {citations.FIRST_IMAGES}; {citations.TEST_SETS}"
+    if fitting < most:
+        reason = f"as many as fit into {room}, instead of {automatic}: longer training pays"
+        return Choice("epochs", fitting, reason, known)
+    reason = f"{LONGER[kind]} times {automatic}: more would fit, but none longer was measured"
+    return Choice("epochs", most, reason, known)
+
+
+def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
+    """Return a fit with epochs, and if need be a network, that let it end in time.
+
+    Only what is automatic is chosen: with epochs that are given the fit is returned as it is,
+    and with a backbone that is given no narrower one is tried.
+
+    Parameters
+    ----------
+    fit : Fit
+        A prepared fit; it is left as it is.
+    ends : float
+        Time of `time.monotonic` by which it shall have ended.
+    n_predicted : int
+        Examples that are predicted after training.
+
+    Returns
+    -------
+    fit : Fit
+        Its choices say what was chosen, and how fast this machine is.
+    pace : Pace or None
+        What was measured; None where nothing was to be chosen.
+    """
+    automatic = {choice.field: choice for choice in fit.choices}
+    if "epochs" not in automatic:
+        return fit, None
+    first = best = _Candidate.measured(fit, ends, n_predicted)
+    narrower = NARROWER.get(str(automatic["backbone"].value), ()) if "backbone" in automatic else ()
+    for backbone in narrower:
+        if best.fitting >= USEFUL_EPOCHS:
+            break
+        params = {**fit.params, "backbone": backbone}
+        tried = _Candidate.measured(Fit.prepare(fit.task, params, fit.seed), ends, n_predicted)
+        best = tried if tried.fitting > best.fitting else best
+    chosen = {choice.field: choice for choice in best.fit.choices}
+    kind = "images" if isinstance(fit.task.X, np.ndarray) else "table"
+    chosen["epochs"] = choose_epochs(best.left, best.unit, automatic["epochs"].value, kind)
+    if best is not first:
+        chosen["backbone"] = _narrowed(first, best)
+    lasting = best.fit.lasting(chosen["epochs"].value)
+    return replace(lasting, choices=[chosen[c.field] for c in fit.choices]), best.pace
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A fit whose pace is known, and the time that was left for it then."""
+
+    fit: Fit
+    pace: Pace
+    left: float
+
+    @classmethod
+    def measured(cls, fit: Fit, ends: float, n_predicted: int) -> "_Candidate":
+        left = ends - time.monotonic()
+        pace = measure_pace(fit, min(MEASURED_SECONDS, max(MEASURED_SHARE * left, 0)))
+        return cls(fit, pace, ends - time.monotonic() - n_predicted * pace.prediction)
+
+    @property
+    def unit(self) -> float:
+        """Seconds of what the setting counts as an epoch: passes at the reference batch size."""
+        many = 1_000_000
+        return self.pace.epoch * self.fit.settings.batch_size.epochs(many) / many
+
+    @property
+    def fitting(self) -> int:
+        return fitting_epochs(self.left, self.unit)
+
+
+def _narrowed(wide: _Candidate, narrow: _Candidate) -> Choice:
+    return Choice(
+        "backbone",
+        narrow.fit.params["backbone"],
+        f"only {wide.fitting} epochs of {wide.fit.settings.backbone!r} fit into the budget, and "
+        f"fewer than {USEFUL_EPOCHS} leave a network under-trained",
+        f"measured: {format_duration(wide.unit)} an epoch on this machine, "
+        f"{format_duration(narrow.unit)} with the narrower one; {citations.COMPONENTS_ON_YEAST}",
+    )

@@ -1,0 +1,124 @@
+"""A search in plain sentences: what was tried, what was taken, and how far to believe it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from equipoise.report.formats import counted, decimal, significant, whole
+from equipoise.report.search import STATES
+from equipoise.report.vocabulary import METRICS
+
+Row = dict[str, Any]
+
+
+def written(value: float | None, metric: str) -> str:
+    """Write a value of a metric as the page does elsewhere.
+
+    >>> print(written(0.5, "balanced_accuracy"), written(0.5, "log_loss"))
+    50.0...% 0.500
+    """
+    scale, unit = _scale(metric)
+    return decimal(None if value is None else scale * value, 1 if unit else 3) + unit
+
+
+def written_difference(value: float | None, metric: str) -> str:
+    """Write a difference of two values of a metric; shares in percentage points.
+
+    >>> print(written_difference(0.021, "balanced_accuracy"), written_difference(0.021, "log_loss"))
+    2.1 points 0.021
+    """
+    scale, unit = _scale(metric)
+    if value is None or not unit:
+        return decimal(value)
+    return f"{scale * value:.1f} points"
+
+
+def _scale(metric: str) -> tuple[float, str]:
+    return (100.0, "\N{NO-BREAK SPACE}%") if METRICS[metric].as_percent else (1.0, "")
+
+
+def search_aloud(search: Row) -> list[str]:
+    """Return sentences about a search.
+
+    Parameters
+    ----------
+    search : dict
+        As `equipoise.report.search.read_search` returns it.
+
+    Returns
+    -------
+    list of str
+        What was tried, which recipe was taken and why, and how its score on held-out examples
+        compares with that on the test set.
+    """
+    return [_tried(search["trials"]), *_taken(search), *_optimism(search)]
+
+
+def _tried(trials: list[Row]) -> str:
+    states = [trial["state"] for trial in trials]
+    ended = [f"{whole(states.count(s))} {words}" for s, words in STATES.items() if s in states]
+    verb = "was" if len(trials) == 1 else "were"
+    return f"{counted(len(trials), 'recipe')} {verb} tried: {', '.join(ended)}."
+
+
+def _taken(search: Row) -> Iterator[str]:
+    metric, alike = search["metric"], search["alike"]
+    direction = "higher" if METRICS[metric].higher_is_better else "lower"
+    yield (
+        f"They were judged by {METRICS[metric].label.lower()} on held-out training examples, "
+        f"where {direction} is better. {_choice(search, alike)}"
+    )
+    if search["taken"] == 0:
+        yield "It is the prescription itself."
+    elif search["over"] is not None:
+        yield f"It is trial {search['taken']}. {_over(search)}"
+    else:
+        yield (
+            f"It is trial {search['taken']}; the prescription was not trained in full, so that "
+            "there is nothing to compare it with."
+        )
+
+
+def _choice(search: Row, alike: int) -> str:
+    if not any(trial["state"] == "complete" for trial in search["trials"]):
+        return "None was trained in full, so the one that was trained longest is taken."
+    if alike > 1:
+        return (
+            f"{whole(alike)} recipes are within one standard error of the best, trial "
+            f"{search['best']}, itself included; the one with the fastest epoch is taken."
+        )
+    return "No other recipe is within one standard error of the best, which is taken."
+
+
+def _over(search: Row) -> str:
+    metric, over, error = search["metric"], search["over"], search["over_error"]
+    verb = "better" if over >= 0 else "worse"
+    sentence = (
+        f"On the same held-out examples it is {verb} than the prescription by "
+        f"{written_difference(abs(over), metric)}"
+    )
+    if not error:
+        return f"{sentence}."
+    return (
+        f"{sentence}, which is {significant(abs(over) / error, 2)} times its standard error of "
+        f"{written_difference(error, metric)}; that it was chosen for this makes the difference "
+        "too large."
+    )
+
+
+def _optimism(search: Row) -> Iterator[str]:
+    if search["optimism"] is None:
+        return
+    metric, gap = search["metric"], search["optimism"]
+    values = " and ".join(
+        f"{written(search[part], metric)} on {words}"
+        for part, words in (("validation", "held-out examples"), ("test", "the test set"))
+    )
+    start = f"Its {METRICS[metric].label.lower()} is {values}"
+    if gap <= 0:
+        yield f"{start}: no worse there than the search had promised."
+        return
+    yield (
+        f"{start}, worse by {written_difference(gap, metric)}. A part of that is optimism: the "
+        "best of many looks better than it is, because it was chosen for looking good. The rest "
+        "is chance, and that the final training differs from the trial's. Believe the test set."
+    )

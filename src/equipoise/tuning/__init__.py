@@ -1,0 +1,1 @@
+"""Search for the best standard recipe in the time there is."""

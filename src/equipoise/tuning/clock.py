@@ -1,0 +1,65 @@
+"""The time that a search has, also over stops and resumptions."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from equipoise.runs import Run
+
+
+@dataclass(eq=False)
+class Clock:
+    """Counts the time that a search has used, and keeps it in a file.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the search; what was used before a stop is read from it.
+    budget : float
+        Seconds that there are in all.
+    reserve : float, default=0.0
+        Seconds of these that are kept for what comes after the search.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clock = Clock(Path(folder), 60.0)
+    ...     clock.left > 59
+    True
+    """
+
+    folder: Path
+    budget: float
+    reserve: float = 0.0
+    _begun: float = field(init=False)
+    _before: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        run = Run(self.folder)
+        self._begun = time.monotonic()
+        self._before = float(run.read_json("clock.json")["used"]) if run.has("clock.json") else 0.0
+
+    @property
+    def used(self) -> float:
+        """Seconds used, those before a stop included."""
+        return self._before + time.monotonic() - self._begun
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left in all; below 0 when the time is up."""
+        return self.budget - self.used
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left for trials."""
+        return self.remaining - self.reserve
+
+    @property
+    def until(self) -> float:
+        """Time of `time.time` at which trials end."""
+        return time.time() + self.left
+
+    def note(self) -> None:
+        """Keep the time that was used."""
+        Run(self.folder).write_json("clock.json", {"used": self.used})

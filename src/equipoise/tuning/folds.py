@@ -1,0 +1,117 @@
+"""Which examples a trial learns from and is judged by, where a rare class has a handful of them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise._typing import CodeArray, CountArray, IndexArray
+from equipoise.seeds import derive_seed
+from equipoise.task import Task
+
+ENOUGH = 20
+"""Held-out examples of the rarest class from which one split can judge by recall."""
+
+MOST = 5
+"""At most so many folds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One division of the training examples.
+
+    Parameters
+    ----------
+    train, validation : ndarray of int
+        Positions in the data to learn from, and to choose the epoch and judge the recipe by.
+    """
+
+    train: IndexArray
+    validation: IndexArray
+
+
+def cross_folds(codes: CodeArray, rows: IndexArray, n: int, seed: int) -> list[Fold]:
+    """Divide examples into folds that hold out each of them once, within each class.
+
+    Parameters
+    ----------
+    codes : ndarray of int
+        Class codes of the whole data set.
+    rows : ndarray of int
+        Positions to divide.
+    n : int
+        Number of folds, at least 2.
+    seed : int
+        Seed of the division.
+
+    Returns
+    -------
+    list of Fold
+        A class of m examples gives each fold ``m // n`` or one more, and always keeps one to
+        learn from: a single example is never held out.
+
+    Examples
+    --------
+    >>> folds = cross_folds(np.array([0] * 6 + [1] * 2 + [2]), np.arange(9), 3, seed=0)
+    >>> [len(fold.validation) for fold in folds]
+    [3, 3, 2]
+    """
+    held = np.full(len(rows), n)  # of no fold
+    begin = 0
+    for code in np.unique(codes[rows]):
+        own = np.flatnonzero(codes[rows] == code)
+        if len(own) < 2:
+            continue
+        random = np.random.default_rng(derive_seed(seed, "folds", int(code)))
+        # Each class goes on where the one before it ended, so that folds are of like size.
+        held[random.permutation(own)] = (begin + np.arange(len(own))) % n
+        begin = (begin + len(own)) % n
+    return [Fold(rows[held != fold], rows[held == fold]) for fold in range(n)]
+
+
+def folds_of(task: Task, n: int, seed: int) -> list[Fold]:
+    """Return the folds of a trial: the task's own split, or as many as are wanted."""
+    if n == 1:
+        return [Fold(task.train, task.validation)]
+    rows = np.sort(np.concatenate([task.train, task.validation]))
+    return cross_folds(task.codes, rows, n, seed)
+
+
+def choose_n_folds(counts: CountArray, held_out: CountArray, fits: float) -> tuple[int, str]:
+    """Return how many folds a trial has, and why.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (classes,)
+        Training and validation examples of each class.
+    held_out : ndarray of int, shape (classes,)
+        Validation examples of each class under a single split.
+    fits : float
+        How many times the prescription can be trained in the time of the search.
+
+    Returns
+    -------
+    n : int
+        1: the single split; else from 2 to `MOST`.
+    reason : str
+        In words.
+
+    Examples
+    --------
+    >>> choose_n_folds(np.array([900, 30]), np.array([90, 3]), fits=100)[0]
+    5
+    >>> choose_n_folds(np.array([9000, 3000]), np.array([900, 300]), fits=100)[0]
+    1
+    """
+    rarest = int(held_out.min())
+    if rarest >= ENOUGH:
+        return 1, f"one split: it holds out {rarest} examples of the rarest class"
+    most = min(MOST, int(counts.max()), math.floor(fits / FITS_A_FOLD))
+    few = f"one split would hold out {rarest} examples of the rarest class"
+    if most < 2:
+        return 1, f"one split, for there is time for no more: {few}"
+    return most, f"{most} folds, which hold out each example once: {few}"
+
+
+FITS_A_FOLD = 8
+"""There must be time to train each fold so many times, or fewer recipes are tried than help."""

@@ -1,0 +1,156 @@
+"""How a search is laid out: what it is judged by, how long a trial is, how many folds it has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from equipoise.defaults import Choice
+from equipoise.durations import format_duration
+from equipoise.errors import InputError
+from equipoise.fitting import Fit
+from equipoise.pace import measure_pace
+from equipoise.tuning.folds import choose_n_folds
+from equipoise.tuning.records import Record
+from equipoise.tuning.scores import choose_metric
+
+FULL_TRAININGS = 8
+"""In the time of the search the prescription could be trained so often, or trials are shorter."""
+
+FINAL_SHARE = 0.35
+"""Largest share of the budget that is kept for the final training."""
+
+SPARE_SHARE = 0.03
+"""Share of the budget that is kept for what neither the search nor training takes."""
+
+PLANNED_SHARE = 0.85
+"""The final training is planned for this share of what is left: epochs may turn out slower."""
+
+LONGER = 2
+"""A trial has at most so many times the epochs of the prescription."""
+
+BUDGET = "design of the search"
+"""Where numbers come from that no measurement of ours supports yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a search is laid out.
+
+    Parameters
+    ----------
+    metrics : tuple of str
+        What is searched for; the first decides.
+    n_folds : int
+        Folds of a trial; 1: the single split.
+    seconds : float
+        Time of a full training, over all folds.
+    epochs : int
+        Epochs of the prescription.
+    reserve : float
+        Seconds that are kept for what comes after the search.
+    choices : tuple of Choice
+        Why.
+    """
+
+    metrics: tuple[str, ...]
+    n_folds: int
+    seconds: float
+    epochs: int
+    reserve: float
+    choices: tuple[Choice, ...]
+
+    @property
+    def most_epochs(self) -> int:
+        """A trial has at most so many epochs."""
+        return LONGER * self.epochs
+
+
+def lay_out(
+    fit: Fit, budget: float, metrics: Sequence[str] | None = None, n_folds: int | None = None
+) -> Layout:
+    """Return how to search in a given time.
+
+    Parameters
+    ----------
+    fit : Fit
+        The prescription, prepared; a few of its steps are timed.
+    budget : float
+        Seconds that there are.
+    metrics : sequence of str or None, default=None
+        What to search for; None: what the number of held-out examples allows.
+    n_folds : int or None, default=None
+        Folds of a trial; None: by the size of the rarest class and the time.
+
+    Raises
+    ------
+    InputError
+        If there cannot be so many folds.
+    """
+    task, epochs = fit.task, fit.settings.epochs
+    pace = measure_pace(fit, min(2.0, 0.02 * budget)).epoch
+    whole = pace * fit.settings.batch_size.epochs(epochs)
+    reserve = SPARE_SHARE * budget + min(FINAL_SHARE * budget, 1.2 * whole)
+    search = budget - reserve
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    counts = task.counts + held
+    folds, why_folds = choose_n_folds(counts, held, search / whole)
+    if n_folds is not None:
+        _check_n_folds(n_folds, int(counts.max()))
+        folds, why_folds = n_folds, "as given"
+    rarest = int((held if folds == 1 else counts).min())
+    metric, why_metric = choose_metric(rarest)
+    names = tuple(metrics) if metrics else (metric,)
+    seconds = min(search / FULL_TRAININGS, folds * whole)
+    told = {
+        "metric": (", ".join(names), "as given" if metrics else why_metric),
+        "folds": (folds, why_folds),
+        "trial": (
+            format_duration(seconds),
+            f"a full training of every recipe takes this long; the prescription's {epochs} "
+            f"epochs take {format_duration(whole)} a fold here",
+        ),
+        "reserve": (format_duration(reserve), "kept for the final training and the test"),
+    }
+    choices = tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items())
+    return Layout(
+        metrics=names,
+        n_folds=folds,
+        seconds=seconds,
+        epochs=epochs,
+        reserve=reserve,
+        choices=choices,
+    )
+
+
+def _check_n_folds(n_folds: int, most: int) -> None:
+    if not 1 <= n_folds <= most:
+        raise InputError(
+            f"Every fold must hold out an example, so there are from 1 to {most} folds here.",
+            f"It was asked for {n_folds}.",
+            "Leave it out, or give for example 5.",
+        )
+
+
+def final_epochs(layout: Layout, record: Record, left: float) -> int:
+    """Return the epochs of the final training.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the search was laid out.
+    record : Record
+        The recipe that is taken.
+    left : float
+        Seconds that are left for it.
+
+    Returns
+    -------
+    int
+        The mean best epoch, of a training as long as the prescription's or the trial's, if that
+        is longer; fewer where there is no time. 0: not even one fits.
+    """
+    # A fold is learnt from by one part in n less than all examples are.
+    pace = record.pace * (layout.n_folds / (layout.n_folds - 1) if layout.n_folds > 1 else 1)
+    longest, fitting = max(record.epochs, layout.epochs), int(PLANNED_SHARE * left / pace)
+    return round(record.best_share * min(longest, max(fitting, 0)))

@@ -1,0 +1,76 @@
+"""How to search, as the user wants it."""
+
+from dataclasses import dataclass
+
+from equipoise.errors import InputError
+from equipoise.selection import MONITORS
+from equipoise.tuning.space import ROLES, check_roles
+
+SECONDS = "seconds"
+"""A second metric: the time of a full training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to search.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds that there are in all, above 0.
+    metrics : tuple of str, default=()
+        What to search for; the first decides. Empty: what the held-out examples allow.
+    roles : tuple of str
+        Parameters that are searched; those that the experiment gives stay as given.
+    n_trials : int or None, default=None
+        At most so many recipes are tried.
+    n_folds : int or None, default=None
+        Folds of a trial; None: by the size of the rarest class and the time.
+    sampler : {"tpe", "random"}, default="tpe"
+        How recipes are drawn.
+    portfolio : bool, default=True
+        Whether recipes that helped elsewhere are tried first.
+    storage : str or None, default=None
+        URL of a data base for the study; None: a file in the run's folder.
+    """
+
+    budget: float
+    metrics: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ROLES
+    n_trials: int | None = None
+    n_folds: int | None = None
+    sampler: str = "tpe"
+    portfolio: bool = True
+    storage: str | None = None
+
+    def validate(self) -> None:
+        """Raise `InputError` if a value cannot be used.
+
+        Raises
+        ------
+        InputError
+            If a metric is unknown or given twice, the first is no score, or a number is too
+            small.
+        """
+        known = (*MONITORS, SECONDS)
+        for metric in self.metrics:
+            if metric not in known:
+                raise InputError(
+                    f"A search is for one of {', '.join(known)}.",
+                    f"It is for {metric!r}.",
+                    "Leave the metric out to have one chosen.",
+                )
+        if len(set(self.metrics)) < len(self.metrics) or self.metrics[:1] == (SECONDS,):
+            raise InputError(
+                "The metrics of a search are different ones, and the first is a score.",
+                f"They are {', '.join(self.metrics)}.",
+                f"Put {SECONDS} last, and name each once.",
+            )
+        check_roles(self.roles)
+        for name, value in (("trials", self.n_trials), ("folds", self.n_folds)):
+            if value is not None and value < 1:
+                raise InputError(
+                    f"The number of {name} must be at least 1.",
+                    f"It is {value}.",
+                    "Leave it out to have it chosen.",
+                )

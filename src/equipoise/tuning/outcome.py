@@ -1,0 +1,143 @@
+"""What a search has found, as plain values for people, reports and machines."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from equipoise.runs import SEARCH, Run
+from equipoise.selection import MONITORS
+from equipoise.tuning.importance import what_mattered
+from equipoise.tuning.layout import Layout
+from equipoise.tuning.observations import observe
+from equipoise.tuning.records import Record
+from equipoise.tuning.scores import BALANCED
+from equipoise.tuning.winner import Winner
+
+
+def summary(run: Run, layout: Layout, records: Sequence[Record], winner: Winner) -> dict[str, Any]:
+    """Return what ``tuning.json`` of the final run holds.
+
+    Parameters
+    ----------
+    run : Run
+        The final run, finished; the search is in the folder `SEARCH` below it.
+    layout : Layout
+        How the search was laid out.
+    records : sequence of Record
+        All trials.
+    winner : Winner
+        The recipe that was taken.
+
+    Returns
+    -------
+    dict
+        - ``metrics``, ``n_folds`` and ``choices``: how the search was laid out, and why;
+        - ``taken`` and ``best``: numbers of trials; ``alike``, ``over_prescription`` and
+          ``over_prescription_error``: see `Winner`;
+        - ``validation`` and ``test``: the first metric of the recipe that is taken, on held-out
+          and on test examples; ``optimism``: how much better it looked than it is;
+        - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
+        - ``compared``: see `compare`;
+        - ``trials``: every `Record`.
+    """
+    metric = layout.metrics[0]
+    validation = winner.record.scores[metric]
+    test = _test_value(run, metric)
+    observed = observe(run.path / SEARCH, records, metric, layout.n_folds)
+    mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
+    return {
+        "metrics": list(layout.metrics),
+        "n_folds": layout.n_folds,
+        "choices": [asdict(choice) for choice in layout.choices],
+        "taken": winner.record.number,
+        "best": winner.best.number,
+        "alike": winner.alike,
+        "over_prescription": winner.over_prescription,
+        "over_prescription_error": winner.error,
+        "validation": validation,
+        "test": test,
+        "optimism": None if test is None else _optimism(validation, test, metric),
+        "mattered": mattered,
+        "compared": compare(records[0], winner.record, mattered, metric),
+        "trials": [asdict(record) for record in records],
+    }
+
+
+def compare(
+    prescription: Record, taken: Record, mattered: Mapping[str, Any], metric: str
+) -> list[dict[str, Any]]:
+    """Return the prescription against the recipe that was taken, role by role.
+
+    Parameters
+    ----------
+    prescription, taken : Record
+        The two trials.
+    mattered : mapping
+        As `equipoise.tuning.importance.what_mattered` returns it.
+    metric : str
+        What recipes are judged by.
+
+    Returns
+    -------
+    list of dict
+        For each role ``role``, ``prescribed`` and ``taken`` as text, None where nothing stands
+        there; ``importance`` and its ``error``; ``difference``: how much better trials with the
+        component that is taken scored on average than those with the prescribed one, and
+        ``difference_error``, its standard error. None where both are the same component, or
+        nothing is known.
+
+    Examples
+    --------
+    >>> texts = {"head": "Linear()"}, {"head": "Cosine(scale=8.0)"}
+    >>> before, after = (Record(number=k, choices={"head": name}, params=texts[k])
+    ...                  for k, name in enumerate(["Linear", "Cosine"]))
+    >>> means = [{"name": "Linear", "n": 9, "mean": 0.5, "error": 0.03},
+    ...          {"name": "Cosine", "n": 4, "mean": 0.625, "error": 0.04}]
+    >>> roles = [{"name": "head", "importance": 0.4, "error": 0.1, "p": 0.01, "candidates": means}]
+    >>> [row] = compare(before, after, {"roles": roles}, "balanced_accuracy")
+    >>> row["taken"], row["difference"], row["difference_error"]
+    ('Cosine(scale=8.0)', 0.125, 0.05)
+    """
+    known = {row["name"]: row for row in mattered["roles"]}
+    return [
+        {
+            "role": role,
+            "prescribed": prescription.params[role],
+            "taken": taken.params[role],
+            **{key: known.get(role, {}).get(key) for key in ("importance", "error", "p")},
+            **_difference(
+                known.get(role, {}).get("candidates", []),
+                (prescription.choices.get(role), taken.choices.get(role)),
+                metric,
+            ),
+        }
+        for role in prescription.params
+    ]
+
+
+def _difference(
+    candidates: Sequence[Mapping[str, Any]], names: tuple[Any, Any], metric: str
+) -> dict[str, float | None]:
+    nothing: dict[str, float | None] = {"difference": None, "difference_error": None}
+    rows = {row["name"]: row for row in candidates}
+    if names[0] == names[1] or not all(name in rows for name in names):
+        return nothing
+    before, after = (rows[name] for name in names)
+    raised = after["mean"] - before["mean"]
+    errors = [before["error"], after["error"]]
+    return {
+        "difference": raised if MONITORS[metric] else -raised,
+        "difference_error": None if None in errors else math.hypot(*errors),
+    }
+
+
+def _test_value(run: Run, metric: str) -> float | None:
+    prior = "balanced" if metric in BALANCED else "as_is"
+    found = run.read_json("metrics.json")["test"][prior]["overall"].get(metric)
+    return None if found is None else found["value"]
+
+
+def _optimism(validation: float, test: float, metric: str) -> float:
+    """Return how much better held-out examples looked than the test set."""
+    return validation - test if MONITORS[metric] else test - validation

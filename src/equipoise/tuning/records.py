@@ -1,0 +1,101 @@
+"""What a trial leaves behind in its folder: what it was, how it went, what it predicted."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from equipoise.runs import Run
+from equipoise.tuning.scores import HeldOut
+
+State = Literal["running", "complete", "stopped", "unfinished", "failed"]
+"""Trained in full; stopped because others were better; stopped by the clock; not trainable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One recipe that was tried.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the search; 0 is the prescription.
+    choices : mapping of str to value
+        What the search chose; names as in `equipoise.tuning.space`.
+    params : mapping of str to value
+        What it changes of the prescription: parameters of the classifier.
+    epochs : int, default=0
+        Epochs of a full training; 0 until they are known.
+    pace : float, default=0.0
+        Seconds of an epoch on this machine, measured before training.
+    state : State, default="running"
+        How it ended.
+    best_epochs : tuple of int, default=()
+        The epoch that was kept, from 1, in each fold that was trained.
+    scores : mapping of str to float
+        Of all examples that were held out, see `HeldOut.scores`; empty until there are some.
+    seconds : float, default=0.0
+        Time spent on it.
+    message : str, default=""
+        Why it failed.
+    """
+
+    number: int
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 0
+    pace: float = 0.0
+    state: State = "running"
+    best_epochs: tuple[int, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    message: str = ""
+
+    @property
+    def cost(self) -> float:
+        """Seconds of a full training on one fold."""
+        return self.epochs * self.pace
+
+    @property
+    def best_share(self) -> float:
+        """Mean share of a full training after which the kept epoch came."""
+        return float(np.mean(self.best_epochs)) / self.epochs
+
+    def save(self, folder: Path) -> None:
+        """Write ``trial.json`` into the trial's folder."""
+        Run(folder).write_json("trial.json", asdict(self))
+
+
+def folder_of(search: Path, number: int) -> Path:
+    """Return the folder of a trial, in that of the search."""
+    return search / "trials" / f"{number:04d}"
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return what is recorded of a trial; None if it has not begun."""
+    if not Run(folder).has("trial.json"):
+        return None
+    found = Run(folder).read_json("trial.json")
+    return Record(**{**found, "best_epochs": tuple(found["best_epochs"])})
+
+
+def read_records(search: Path) -> list[Record]:
+    """Return what is recorded of all trials of a search, by number."""
+    found = [read_record(path) for path in (search / "trials").glob("[0-9]*")]
+    # By number, for "10000" comes before "9999" as text.
+    return sorted((record for record in found if record is not None), key=lambda r: r.number)
+
+
+def save_held_out(folder: Path, fold: int, held: HeldOut) -> None:
+    """Keep the predictions of one fold."""
+    arrays = {"rows": held.rows, "codes": held.codes, "logits": held.logits}
+    Run(folder).write_arrays(f"fold{fold}.npz", arrays)
+
+
+def read_held_out(folder: Path, fold: int | None = None) -> HeldOut | None:
+    """Return the predictions of one fold, or of all that were trained; None if none was."""
+    names = sorted(folder.glob("fold*.npz" if fold is None else f"fold{fold}.npz"))
+    parts = [HeldOut(**Run(folder).read_arrays(path.name)) for path in names]
+    return HeldOut.join(parts) if parts else None

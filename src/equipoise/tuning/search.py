@@ -1,0 +1,187 @@
+"""The search: draw recipes, have them tried, and stop in time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from equipoise.executors import Executor
+from equipoise.experiment import Experiment
+from equipoise.task import Task
+from equipoise.tuning.clock import Clock
+from equipoise.tuning.records import Record, folder_of, read_record
+from equipoise.tuning.space import Role, suggest
+from equipoise.tuning.study import Address, open_study
+from equipoise.tuning.trial import Job, run_trial
+
+Watcher = Callable[[Record], None]
+"""Told of each trial that has ended."""
+
+STATES = {
+    "complete": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,
+    "unfinished": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+"""What the study is told of how a trial ended."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Search:
+    """A search that is set up, ready to run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept.
+    data : Experiment or Task
+        Where the examples are, or they themselves.
+    base : mapping of str to value
+        Parameters of the prescription.
+    roles : sequence of Role
+        The space.
+    first : sequence of mapping
+        Recipes that are tried first, as names and values of the space.
+    metrics : sequence of str
+        What is searched for; the first decides which recipe is taken.
+    n_folds : int
+        Number of folds of a trial.
+    seconds : float
+        Time of a full training, over all folds.
+    most_epochs : int
+        A full training has at most so many epochs.
+    n_trials : int or None, default=None
+        At most so many recipes are tried; None: as many as there is time for.
+    sampler : {"tpe", "random"}, default="tpe"
+        How recipes are drawn once the first ones are tried.
+    seed : int, default=0
+        Seed of everything random.
+    address : Address
+        Where the study is kept.
+    """
+
+    folder: Path
+    data: Experiment | Task
+    base: Mapping[str, Any]
+    roles: Sequence[Role]
+    first: Sequence[Mapping[str, Any]]
+    metrics: Sequence[str]
+    n_folds: int
+    seconds: float
+    most_epochs: int
+    address: Address
+    n_trials: int | None = None
+    sampler: str = "tpe"
+    seed: int = 0
+
+    def run(self, executor: Executor, clock: Clock, watchers: Sequence[Watcher] = ()) -> None:
+        """Try recipes until the time is up; what was under way at a stop is gone on with.
+
+        Parameters
+        ----------
+        executor : Executor
+            Where trials run.
+        clock : Clock
+            Says when the time is up.
+        watchers : sequence of callable
+            Told of each trial that has ended.
+        """
+        try:
+            _Loop(self, executor, clock, watchers).run()
+        finally:
+            clock.note()  # with the time of a trial that Ctrl-C has stopped
+
+
+@dataclass(eq=False)
+class _Loop:
+    search: Search
+    executor: Executor
+    clock: Clock
+    watchers: Sequence[Watcher]
+    study: optuna.Study = field(init=False)
+    running: dict[Future[Record], int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        search = self.search
+        self.study = open_study(
+            search.address, search.metrics, sampler=search.sampler, seed=search.seed
+        )
+
+    def run(self) -> None:
+        self._begin()
+        while self.running or self._may_begin_another():
+            while len(self.running) < self.executor.workers and self._may_begin_another():
+                self._submit(self._drawn())
+            done, _ = wait(self.running, timeout=1, return_when=FIRST_COMPLETED)
+            self.clock.note()
+            for future in done:
+                self._tell(self.running.pop(future), future)
+
+    def _begin(self) -> None:
+        """Take up what a stop has interrupted, or put the first recipes in the queue."""
+        trials = self.study.get_trials(deepcopy=False)
+        # Each time, for a stop may have come before all were there; those that are, are skipped.
+        for point in self.search.first:
+            self.study.enqueue_trial(dict(point), skip_if_exists=True)
+        for trial in trials:
+            if trial.state == TrialState.RUNNING:
+                known = read_record(folder_of(self.search.folder, trial.number))
+                self._submit(
+                    known or _record(self.search, optuna.Trial(self.study, trial._trial_id))
+                )
+
+    def _may_begin_another(self) -> bool:
+        limit, trials = self.search.n_trials, self.study.get_trials(deepcopy=False)
+        begun = sum(trial.state != TrialState.WAITING for trial in trials)
+        return self.clock.left > 0 and (limit is None or begun < limit)
+
+    def _drawn(self) -> Record:
+        return _record(self.search, self.study.ask())
+
+    def _submit(self, record: Record) -> None:
+        search = self.search
+        folder = folder_of(search.folder, record.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        job = Job(
+            record=record,
+            folder=folder,
+            data=search.data,
+            base=search.base,
+            n_folds=search.n_folds,
+            seconds=search.seconds,
+            most_epochs=search.most_epochs,
+            metric=search.metrics[0],
+            seed=search.seed,
+            until=self.clock.until,
+            address=search.address if len(search.metrics) == 1 else None,
+        )
+        self.running[self.executor.submit(run_trial, job)] = record.number
+
+    def _tell(self, number: int, future: Future[Record]) -> None:
+        folder = folder_of(self.search.folder, number)
+        error = future.exception()
+        record = future.result() if error is None else _lost(folder, number, error)
+        values = [record.scores.get(m, record.cost) for m in self.search.metrics]
+        is_complete = record.state == "complete"
+        self.study.tell(
+            number, values if is_complete else None, STATES[record.state], skip_if_finished=True
+        )
+        for watcher in self.watchers:
+            watcher(record)
+
+
+def _record(search: Search, trial: optuna.Trial) -> Record:
+    params = suggest(trial, search.roles)
+    return Record(number=trial.number, choices=trial.params, params=params)
+
+
+def _lost(folder: Path, number: int, error: BaseException) -> Record:
+    """Record a trial whose worker has ended without a result."""
+    known = read_record(folder) or Record(number=number)
+    record = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
+    record.save(folder)
+    return record

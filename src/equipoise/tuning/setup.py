@@ -1,0 +1,112 @@
+"""From a layout to a search that is ready to run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from equipoise.errors import InputError
+from equipoise.experiment import Experiment
+from equipoise.fitting import Fit
+from equipoise.task import Task
+from equipoise.tuning.layout import Layout
+from equipoise.tuning.options import Options
+from equipoise.tuning.portfolio import first_points
+from equipoise.tuning.scores import BALANCED
+from equipoise.tuning.search import Search
+from equipoise.tuning.space import Role, search_space
+from equipoise.tuning.study import Address
+from equipoise.tuning.variations import variations
+
+N_VARIATIONS = 16
+"""Recipes near the prescription that are tried before the sampler draws any."""
+
+
+def base_params(
+    params: Mapping[str, Any], layout: Layout, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the prescription's parameters, with what a search's metric asks for.
+
+    The metric chooses the epoch too, and if all classes count alike in it, predictions are
+    corrected to the balanced prior; what is given stays.
+    """
+    metric = layout.metrics[0]
+    prior = {"prior": "balanced"} if metric in BALANCED else {}
+    return {**params, "monitor": metric, **prior, **given}
+
+
+def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list[Role]:
+    """Return the space of a search.
+
+    Parameters
+    ----------
+    fit : Fit
+        The prescription, prepared.
+    options : Options
+        Which parameters shall be searched.
+    given : mapping of str to value
+        Parameters that the user has given, which are not searched.
+
+    Raises
+    ------
+    InputError
+        If nothing is left to search.
+    """
+    names = [name for name in options.roles if name not in given]
+    roles = search_space(fit.settings, fit.task.facts["kind"], names)
+    if not roles:
+        raise InputError(
+            "A search needs a parameter that is not given and has something to choose from.",
+            f"It was to go through {', '.join(options.roles) or 'none'}, and given are "
+            f"{', '.join(given) or 'none'}.",
+            "Search others too, or use `equipoise fit`, which trains one recipe.",
+        )
+    return roles
+
+
+def set_up(  # noqa: PLR0913 (each is a part of the search)
+    fit: Fit,
+    layout: Layout,
+    options: Options,
+    *,
+    folder: Path,
+    data: Experiment | Task,
+    base: Mapping[str, Any],
+    given: Mapping[str, Any],
+    address: Address,
+) -> Search:
+    """Return a search that is ready to run.
+
+    Parameters
+    ----------
+    fit : Fit
+        The prescription, prepared.
+    layout, options : Layout and Options
+        How to search.
+    folder : Path
+        Where the search is kept.
+    data : Experiment or Task
+        Where the examples are, or they themselves.
+    base : mapping of str to value
+        Parameters of every recipe, from `base_params`.
+    given : mapping of str to value
+        Parameters that the user has given, which are not searched.
+    address : Address
+        Where the study is kept.
+    """
+    roles, kind = searched_roles(fit, options, given), fit.task.facts["kind"]
+    first = [*first_points(roles, kind), *variations(roles, N_VARIATIONS, fit.seed)]
+    return Search(
+        folder=folder,
+        data=data,
+        base=base,
+        roles=roles,
+        first=first if options.portfolio else first[:1],
+        metrics=layout.metrics,
+        n_folds=layout.n_folds,
+        seconds=layout.seconds,
+        most_epochs=layout.most_epochs,
+        n_trials=options.n_trials,
+        sampler=options.sampler,
+        seed=fit.seed,
+        address=address,
+    )

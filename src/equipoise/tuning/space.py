@@ -1,0 +1,192 @@
+"""The search space, read off the components themselves.
+
+A *role* is a parameter of the classifier, such as ``optimizer``. The search chooses the
+component of a role under the role's name, and the component's fields under
+``role.Component.field``, which exist only where that component was chosen. Names and values are
+plain text and numbers, as Optuna keeps them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from equipoise.errors import InputError
+from equipoise.settings import COMPONENTS, OPTIONAL, Settings
+from equipoise.spaces import Options, Space, Span
+from equipoise.spec import Component
+from equipoise.standard.batch_size import BatchSize
+
+NONE = "None"
+"""Name of the choice of no component."""
+
+ROLES = (
+    *("backbone", "head", "scaling", "augmentation", "mixing", "smoothing", "auxiliary"),
+    *("optimizer", "sharpness", "batch_size"),
+)
+"""What can be searched, in the order in which it is chosen."""
+
+SCALINGS = ("robust", "standard", "quantile")
+"""Ways to scale a table's numbers that a search tries."""
+
+
+class Suggester(Protocol):
+    """What chooses values: a trial of Optuna, or anything with its three methods."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return one of the choices."""
+        ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number between two ends."""
+        ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return a whole number between two ends."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Role:
+    """One parameter of the classifier, and what a search may put there.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    prescribed : str
+        Name of the candidate that stands there without a search.
+    candidates : mapping of str to Component, str or None
+        What may stand there, by the name under which it is chosen.
+    """
+
+    name: str
+    prescribed: str
+    candidates: Mapping[str, Component | str | None]
+
+    def suggest(self, trial: Suggester) -> str | None:
+        """Return what a trial puts there, as text that a classifier takes."""
+        name = trial.suggest_categorical(self.name, list(self.candidates))
+        chosen = self.candidates[name]
+        if not isinstance(chosen, Component):
+            return chosen
+        values = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+        for field, space in self.spaces(name).items():
+            values[field] = _suggest(trial, f"{self.name}.{name}.{field}", space)
+        return self._text(name, type(chosen)(**values))
+
+    def spaces(self, name: str) -> dict[str, Space]:
+        """Return what is tried for the fields of a candidate, by field."""
+        chosen = self.candidates[name]
+        if not isinstance(chosen, Component):
+            return {}
+        spaces = {f.name: f.metadata.get("tune") for f in fields(chosen)}
+        return {k: _widened(s, getattr(chosen, k)) for k, s in spaces.items() if s is not None}
+
+    def _text(self, name: str, chosen: Component) -> str:
+        """Return an augmentation behind the prescribed one, anything else alone."""
+        first = self.candidates[self.prescribed]
+        is_alone = self.name != "augmentation" or first is None or name == self.prescribed
+        return repr(chosen) if is_alone else f"{first!r} | {chosen!r}"
+
+    def start(self) -> dict[str, Any]:
+        """Return names and values at which a trial is the prescription."""
+        chosen = self.candidates[self.prescribed]
+        begin = f"{self.name}.{self.prescribed}"
+        found = {f"{begin}.{k}": getattr(chosen, k) for k in self.spaces(self.prescribed)}
+        return {self.name: self.prescribed, **found}
+
+
+def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) -> list[Role]:
+    """Return the roles that a search goes through.
+
+    Parameters
+    ----------
+    settings : Settings
+        The prescription, resolved; always inside the space.
+    kind : {"images", "table"}
+        What the examples are.
+    names : sequence of str
+        Roles to search, by default all of `ROLES`; the others stay as prescribed.
+
+    Returns
+    -------
+    list of Role
+        Those with more than one candidate, or fields to tune. A backbone that no search
+        proposes, such as a pretrained one, stays.
+
+    Raises
+    ------
+    InputError
+        If a name is not one of `ROLES`.
+
+    Examples
+    --------
+    >>> from equipoise.classifier import Classifier
+    >>> from equipoise.defaults import DataFacts
+    >>> from equipoise.settings import resolve_settings
+    >>> facts = DataFacts(kind="table", n_train=1000, pixels=0, channels=0, device="cpu")
+    >>> settings, _ = resolve_settings(Classifier().get_params(deep=False), facts)
+    >>> [role] = search_space(settings, "table", ["sharpness"])
+    >>> list(role.candidates), sorted(role.spaces("SAM"))
+    (['None', 'SAM', 'SAMA'], ['every', 'rho'])
+    """
+    check_roles(names)
+    roles = [_role(name, getattr(settings, name), kind) for name in ROLES if name in names]
+    return [role for role in roles if role is not None]
+
+
+def check_roles(names: Sequence[str]) -> None:
+    """Raise `InputError` if a name is not one of `ROLES`."""
+    for name in names:
+        if name not in ROLES:
+            raise InputError(
+                f"What is searched must be of {', '.join(ROLES)}.",
+                f"One is {name!r}.",
+                "Choose of these.",
+            )
+
+
+def suggest(trial: Suggester, roles: Sequence[Role]) -> dict[str, str | None]:
+    """Return a trial's parameters of the classifier."""
+    return {role.name: role.suggest(trial) for role in roles}
+
+
+def starting_point(roles: Sequence[Role]) -> dict[str, Any]:
+    """Return names and values at which a trial is the prescription."""
+    return {name: value for role in roles for name, value in role.start().items()}
+
+
+def _role(name: str, prescribed: Any, kind: str) -> Role | None:
+    if name == "scaling":
+        options = dict.fromkeys((prescribed, *SCALINGS)) if kind == "table" else {}
+        return Role(name, prescribed, {each: each for each in options}) if options else None
+    kinds = [BatchSize] if name == "batch_size" else COMPONENTS[name].values()
+    own = NONE if prescribed is None else type(prescribed).__name__
+    proposed = {each.__name__: each for each in kinds if kind in each.tuned_for}
+    if name == "backbone" and own not in proposed:
+        return None
+    candidates: dict[str, Component | str | None] = {own: prescribed}
+    if name in OPTIONAL:
+        candidates.setdefault(NONE, None)
+    for each, build in proposed.items():
+        candidates.setdefault(each, build())
+    role = Role(name, own, candidates)
+    return role if len(candidates) > 1 or role.spaces(own) else None
+
+
+def _widened(space: Space, value: Any) -> Space:
+    """Return a space that holds a value too: the prescription is always inside."""
+    if value in space:
+        return space
+    if isinstance(space, Options):
+        return Options((*space.values, value))
+    if value == 0 and space.log:  # which no logarithmic scale reaches
+        return Options((0.0, space.low, (space.low * space.high) ** 0.5, space.high))
+    return Span(min(space.low, value), max(space.high, value), space.log, space.integer)
+
+
+def _suggest(trial: Suggester, name: str, space: Space) -> Any:
+    if isinstance(space, Options):
+        return trial.suggest_categorical(name, list(space.values))
+    method: Callable[..., Any] = trial.suggest_int if space.integer else trial.suggest_float
+    return method(name, space.low, space.high, log=space.log)

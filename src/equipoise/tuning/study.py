@@ -1,0 +1,138 @@
+"""The search's memory: an Optuna study that survives a kill and may be shared by machines."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from equipoise.errors import InputError
+from equipoise.selection import MONITORS
+
+REDUCTION = 3
+"""One recipe in so many is trained three times as long."""
+
+RUNGS = (1, 3, 9)
+"""At these ninths of a full training recipes are compared, and most are stopped."""
+
+SAMPLERS = ("tpe", "random")
+"""Ways to draw recipes once the first ones are tried."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a study is kept; travels to other processes.
+
+    Parameters
+    ----------
+    storage : str
+        Path of a journal file, or the URL of a data base that Optuna knows.
+    name : str, default="equipoise"
+        Name of the study in it.
+    """
+
+    storage: str
+    name: str = "equipoise"
+
+    def open(self) -> BaseStorage:
+        """Return the storage.
+
+        Raises
+        ------
+        InputError
+            If the data base cannot be reached.
+        """
+        if "://" not in self.storage:
+            return JournalStorage(JournalFileBackend(self.storage))
+        try:
+            return RDBStorage(self.storage)
+        except Exception as error:
+            raise InputError(
+                "The storage of a search must be the URL of a data base that can be reached, "
+                "such as sqlite:///search.db.",
+                f"It cannot be opened: {str(error).splitlines()[0]}",
+                "Check the address, or leave it out: a file in the run's folder is used.",
+            ) from error
+
+    def load(self) -> optuna.Study:
+        """Return the study as a worker sees it, which reports and asks whether to stop."""
+        return optuna.load_study(study_name=self.name, storage=self.open(), pruner=_pruner())
+
+
+def open_study(
+    address: Address, metrics: Sequence[str], *, sampler: str = "tpe", seed: int = 0
+) -> optuna.Study:
+    """Open a study, or make it.
+
+    Parameters
+    ----------
+    address : Address
+        Where it is kept.
+    metrics : sequence of str
+        What is searched for, each of `MONITORS` or ``"seconds"``. With several there is no
+        early stopping, for it is not clear which of them should decide.
+    sampler : {"tpe", "random"}, default="tpe"
+        How recipes are drawn.
+    seed : int, default=0
+        Seed of the draws; another one is derived from it for each number of trials that the
+        study has already, so that a resumed search does not repeat its draws.
+
+    Raises
+    ------
+    InputError
+        If the study is there, and for other metrics.
+    """
+    ways = optuna.study.StudyDirection
+    directions = [ways.MAXIMIZE if MONITORS.get(m) else ways.MINIMIZE for m in metrics]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        study_name=address.name,
+        storage=address.open(),
+        directions=directions,
+        pruner=_pruner(),
+        load_if_exists=True,
+    )
+    known = study.user_attrs.get("metrics", list(metrics))
+    if known != list(metrics):
+        raise InputError(
+            "A search goes on for what it was begun for.",
+            f"It was {known} and is now {list(metrics)}.",
+            "Give the same metric, or another --out.",
+        )
+    study.set_user_attr("metrics", list(metrics))
+    study.sampler = _sampler(sampler, seed + 7919 * len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    with warnings.catch_warnings():
+        # `group` is marked as experimental; without it conditional fields are drawn apart.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            n_startup_trials=STARTUP, multivariate=True, group=True, seed=seed
+        )
+
+
+STARTUP = 8
+"""Recipes tried before the sampler draws from what it has seen."""
+
+
+def _pruner() -> optuna.pruners.BasePruner:
+    return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
+
+
+def waiting(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that were under way when a search was stopped."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def journal(folder: Path) -> Address:
+    """Return the address of the file in which a search in a folder is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Address(str(folder / "journal.log"))

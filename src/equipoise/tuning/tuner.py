@@ -1,0 +1,224 @@
+"""From an experiment and a time budget to a run of the best recipe found."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from equipoise.checkpoints import read_tensors
+from equipoise.defaults import Choice
+from equipoise.errors import InputError
+from equipoise.executors import Executor
+from equipoise.experiment import Experiment
+from equipoise.fitting import Fit
+from equipoise.plan import Plan
+from equipoise.progress import Observer
+from equipoise.runs import SEARCH, Run, require_free
+from equipoise.settings import as_text
+from equipoise.tuning.clock import Clock
+from equipoise.tuning.folds import folds_of
+from equipoise.tuning.layout import SPARE_SHARE, Layout, final_epochs, lay_out
+from equipoise.tuning.options import Options
+from equipoise.tuning.outcome import summary
+from equipoise.tuning.records import Record, folder_of, read_records
+from equipoise.tuning.search import Watcher
+from equipoise.tuning.setup import base_params, searched_roles, set_up
+from equipoise.tuning.study import Address, journal
+from equipoise.tuning.winner import Winner, choose_winner
+
+
+@dataclass(eq=False)
+class Tuner:
+    """A search over the recipes of an experiment, and the training of the one that it takes.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The data, and the parameters that are fixed.
+    folder : Path
+        Where the run shall be; the search is kept in ``search`` below it.
+    options : Options
+        How to search.
+    clock : Clock
+        The time that is used and left.
+    """
+
+    experiment: Experiment
+    folder: Path
+    options: Options
+    clock: Clock = field(init=False)
+
+    @property
+    def search_folder(self) -> Path:
+        """Where the search is kept."""
+        return self.folder / SEARCH
+
+    @classmethod
+    def make(
+        cls, experiment: Experiment, folder: Path, options: Options, *, resume: bool = False
+    ) -> "Tuner":
+        """Read the data, measure this machine, and lay the search out.
+
+        Raises
+        ------
+        InputError
+            If the folder is taken, holds another search, or the data or a setting cannot be used.
+        """
+        options.validate()
+        if options.storage is not None:
+            Address(options.storage).open()  # now, for nothing may be written if it cannot be
+        begun = Run(folder / SEARCH).has("search.json")
+        if begun and not resume:
+            raise InputError(
+                "A new search needs a folder of its own.",
+                f"`{folder}` holds a search already.",
+                "Give another --out, or --resume to go on with it.",
+            )
+        require_free(folder, resume=begun)
+        tuner = cls(experiment, folder, options)
+        tuner.clock = Clock(tuner.search_folder, options.budget)
+        if begun:
+            tuner._check_same()
+        searched_roles(tuner.plan.fit, options, experiment.params)
+        tuner.clock.reserve = tuner.layout.reserve
+        return tuner
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what a resumed search shares with its start."""
+        parts, options, layout = self.plan.parts, self.options, self.layout
+        return {
+            "data": parts.dataset.fingerprint,
+            "split": parts.fingerprint,
+            "seed": self.experiment.seed,
+            "params": {name: as_text(value) for name, value in self.experiment.params.items()},
+            "roles": list(options.roles),
+            "metrics": list(options.metrics or layout.metrics),
+            "folds": options.n_folds or layout.n_folds,
+            "storage": options.storage,
+        }
+
+    def _check_same(self) -> None:
+        now = self._identity()
+        for name, was in Run(self.search_folder).read_json("search.json").items():
+            if was != now[name]:
+                raise InputError(
+                    "A search can only be resumed with the data and settings of its start.",
+                    f"{name} was {was!r} and is now {now[name]!r}.",
+                    "Give the same again, or another --out for a new search.",
+                )
+
+    def begin(self) -> None:
+        """Write what the search is of and how it is laid out; nothing is written before."""
+        run, found = Run(self.search_folder), {"search.json": self._identity()}
+        # The layout second: a folder with the first is known to be that of a search.
+        for name, value in {**found, "layout.json": asdict(self.layout)}.items():
+            if not run.has(name):
+                run.write_json(name, value)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The prescription, prepared."""
+        return Plan.make(self.experiment)
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """Parameters of the prescription, with what the metric asks for."""
+        return base_params(self.plan.params, self.layout, self.experiment.params)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How the search is laid out; measured once, and kept."""
+        run = Run(self.search_folder)
+        if run.has("layout.json"):
+            found = run.read_json("layout.json")
+            choices = tuple(Choice(**choice) for choice in found["choices"])
+            return Layout(**{**found, "metrics": tuple(found["metrics"]), "choices": choices})
+        options = self.options
+        return lay_out(self.plan.fit, self.clock.remaining, options.metrics, options.n_folds)
+
+    @property
+    def address(self) -> Address:
+        """Where the study is kept."""
+        if self.options.storage is None:
+            return journal(self.search_folder)
+        return Address(self.options.storage, f"equipoise-{self.plan.parts.fingerprint[:12]}")
+
+    @property
+    def records(self) -> list[Record]:
+        """What was tried so far."""
+        return read_records(self.search_folder)
+
+    def search(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
+        """Try recipes until their time is up, or none if the final training has begun."""
+        self.begin()
+        if Run(self.search_folder).has("final.json"):
+            return
+        reading = replace(self.experiment.options, progress=None)  # a bar cannot travel
+        search = set_up(
+            self.plan.fit,
+            self.layout,
+            self.options,
+            folder=self.search_folder,
+            data=replace(self.experiment, options=reading),
+            base=self.base,
+            given=self.experiment.params,
+            address=self.address,
+        )
+        search.run(executor, self.clock, watchers)
+
+    @property
+    def winner(self) -> Winner:
+        """The recipe that is taken of those tried so far."""
+        return choose_winner(self.search_folder, self.records, self.layout.metrics[0])
+
+    def finish(self, observers: Sequence[Observer] = (), *, refit: bool = True) -> Run:
+        """Train the recipe that is taken on all training examples, and look at the test set.
+
+        Parameters
+        ----------
+        observers : sequence of callable
+            Told about the progress of training.
+        refit : bool, default=True
+            Whether to train it anew; where not, or where there is no time for an epoch, the
+            model of its trial is taken.
+        """
+        winner = self.winner
+        left = self.clock.remaining - SPARE_SHARE * self.options.budget
+        epochs = self._final_epochs(winner.record, left if refit else 0.0)
+        plan = self._refitted(winner.record, epochs) if epochs else self._kept(winner.record)
+        run = plan.run(
+            self.folder, resume=True, observers=observers, deadline=time.monotonic() + left
+        )
+        run.write_json("tuning.json", summary(run, self.layout, self.records, winner))
+        return run
+
+    def _final_epochs(self, record: Record, left: float) -> int:
+        """Return the epochs of the final training: those of its start, if it was stopped."""
+        run = Run(self.search_folder)
+        if not run.has("final.json"):
+            epochs = final_epochs(self.layout, record, left)
+            run.write_json("final.json", {"epochs": epochs})
+        return run.read_json("final.json")["epochs"]
+
+    def _refitted(self, record: Record, epochs: int) -> Plan:
+        """Return the plan to train a recipe on all training examples."""
+        params = {**self.base, **record.params, "epochs": epochs, "validation": 0.0}
+        return Plan.make(replace(self.experiment, params=params))
+
+    def _kept(self, record: Record) -> Plan:
+        """Return a plan that has nothing left to train: it holds the model of a trial."""
+        folder = folder_of(self.search_folder, record.number)
+        history = Run(folder).history
+        params = {**self.base, **record.params, "epochs": len(history)}
+        parts, task = self.plan.parts, self.plan.fit.task
+        fold = folds_of(task, self.layout.n_folds, self.experiment.seed)[0]
+        cut = {"train": fold.train, "validation": fold.validation}
+        fit = Fit.prepare(replace(task, **cut), params, self.experiment.seed)
+        if fit.settings.finetuning is not None:
+            # The model was kept after the end of its training, where this is done.
+            fit.settings.finetuning.merge(fit.training.network)  # type: ignore[arg-type]
+        fit.training.history = history
+        fit.training.best = read_tensors(folder / "model.safetensors")
+        return replace(self.plan, parts=replace(parts, **cut), fit=fit, params=params)

@@ -1,0 +1,114 @@
+"""What the command line says of a search."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from equipoise.commands import console
+from equipoise.commands.trials import show_search
+from equipoise.runs import Run
+
+
+def _trial(number: int, state: str, score: float | None, **params: Any) -> dict[str, Any]:
+    return {
+        "number": number,
+        "params": {"head": "Linear()", "smoothing": None, **params},
+        "state": state,
+        "scores": {} if score is None else {"balanced_accuracy": score},
+        "pace": 0.5,
+        "message": "TrainingError: it [b]diverged" if state == "failed" else "",
+    }
+
+
+def _found(**changes: Any) -> dict[str, Any]:
+    known = {"importance": 0.8, "error": 0.1, "p": 0.01}
+    moved = {"difference": 0.125, "difference_error": 0.05}
+    head = {"role": "head", "prescribed": "Linear()", "taken": "Cosine(scale=8.123456)"}
+    rest = {"role": "smoothing", "prescribed": None, "taken": None}
+    nothing = dict.fromkeys(("importance", "error", "p", "difference", "difference_error"))
+    return {
+        "metrics": ["balanced_accuracy"],
+        "taken": 1,
+        "over_prescription": 0.1,
+        "over_prescription_error": 0.04,
+        "validation": 0.75,
+        "test": 0.7,
+        "optimism": 0.05,
+        "mattered": {"roles": [{"name": "head"}], "said": ["This rests on [b]40 trials."]},
+        "compared": [{**head, **known, **moved}, {**rest, **nothing}],
+        "trials": [
+            _trial(0, "complete", 0.65),
+            _trial(1, "complete", 0.75, head="Cosine(scale=8.123456)"),
+            _trial(2, "failed", None, head="Cosine(scale=9.0)"),
+        ],
+    } | changes
+
+
+@pytest.fixture
+def shown(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Return a function that gives what is printed, the result first, then what is said."""
+    for screen in (console.results, console.errors):
+        monkeypatch.setattr(screen, "width", 160)
+
+    def show(found: dict[str, Any], *, as_json: bool = False) -> tuple[str, str]:
+        run = Run(tmp_path)
+        run.write_json("tuning.json", found)
+        run.write_json("metrics.json", {"test": {"as_is": {}}})
+        show_search(run, as_json=as_json)
+        printed = capsys.readouterr()
+        return printed.out, " ".join(printed.err.split())
+
+    return show
+
+
+def test_recipes_are_compared_part_by_part(shown) -> None:
+    """Long numbers are rounded, what is alike is said to be, and errors stand beside values."""
+    table, _ = shown(_found())
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
+    assert ["head", "Linear()", "Cosine(scale=8.12)", "0.80 ± 0.10", "0.1250 ± 0.0500"] in rows
+    assert ["smoothing", "none", "the same", "", ""] in rows
+
+
+def test_what_is_said_of_importance_is_told_as_it_is(shown) -> None:
+    """With what the columns mean; markup in it is text."""
+    _, said = shown(_found())
+    assert "Importance is the share of the variation between scores" in said
+    assert "This rests on [b]40 trials." in said
+    assert "Trial 2 failed: TrainingError: it [b]diverged" in said
+
+
+def test_where_nothing_can_be_said_there_are_no_numbers(shown) -> None:
+    """The recipes still stand side by side, and the reason is told."""
+    table, said = shown(_found(mattered={"roles": [], "said": ["Too few."]}))
+    assert "Cosine(scale=8.12)" in table
+    assert "importance" not in table
+    assert "±" not in table
+    assert said.endswith("Too few.")
+    assert "Importance is" not in said
+
+
+def test_the_prescription_is_not_compared_with_itself_for_nothing(shown) -> None:
+    """Nothing known, nothing changed: no table."""
+    same = [row | {"taken": row["prescribed"]} for row in _found()["compared"]]
+    known = {"mattered": {"roles": [], "said": []}, "compared": same, "taken": 0}
+    table, said = shown(_found(**known))
+    assert "the recipe that is taken" not in table
+    assert "The prescription is taken" in said
+
+
+@pytest.mark.parametrize(
+    ("optimism", "words"), [(0.05, "looked better by 0.0500"), (-0.05, "looked worse by 0.0500")]
+)
+def test_optimism_has_its_direction(optimism: float, words: str, shown) -> None:
+    """A test set that was kinder is no negative optimism."""
+    _, said = shown(_found(optimism=optimism))
+    assert words in said
+
+
+def test_machines_get_the_whole_file(shown) -> None:
+    """As JSON, with nothing rounded, and nothing else printed."""
+    table, said = shown(_found(), as_json=True)
+    assert json.loads(table)["tuning"] == _found()
+    assert said == ""

@@ -1,0 +1,93 @@
+"""Laws of the command that searches."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from equipoise.cli import main
+from equipoise.runs import Run
+
+ROWS = [(i % 7, (i * i) % 11, "rare" if i % 6 == 0 else "usual") for i in range(120)]
+QUICK = ["--label", "outcome", "--budget", "60s", "--trials", "3", "--folds", "1", "--epochs", "2"]
+QUICK += ["--device", "cpu", "--backbone", "MLP(layers=1, width=8)"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """A small table."""
+    lines = ["a,b,outcome", *(",".join(map(str, row)) for row in ROWS)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    return str(tmp_path / "t.csv")
+
+
+def test_a_search_ends_as_a_run_that_every_command_takes(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It predicts, is evaluated and reported like one that was fitted."""
+    out = str(tmp_path / "run")
+    assert main(["tune", table, *QUICK, "--out", out]) == 0
+    told = capsys.readouterr()
+    assert "3 recipes were tried" in told.out + told.err
+    run = Run.open(Path(out))
+    assert run.done
+    assert [trial["number"] for trial in run.read_json("tuning.json")["trials"]] == [0, 1, 2]
+    assert run.config["test"]["looks"] == 1
+    assert main(["predict", out, table, "--out", str(tmp_path / "p.csv")]) == 0
+    assert main(["evaluate", out]) == 0
+    assert main(["report", out, "--out", str(tmp_path / "r.html")]) == 0
+
+
+def test_trials_may_run_in_processes(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many recipes are tried, each counted once."""
+    out = str(tmp_path / "run")
+    places = ["--executor", "processes", "--workers", "2"]
+    assert main(["tune", table, *QUICK, *places, "--out", out, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    states = {trial["number"]: trial["state"] for trial in found["tuning"]["trials"]}
+    assert sorted(states) == [0, 1, 2]
+    assert "failed" not in states.values()
+
+
+def test_a_dry_run_writes_nothing(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says how the search would be laid out."""
+    out = tmp_path / "run"
+    assert main(["tune", table, *QUICK, "--out", str(out), "--dry-run"]) == 0
+    told = capsys.readouterr()
+    assert "metric" in told.out + told.err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--metric", "acuracy"],
+        ["--search", "optimiser"],
+        ["--budget", "soon"],
+        ["--trials", "0"],
+        ["--workers", "2"],
+        ["--storage", "nosuch://place"],
+    ],
+)
+def test_bad_options_are_told_in_words(
+    wrong: list[str], table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2, and no run left behind."""
+    out = tmp_path / "run"
+    assert main(["tune", table, *QUICK, *wrong, "--out", str(out)]) == 2
+    assert capsys.readouterr().err.count("equipoise: ") == 1
+    assert not out.exists()
+
+
+def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_path: Path) -> None:
+    """A second one into the same folder is refused; a finished one is left as it is."""
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["tune", table, *QUICK, *out]) == 0
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    assert main(["tune", table, *QUICK, *out]) == 2
+    assert main(["tune", table, *QUICK, *out, "--resume"]) == 0
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before

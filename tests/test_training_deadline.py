@@ -1,0 +1,99 @@
+"""Laws of deadlines: training that would end too late ends earlier, by whole epochs."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from equipoise.fitting import Fit
+from equipoise.progress import Progress
+from equipoise.task import Task
+
+PARAMS = {
+    "backbone": "MLP(layers=1, width=8, numeric=None)",
+    "epochs": 6,
+    "batch_size": 8,
+    "device": "cpu",
+}
+
+
+def _fit(**changes: object) -> Fit:
+    from equipoise import Classifier  # noqa: PLC0415 (slow to import)
+
+    random = np.random.default_rng(0)
+    X, codes = pd.DataFrame({"a": random.normal(size=40)}), np.repeat([0, 1], 20)
+    rows = random.permutation(40)
+    task = Task(X=X, codes=codes, n_classes=2, train=rows[:30], validation=rows[30:])
+    return Fit.prepare(task, {**Classifier().get_params(deep=False), **PARAMS, **changes}, seed=0)
+
+
+def _slow(seconds: float) -> Callable[[Progress], None]:
+    """Return an observer that makes each epoch take at least so long."""
+
+    def observe(progress: Progress) -> None:
+        if progress.step == progress.steps and progress.row is None:
+            time.sleep(seconds)
+
+    return observe
+
+
+def test_one_epoch_is_trained_however_late_it_is() -> None:
+    """A deadline that has passed leaves a network that has learnt something."""
+    fit = _fit()
+    fit.run(deadline=time.monotonic() - 100)
+    assert len(fit.training.history) == 1
+    assert fit.training.is_cut_short
+
+
+def test_a_distant_deadline_changes_nothing() -> None:
+    """Weights and history are those of a run without one."""
+    free, bound = _fit(), _fit()
+    free.run()
+    bound.run(deadline=time.monotonic() + 1e6)
+    assert not bound.training.is_cut_short
+    assert len(bound.training.history) == 6
+    weights = [fit.training.network.state_dict() for fit in (free, bound)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_training_ends_before_an_epoch_that_would_end_too_late() -> None:
+    """Epochs of 0.3 s fit three times at most into 1 s; what was done is as in a full run."""
+    full, cut = _fit(), _fit()
+    full.run()
+    begun = time.monotonic()
+    cut.run(observers=[_slow(0.3)], deadline=begun + 1.0)
+    assert time.monotonic() - begun < 1.3
+    done = len(cut.training.history)
+    assert 1 <= done <= 3
+    assert cut.training.is_cut_short
+    losses = [[row["train_loss"] for row in fit.training.history[:done]] for fit in (full, cut)]
+    assert losses[0] == losses[1]
+
+
+def test_the_best_epoch_before_the_deadline_is_kept() -> None:
+    """Weights are those of the epoch that validation chose among those trained."""
+    fit = _fit()
+    fit.run(deadline=time.monotonic() - 1)
+    kept = fit.training.network.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in fit.training.best.items())
+
+
+def test_a_resumed_training_may_be_too_late_at_once(tmp_path: Path) -> None:
+    """What an earlier process did counts: no epoch is added after the deadline."""
+    state = tmp_path / "state.safetensors"
+    first, again = _fit(), _fit()
+    first.run(checkpoint=state, deadline=time.monotonic() - 1)
+    again.run(checkpoint=state, deadline=time.monotonic() - 1)
+    assert len(again.training.history) == 1
+    assert again.training.is_cut_short
+
+
+def test_several_processes_end_together() -> None:
+    """The first decides for all, so none waits for another for ever."""
+    fit = _fit(devices=2)
+    fit.run(deadline=time.monotonic() - 1)
+    assert len(fit.training.history) == 1
+    assert fit.training.is_cut_short

@@ -1,0 +1,56 @@
+"""Laws of the classifier that tunes itself."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+
+from equipoise import Classifier, TunedClassifier
+from equipoise.errors import InputError
+
+X, CODES = make_classification(240, weights=[0.85], n_informative=8, random_state=0)
+Y = np.array(["no", "yes"])[CODES]
+FIXED = Classifier(backbone="MLP(layers=1, width=8)", device="cpu", epochs=2)
+QUICK = {"estimator": FIXED, "time_budget": 60.0, "n_trials": 3, "n_folds": 1}
+
+
+def test_it_is_a_classifier_that_was_trained_on_all_examples() -> None:
+    """Predictions are those of the best estimator, labels those that were given."""
+    model = TunedClassifier(**QUICK).fit(X, Y)
+    assert model.classes_.tolist() == ["no", "yes"]
+    assert set(model.predict(X)) <= {"no", "yes"}
+    np.testing.assert_array_equal(model.predict_proba(X), model.best_estimator_.predict_proba(X))
+    assert model.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
+    assert [trial.number for trial in model.trials_] == [0, 1, 2]
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_what_the_estimator_fixes_is_not_searched() -> None:
+    """No trial has another backbone; others have another optimizer or the like."""
+    model = TunedClassifier(**QUICK).fit(X, Y)
+    assert all("backbone" not in trial.params for trial in model.trials_)
+    assert repr(model.best_estimator_.settings_.backbone) == "MLP(layers=1, width=8)"
+
+
+def test_only_roles_that_are_named_are_searched() -> None:
+    """All else is the prescription."""
+    model = TunedClassifier(**QUICK, search=["smoothing"]).fit(X, Y)
+    assert {name for trial in model.trials_ for name in trial.params} == {"smoothing"}
+
+
+def test_a_search_in_a_folder_is_kept(tmp_path: Path) -> None:
+    """And one in no folder leaves nothing behind."""
+    TunedClassifier(**QUICK, folder=str(tmp_path / "kept")).fit(X, Y)
+    assert (tmp_path / "kept" / "trials" / "0000" / "trial.json").exists()
+
+
+def test_the_constructor_does_no_work() -> None:
+    """Clones have the same parameters, and wrong ones are refused in fitting."""
+    model = TunedClassifier(**QUICK, metric="nonsense")
+    assert clone(model).metric == "nonsense"
+    with pytest.raises(InputError, match="nonsense"):
+        model.fit(X, Y)

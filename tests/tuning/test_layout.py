@@ -1,0 +1,125 @@
+"""Laws of the layout: what a search is judged by, how long its trials are, what is kept back."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise.errors import InputError
+from equipoise.fitting import Fit
+from equipoise.pace import Pace
+from equipoise.selection import MONITORS
+from equipoise.tuning.layout import Layout, final_epochs, lay_out
+from equipoise.tuning.records import Record
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch, searches: ModuleType) -> Callable[..., Fit]:
+    """Return fits of ten epochs, each of which is made to seem to take two seconds."""
+    monkeypatch.setattr("equipoise.tuning.layout.measure_pace", lambda *_: Pace(2.0, 0.0))
+
+    def make(**params: Any) -> Fit:
+        return Fit.prepare(searches.task(), {**searches.PARAMS, "epochs": 10, **params}, 0)
+
+    return make
+
+
+def test_with_time_a_full_training_is_as_long_as_the_prescription(slow: Callable[..., Fit]) -> None:
+    """By hand: 20 s a training; of 1000 s, 30 and 24 are kept back, and five folds take 100 s."""
+    layout = lay_out(slow(), 1000.0)
+    assert layout.reserve == 30 + 24
+    assert layout.n_folds == 5
+    assert layout.seconds == 100.0
+    assert (layout.epochs, layout.most_epochs) == (10, 20)
+
+
+def test_without_time_it_is_an_eighth_of_the_search(slow: Callable[..., Fit]) -> None:
+    """By hand: of 60 s, 1.8 and no more than 35 % are kept back; one split, for want of time."""
+    layout = lay_out(slow(), 60.0)
+    assert layout.reserve == pytest.approx(1.8 + 21)
+    assert layout.n_folds == 1
+    assert layout.seconds == pytest.approx((60 - 22.8) / 8)
+
+
+def test_an_epoch_by_steps_costs_what_its_passes_do(slow: Callable[..., Fit]) -> None:
+    """In quarter batches the same steps are a quarter of the passes."""
+    size = "BatchSize(size=8, budget='steps', reference=32)"
+    layout = lay_out(slow(batch_size=size), 1000.0, n_folds=1)
+    assert layout.seconds == 2.0 * 2  # 2.5 passes, rounded
+
+
+def test_what_is_given_is_taken(slow: Callable[..., Fit]) -> None:
+    """Metrics and folds, with time left as they ask for it."""
+    layout = lay_out(slow(), 1000.0, ["macro_f1", "seconds"], 3)
+    assert layout.metrics == ("macro_f1", "seconds")
+    assert (layout.n_folds, layout.seconds) == (3, 60.0)
+    told = {choice.field: choice for choice in layout.choices}
+    assert told["metric"].reason == told["folds"].reason == "as given"
+
+
+def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
+    """Eight examples of the rarest class over all folds are too few for recall; it is said so."""
+    layout = lay_out(slow(), 1000.0)
+    assert layout.metrics == ("balanced_log_loss",)
+    told = {choice.field: str(choice) for choice in layout.choices}
+    assert set(told) == {"metric", "folds", "trial", "reserve"}
+    assert "examples of the rarest class" in told["metric"]
+    assert "20s a fold here" in told["trial"]
+
+
+@pytest.mark.parametrize("n_folds", [0, -1, 51, 1000])
+def test_folds_without_examples_are_refused(n_folds: int, slow: Callable[..., Fit]) -> None:
+    """There are at most as many as examples of the largest class, which are 50."""
+    with pytest.raises(InputError, match=f"from 1 to 50 .* asked for {n_folds}"):
+        lay_out(slow(), 1000.0, n_folds=n_folds)
+
+
+@pytest.mark.parametrize("metric", MONITORS)
+def test_every_metric_can_be_searched_for(metric: str, slow: Callable[..., Fit]) -> None:
+    """All that can choose an epoch."""
+    assert lay_out(slow(), 1000.0, [metric]).metrics == (metric,)
+
+
+def _layout(epochs: int) -> Layout:
+    return Layout(
+        metrics=("accuracy",), n_folds=2, seconds=1.0, epochs=epochs, reserve=0.0, choices=()
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "epochs"),
+    [(1e9, 15), (113.0, 15), (112.0, 14), (20.0, 2), (4.8, 1), (4.7, 0), (-9.0, 0)],
+)
+def test_the_final_training_stops_where_the_best_epochs_were(left: float, epochs: int) -> None:
+    """By hand: the best of 20 were 10 and 15, so 62.5 %: of the prescription's 24, or of what fits.
+
+    An epoch on one of two folds took 2 s, so one on all examples takes 4 s, and 85 % of the time
+    that is left is planned.
+    """
+    record = Record(number=0, epochs=20, pace=2.0, best_epochs=(10, 15))
+    assert final_epochs(_layout(24), record, left) == epochs
+
+
+def test_a_training_that_was_longer_than_the_prescription_stays_so() -> None:
+    """A cheap recipe had 40 epochs, not 10, and was best after 30."""
+    record = Record(number=0, epochs=40, pace=0.1, best_epochs=(30,))
+    assert final_epochs(_layout(10), record, 1e9) == 30
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    epochs=st.integers(1, 60),
+    trained=st.integers(1, 120),
+    share=st.floats(0, 1),
+    left=st.floats(-10, 1000),
+)
+def test_the_final_training_fits(epochs: int, trained: int, share: float, left: float) -> None:
+    """Its epochs take no longer than what is left, and are no more than the longer training's."""
+    best = max(1, round(share * trained))
+    record = Record(number=0, epochs=trained, pace=3.0, best_epochs=(best,))
+    found = final_epochs(_layout(epochs), record, left)
+    assert 0 <= found <= max(epochs, trained)
+    assert found == 0 or 3.0 * found <= left

@@ -1,0 +1,84 @@
+"""Laws of records: what a trial leaves behind is read back as it was."""
+
+from pathlib import Path
+
+import numpy as np
+
+from equipoise.tuning.records import (
+    Record,
+    folder_of,
+    read_held_out,
+    read_record,
+    read_records,
+    save_held_out,
+)
+from equipoise.tuning.scores import HeldOut
+
+RECORD = Record(
+    number=7,
+    choices={"optimizer": "SGD", "optimizer.SGD.lr": 0.1, "backbone.MLP.numeric": None},
+    params={"optimizer": "SGD()", "mixing": None},
+    epochs=20,
+    pace=0.25,
+    state="complete",
+    best_epochs=(10, 15),
+    scores={"accuracy": 1 / 3},
+    seconds=12.5,
+    message='a "message"',
+)
+
+
+def _held(rows: list[int]) -> HeldOut:
+    logits = np.random.default_rng(0).normal(size=(len(rows), 3))
+    return HeldOut(np.array(rows), np.array(rows) % 3, logits)
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    """To the last digit, with None, and with epochs that cannot be changed."""
+    RECORD.save(tmp_path)
+    assert read_record(tmp_path) == RECORD
+
+
+def test_a_folder_without_a_record_has_none(tmp_path: Path) -> None:
+    """A trial that was killed before it wrote anything has not begun."""
+    folder_of(tmp_path, 0).mkdir(parents=True)
+    RECORD.save(folder_of(tmp_path, 7))
+    assert read_record(tmp_path) is None
+    assert read_records(tmp_path) == [RECORD]
+    assert read_records(tmp_path / "none") == []
+
+
+def test_records_come_by_number(tmp_path: Path) -> None:
+    """Ten thousand and more come after nine thousand."""
+    numbers = [10_000, 2, 9_999, 0, 123]
+    for number in numbers:
+        Record(number=number).save(folder_of(tmp_path, number))
+    assert [record.number for record in read_records(tmp_path)] == sorted(numbers)
+
+
+def test_cost_and_share_are_worked_out() -> None:
+    """20 epochs of 0.25 s; the best epochs, 10 and 15, came after 62.5 % on average."""
+    assert RECORD.cost == 5.0
+    assert RECORD.best_share == 0.625
+
+
+def test_predictions_of_folds_are_joined_in_the_order_of_the_rows(tmp_path: Path) -> None:
+    """Each fold can be had alone, too, and is stored to the last digit."""
+    folds = [_held([4, 0, 9]), _held([2, 7])]
+    for number, held in enumerate(folds):
+        save_held_out(tmp_path, number, held)
+    alone, joined = read_held_out(tmp_path, 1), read_held_out(tmp_path)
+    assert alone is not None
+    assert joined is not None
+    assert np.array_equal(alone.logits, folds[1].logits)
+    assert joined.rows.tolist() == [0, 2, 4, 7, 9]
+    assert joined.codes.tolist() == [0, 2, 1, 1, 0]
+    assert np.array_equal(joined.logits[2], folds[0].logits[0])
+    assert np.array_equal(joined.logits[3], folds[1].logits[1])
+
+
+def test_without_predictions_there_are_none(tmp_path: Path) -> None:
+    """Not of a trial that failed at once, nor of a fold that was not reached."""
+    assert read_held_out(tmp_path) is None
+    save_held_out(tmp_path, 0, _held([1]))
+    assert read_held_out(tmp_path, 1) is None

@@ -1,0 +1,102 @@
+"""Laws of setting up: what is given stays, and the rest is searched."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from equipoise.errors import InputError
+from equipoise.fitting import Fit
+from equipoise.tuning.layout import Layout
+from equipoise.tuning.options import Options
+from equipoise.tuning.search import Search
+from equipoise.tuning.setup import N_VARIATIONS, base_params, searched_roles, set_up
+from equipoise.tuning.space import ROLES, starting_point
+from equipoise.tuning.study import journal
+
+LAYOUT = Layout(
+    metrics=("balanced_log_loss", "seconds"),
+    n_folds=3,
+    seconds=12.0,
+    epochs=7,
+    reserve=1.0,
+    choices=(),
+)
+
+
+def _fit(searches: ModuleType) -> Fit:
+    return Fit.prepare(searches.task(), searches.PARAMS, 5)
+
+
+def _search(searches: ModuleType, folder: Path, given: Any = None, **options: Any) -> Search:
+    return set_up(
+        _fit(searches),
+        LAYOUT,
+        Options(budget=60.0, **options),
+        folder=folder,
+        data=searches.task(),
+        base=searches.PARAMS,
+        given=given or {},
+        address=journal(folder),
+    )
+
+
+def test_the_metric_chooses_the_epoch_and_the_prior() -> None:
+    """Where all classes count alike the prior is even; others leave it as it was."""
+    params = {"monitor": "accuracy", "prior": None, "epochs": 3}
+    assert base_params(params, LAYOUT, {}) == {
+        "monitor": "balanced_log_loss",
+        "prior": "balanced",
+        "epochs": 3,
+    }
+    plain = replace(LAYOUT, metrics=("log_loss",))
+    assert base_params(params, plain, {}) == {**params, "monitor": "log_loss"}
+
+
+def test_what_is_given_stays() -> None:
+    """Even if the metric would ask for something else."""
+    given = {"prior": "train", "monitor": "g_mean"}
+    params = {"monitor": "accuracy", "prior": None, "epochs": 3}
+    assert base_params(params, LAYOUT, given) == {**given, "epochs": 3}
+
+
+def test_a_search_is_as_it_was_laid_out(searches: ModuleType, tmp_path: Path) -> None:
+    """With the seed of the prescription, and twice its epochs at most."""
+    search = _search(searches, tmp_path, n_trials=9, sampler="random")
+    assert search.metrics == LAYOUT.metrics
+    assert (search.n_folds, search.seconds, search.most_epochs) == (3, 12.0, 14)
+    assert (search.n_trials, search.sampler, search.seed) == (9, "random", 5)
+    assert [role.name for role in search.roles] == list(ROLES)
+
+
+def test_the_prescription_comes_first_with_or_without_a_portfolio(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """Without one it comes alone; with one, variations follow."""
+    many = _search(searches, tmp_path)
+    alone = _search(searches, tmp_path, portfolio=False)
+    start = starting_point(many.roles)
+    assert many.first[0] == start
+    assert len(many.first) > N_VARIATIONS
+    assert alone.first == [start]
+
+
+def test_what_is_given_is_not_searched(searches: ModuleType, tmp_path: Path) -> None:
+    """Nor is what was not asked for."""
+    search = _search(searches, tmp_path, given={"head": "Linear()", "epochs": 3})
+    assert [role.name for role in search.roles] == [name for name in ROLES if name != "head"]
+    search = _search(searches, tmp_path, given={"head": "Linear()"}, roles=("mixing", "head"))
+    assert [role.name for role in search.roles] == ["mixing"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "given"), [(("head",), {"head": "Linear()"}), ((), {}), (ROLES, dict.fromkeys(ROLES))]
+)
+def test_a_search_of_nothing_is_refused(
+    roles: tuple[str, ...], given: dict[str, Any], searches: ModuleType
+) -> None:
+    """A single recipe is no search."""
+    with pytest.raises(InputError, match="needs a parameter that is not given"):
+        searched_roles(_fit(searches), Options(budget=60.0, roles=roles), given)

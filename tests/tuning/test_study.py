@@ -1,0 +1,123 @@
+"""Laws of the study: what it remembers, what it refuses, and whom it stops."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from equipoise.errors import InputError
+from equipoise.tuning.study import Address, journal, open_study, waiting
+
+ACCURACY, LOSS = ["balanced_accuracy"], ["balanced_log_loss"]
+
+
+def _ask(study: optuna.Study) -> tuple[optuna.Trial, float]:
+    trial = study.ask()
+    return trial, trial.suggest_float("x", 0.0, 1.0)
+
+
+def test_a_study_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
+    """With all its trials: those that ended, and those that were under way."""
+    study = open_study(journal(tmp_path), ACCURACY)
+    _, first = _ask(study)
+    study.tell(0, 0.5)
+    _ask(study)
+    again = open_study(journal(tmp_path), ACCURACY)
+    assert [trial.state for trial in again.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
+    assert again.trials[0].params == {"x": first}
+    assert again.best_value == 0.5
+    assert [trial.number for trial in waiting(again)] == [1]
+
+
+@pytest.mark.parametrize("other", [LOSS, ["accuracy"], [*ACCURACY, "seconds"]])
+def test_a_study_refuses_other_metrics(other: list[str], tmp_path: Path) -> None:
+    """The same one goes on; another one would read the scores of before as its own."""
+    open_study(journal(tmp_path), ACCURACY)
+    open_study(journal(tmp_path), ACCURACY)
+    with pytest.raises(InputError, match="goes on for what it was begun for"):
+        open_study(journal(tmp_path), other)
+
+
+def test_directions_are_those_of_the_metrics(tmp_path: Path) -> None:
+    """Shares shall be high, losses and seconds low."""
+    metrics = ["g_mean", "log_loss", "seconds"]
+    up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+    assert open_study(journal(tmp_path), metrics).directions == [up, down, down]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_resumed_study_does_not_repeat_its_draws(sampler: str, tmp_path: Path) -> None:
+    """A new one of the same seed does, and one of another seed does not."""
+    study = open_study(journal(tmp_path / "a"), ACCURACY, sampler=sampler, seed=3)
+    drawn = [_ask(study)[1] for _ in range(3)]
+    resumed = open_study(journal(tmp_path / "a"), ACCURACY, sampler=sampler, seed=3)
+    assert not {_ask(resumed)[1] for _ in range(3)} & set(drawn)
+    again = open_study(journal(tmp_path / "b"), ACCURACY, sampler=sampler, seed=3)
+    assert [_ask(again)[1] for _ in range(3)] == drawn
+    other = open_study(journal(tmp_path / "c"), ACCURACY, sampler=sampler, seed=4)
+    assert _ask(other)[1] != drawn[0]
+
+
+def _told(study: optuna.Study, address: Address, value: float, rung: int = 1) -> bool:
+    """Let a trial report as a worker does; return whether it is to stop."""
+    number = study.ask().number
+    worker = address.load()
+    trial = optuna.Trial(worker, worker.get_trials()[number]._trial_id)
+    trial.report(value, rung)
+    return trial.should_prune()
+
+
+def test_the_worse_ones_are_stopped(tmp_path: Path) -> None:
+    """Worked by hand: at a rung one in three goes on, and of the first two the better so far.
+
+    0.5 is alone and 0.6 the best of two. Of three to five, one goes on, which 0.55 and 0.58 are
+    not and 0.7 is. Of six (0.7, 0.6, 0.6, 0.58, 0.55, 0.5) two do, and 0.6 is as good as the
+    second.
+    """
+    address = journal(tmp_path)
+    study = open_study(address, ACCURACY)
+    stopped = [_told(study, address, value) for value in (0.5, 0.6, 0.55, 0.58, 0.7, 0.6)]
+    assert stopped == [False, False, True, True, False, False]
+
+
+def test_the_worse_ones_are_those_of_higher_loss(tmp_path: Path) -> None:
+    """Of fewer than six one goes on: each that is lower than all before."""
+    address = journal(tmp_path)
+    study = open_study(address, LOSS)
+    stopped = [_told(study, address, value) for value in (0.5, 0.6, 0.45, 0.48, 0.4)]
+    assert stopped == [False, True, False, True, False]
+
+
+def test_each_rung_has_its_own_competition(tmp_path: Path) -> None:
+    """Who comes to a later rung is compared with those that came there, at every rung below too."""
+    address = journal(tmp_path)
+    study = open_study(address, ACCURACY)
+    assert not _told(study, address, 0.6, rung=3)
+    assert not _told(study, address, 0.7, rung=1)
+    assert _told(study, address, 0.65, rung=1)
+    assert not _told(study, address, 0.8, rung=3)
+
+
+def test_a_data_base_keeps_a_study_too(tmp_path: Path) -> None:
+    """Under its name, of which there may be several."""
+    address = Address(f"sqlite:///{tmp_path / 's.db'}", "mine")
+    study = open_study(address, ACCURACY)
+    _ask(study)
+    assert len(address.load().trials) == 1
+    assert not open_study(Address(address.storage, "other"), LOSS).trials
+
+
+def test_a_data_base_that_cannot_be_reached_is_refused(tmp_path: Path) -> None:
+    """With its own words, and a way out."""
+    for storage in (f"sqlite:///{tmp_path}/none/s.db", "nosuch://host/s"):
+        with pytest.raises(InputError, match="data base that can be reached"):
+            Address(storage).open()
+
+
+def test_a_journal_is_a_file_of_the_search(tmp_path: Path) -> None:
+    """Its folder is made."""
+    address = journal(tmp_path / "search")
+    open_study(address, ACCURACY)
+    assert Path(address.storage).parent == tmp_path / "search"
+    assert Path(address.storage).stat().st_size > 0

@@ -1,0 +1,323 @@
+"""Laws of the tuner: from data and a budget to one finished run, whatever comes between."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from equipoise.checkpoints import read_tensors
+from equipoise.data.options import ReadOptions
+from equipoise.errors import InputError, TrainingError
+from equipoise.executors import Here
+from equipoise.experiment import Experiment
+from equipoise.loading import load_run
+from equipoise.plan import Plan
+from equipoise.progress import Progress
+from equipoise.runs import Run
+from equipoise.tuning.folds import folds_of
+from equipoise.tuning.options import Options
+from equipoise.tuning.records import Record, folder_of, read_held_out
+from equipoise.tuning.scores import corrected
+from equipoise.tuning.tuner import Tuner
+
+GIVEN = {
+    "backbone": "MLP(layers=1, width=16, numeric=None)",
+    "average": None,
+    "batch_size": 32,
+    "epochs": 2,
+    "device": "cpu",
+}
+OPTIONS = Options(
+    budget=600.0, metrics=("balanced_accuracy",), n_trials=3, n_folds=2,
+    roles=("optimizer", "smoothing", "mixing", "batch_size"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table(searches: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of three classes that overlap."""
+    task = searches.task()
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    task.X.assign(target=np.array(list("abc"))[task.codes]).to_csv(path, index=False)
+    return path
+
+
+def _experiment(table: Path, **changes: Any) -> Experiment:
+    params = {**GIVEN, **changes.pop("params", {})}
+    return Experiment(source=str(table), options=ReadOptions(), params=params, **changes)
+
+
+def _tuner(
+    table: Path, folder: Path, options: Options = OPTIONS, *, resume: bool = False, **changes: Any
+) -> Tuner:
+    return Tuner.make(_experiment(table, **changes), folder, options, resume=resume)
+
+
+def _press(number: int) -> Any:
+    """Return a watcher that presses Ctrl-C once a trial has ended."""
+
+    def watch(record: Record) -> None:
+        if record.number == number:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+@pytest.fixture(scope="module")
+def tuned(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuner, Run]:
+    """A search that nothing disturbed, and its run; not to be changed."""
+    tuner = _tuner(table, tmp_path_factory.mktemp("tuned") / "run")
+    with Here() as executor:
+        tuner.search(executor)
+    assert not (tuner.folder / "config.toml").exists()
+    return tuner, tuner.finish()
+
+
+def test_the_end_is_a_finished_run(tuned: tuple[Tuner, Run]) -> None:
+    """It is loaded as any other, and knows the classes."""
+    _, run = tuned
+    assert run.done
+    assert list(load_run(run.path, "cpu").classes_) == ["a", "b", "c"]
+
+
+def test_the_test_set_is_looked_at_once(tuned: tuple[Tuner, Run]) -> None:
+    """By the final run; no trial holds a prediction for one of its examples."""
+    tuner, run = tuned
+    assert run.config["test"]["looks"] == 1
+    test = set(run.read_arrays("split.npz")["test"])
+    for record in tuner.records:
+        held = read_held_out(folder_of(tuner.search_folder, record.number))
+        assert held is not None
+        assert not test & set(held.rows)
+
+
+def test_the_run_is_that_of_the_recipe_trained_on_all_training_examples(
+    tuned: tuple[Tuner, Run], table: Path, tmp_path: Path
+) -> None:
+    """The same settings, carried out by themselves, give the same network."""
+    tuner, run = tuned
+    taken = tuner.winner.record
+    parts = tuner.plan.parts
+    assert run.config["data"]["counts_validation"] == [0, 0, 0]
+    assert sum(run.config["data"]["counts_train"]) == len(parts.train) + len(parts.validation)
+    epochs = run.config["classifier"]["epochs"]
+    params = {**taken.params, "epochs": epochs, "validation": 0.0, "prior": "balanced"}
+    again = Plan.make(_experiment(table, params={**params, "monitor": "balanced_accuracy"})).run(
+        tmp_path / "again"
+    )
+    weights = [read_tensors(each.path / "model.safetensors") for each in (run, again)]
+    assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
+    assert run.config["classifier"] == again.config["classifier"]
+
+
+def test_what_is_given_is_not_searched(tuned: tuple[Tuner, Run]) -> None:
+    """A batch size that is given stays, although the search was to go through it."""
+    tuner, run = tuned
+    assert {tuple(record.params) for record in tuner.records} == {
+        ("mixing", "smoothing", "optimizer")
+    }
+    assert run.config["classifier"]["batch_size"] == 32
+
+
+def test_what_was_found_is_told(tuned: tuple[Tuner, Run]) -> None:
+    """All trials, the one that is taken, and how much better it looked than it is."""
+    tuner, run = tuned
+    found = run.read_json("tuning.json")
+    assert [trial["number"] for trial in found["trials"]] == [0, 1, 2]
+    assert found["taken"] == tuner.winner.record.number
+    assert found["validation"] == tuner.winner.record.scores["balanced_accuracy"]
+    test = run.read_json("metrics.json")["test"]["balanced"]["overall"]["balanced_accuracy"]
+    assert found["test"] == test["value"]
+    assert found["optimism"] == pytest.approx(found["validation"] - found["test"])
+
+
+def test_a_finished_search_is_left_as_it_is(tuned: tuple[Tuner, Run], table: Path) -> None:
+    """Resumed, with more time and more trials to come, it is what it was."""
+    tuner, run = tuned
+    before = {path: path.stat().st_mtime_ns for path in run.path.glob("*.safetensors")}
+    later = replace(OPTIONS, budget=6000.0, n_trials=9)
+    again = _tuner(table, tuner.folder, later, resume=True)
+    with Here() as executor:
+        again.search(executor)
+    assert again.finish().done
+    assert len(again.records) == 3
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_describing_a_search_writes_nothing(table: Path, tmp_path: Path) -> None:
+    """How it would be laid out can be had without a trace."""
+    tuner = _tuner(table, tmp_path / "run")
+    assert tuner.layout.n_folds == 2
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"seed": 1}, "seed was 0 and is now 1"),
+        ({"ratio": 3.0}, "split was"),
+        ({"params": {"clip_norm": 1.0}}, "params was"),
+        ({"roles": ("mixing",)}, "roles was"),
+        ({"metrics": ("accuracy",)}, "metrics was"),
+        ({"n_folds": 3}, "folds was 2 and is now 3"),
+        ({"storage": "sqlite:///x.db"}, "storage was None"),
+    ],
+)
+def test_a_search_is_resumed_only_as_it_was_begun(
+    changes: dict[str, Any], word: str, table: Path, tmp_path: Path
+) -> None:
+    """Another seed, split, setting or metric is another search."""
+    _tuner(table, tmp_path / "run").begin()
+    own = {name: value for name, value in changes.items() if hasattr(OPTIONS, name)}
+    others = {name: value for name, value in changes.items() if name not in own}
+    with pytest.raises(InputError, match=word):
+        _tuner(table, tmp_path / "run", replace(OPTIONS, **own), resume=True, **others)
+    _tuner(table, tmp_path / "run", replace(OPTIONS, budget=900.0, n_trials=8), resume=True)
+
+
+def test_a_search_is_not_resumed_with_other_data(table: Path, tmp_path: Path) -> None:
+    """A row more is enough."""
+    _tuner(table, tmp_path / "run").begin()
+    other = tmp_path / "t.csv"
+    other.write_text(table.read_text() + "0.0,0.0,0.0,a\n")
+    with pytest.raises(InputError, match="data was"):
+        _tuner(other, tmp_path / "run", resume=True)
+
+
+def test_a_folder_that_is_taken_is_refused(
+    tuned: tuple[Tuner, Run], table: Path, tmp_path: Path
+) -> None:
+    """By a search, unless it is resumed; by a run of `fit`, in any case."""
+    with pytest.raises(InputError, match="holds a search already"):
+        _tuner(table, tuned[0].folder)
+    Plan.make(_experiment(table)).run(tmp_path / "fit")
+    for resume in (False, True):
+        with pytest.raises(InputError, match="already exists"):
+            _tuner(table, tmp_path / "fit", resume=resume)
+
+
+def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Path) -> None:
+    """The same command with --resume goes on, and the layout is measured and kept."""
+    tuner = _tuner(table, tmp_path / "run")
+    tuner.begin()
+    written = sorted(tuner.search_folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert [path.name for path in written] == ["search.json", "layout.json"]
+    written[1].unlink()
+    _tuner(table, tmp_path / "run", resume=True).begin()
+    assert all(path.exists() for path in written)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        replace(OPTIONS, roles=("scaling", "nonsense")),
+        replace(OPTIONS, roles=("backbone", "batch_size")),
+        replace(OPTIONS, metrics=("nonsense",)),
+        replace(OPTIONS, n_folds=0),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+    options: Options, table: Path, tmp_path: Path
+) -> None:
+    """An unknown name, nothing to search, an unknown metric, no folds."""
+    with pytest.raises(InputError):
+        _tuner(table, tmp_path / "run", options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_leaves_a_run_of_the_best_recipe_so_far(table: Path, tmp_path: Path) -> None:
+    """Not trained anew: its network is that of the first fold of its trial, to the last digit."""
+    tuner = _tuner(table, tmp_path / "run")
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor, [_press(1)])
+    assert len(tuner.records) == 2
+    run = tuner.finish(refit=False)
+    assert run.done
+    number = run.read_json("tuning.json")["taken"]
+    folder = folder_of(tuner.search_folder, number)
+    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder)]
+    assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
+    [fold, _] = folds_of(tuner.plan.fit.task, 2, seed=0)
+    assert np.array_equal(run.read_arrays("split.npz")["validation"], fold.validation)
+    logits = run.read_arrays("predictions.npz")["validation_logits"]
+    held = read_held_out(folder, 0)
+    assert held is not None
+    prior = np.array(run.config["network"]["prior"])
+    assert np.allclose(corrected(logits, "balanced_accuracy", prior), held.logits, atol=1e-6)
+    assert load_run(run.path, "cpu").predict_proba(tuner.plan.parts.dataset.X).shape == (93, 3)
+
+
+def test_ctrl_c_in_the_first_trial_leaves_a_run_too(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was trained until then, in its first fold."""
+    from equipoise.tuning import trial as trial_module  # noqa: PLC0415 (it is changed)
+
+    seen = []
+
+    class _Pressed(trial_module._Watch):
+        def __call__(self, progress: Progress) -> None:
+            seen.append(progress)
+            if len(seen) == 5:
+                raise KeyboardInterrupt
+            super().__call__(progress)
+
+    monkeypatch.setattr(trial_module, "_Watch", _Pressed)
+    tuner = _tuner(table, tmp_path / "run")
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor)
+    assert [record.state for record in tuner.records] == ["running"]
+    run = tuner.finish(refit=False)
+    assert run.done
+    assert run.read_json("tuning.json")["taken"] == 0
+
+
+def test_a_search_without_an_epoch_ends_in_words(table: Path, tmp_path: Path) -> None:
+    """No run is left half-made."""
+    tuner = _tuner(table, tmp_path / "run")
+    tuner.clock.budget = 0.0
+    with Here() as executor:
+        tuner.search(executor)
+    with pytest.raises(TrainingError, match="before any recipe was trained"):
+        tuner.finish()
+    assert not (tmp_path / "run" / "config.toml").exists()
+
+
+def test_a_final_training_that_was_stopped_goes_on_with_its_epochs(
+    table: Path, tmp_path: Path
+) -> None:
+    """Although there is less time left by then; no further recipe is tried."""
+    tuner = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=1))
+    with Here() as executor:
+        tuner.search(executor)
+
+    def press(progress: Progress) -> None:
+        if progress.row is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuner.finish([press])
+    epochs = Run.open(tmp_path / "run").config["classifier"]["epochs"]
+    Run(tuner.search_folder).write_json("clock.json", {"used": 599.0})
+    again = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=2), resume=True)
+    with Here() as executor:
+        again.search(executor)
+    assert len(again.records) == 1
+    run = again.finish()
+    assert run.done
+    assert run.config["classifier"]["epochs"] == epochs
+
+
+def test_an_update_of_low_rank_can_be_tuned_and_kept(table: Path, tmp_path: Path) -> None:
+    """What was merged into the network of a trial is in that of the run."""
+    given = {"finetuning": "LowRank(rank=2)", "optimizer": "AdamW()"}
+    tuner = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=1), params=given)
+    with Here() as executor:
+        tuner.search(executor)
+    run = tuner.finish(refit=False)
+    folder = folder_of(tuner.search_folder, 0)
+    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder)]
+    assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
