@@ -1,7 +1,6 @@
 """Laws of a trial: what it says of a recipe is true, and the same after any stop."""
 
 import math
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -200,7 +199,7 @@ def _press_ctrl_c(monkeypatch: pytest.MonkeyPatch, fold: int, epoch: int) -> Non
         left[0] -= path.name == f"fold{fold}.safetensors"
         if left[0] == 0:
             left[0] = -1
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(training_module, "write_checkpoint", pressed)
 
