@@ -3,7 +3,7 @@
 One line a run is appended to ``results/ablation/NAME.jsonl``; runs that are there already are
 not repeated, so that the benchmark can be stopped and started at will.
 
-    python benchmarks/ablation.py fashion-mnist [--ratio 100] [--seeds 3] [--only TEXT]
+    python benchmarks/ablation.py fashion-mnist [--ratio 100] [--seeds 3] [--first-seed 0] [--only TEXT]
     python benchmarks/ablation.py FOLDER/yeast.csv --label target
     python benchmarks/ablation.py --table fashion-mnist yeast shuttle
 
@@ -163,7 +163,7 @@ def measure(args: argparse.Namespace) -> None:
     kind = "table" if Path(args.data).suffix in (".csv", ".parquet") else "images"
     path = RESULTS / f"{Path(args.data).stem}.jsonl"
     done = {(found["row"], found["seed"], found["recipe"]) for found in read_lines(path)}
-    for seed in range(args.seeds):
+    for seed in range(args.first_seed, args.seeds):
         for row in ROWS[kind]:
             recipe = {**BASES[kind], **ROWS[kind][row], **shortened(args), "ratio": args.ratio}
             if (row, seed, mark := marked(recipe)) in done or args.only not in row:
@@ -200,6 +200,7 @@ def main() -> None:
     parser.add_argument("--label")
     parser.add_argument("--ratio", type=float, default=100.0, help="of images")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="for two processes side by side")
     parser.add_argument("--epochs", type=int, help="instead of those of the base recipe")
     parser.add_argument("--only", default="", help="part of a row's name")
     parser.add_argument("--table", nargs="+", metavar="NAME", help="print these results")
