@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,22 @@ def linger(folder: Path, name: str) -> None:
     draft.write_text(str(os.getpid()))
     draft.rename(folder / name)
     time.sleep(10 * PATIENCE)
+
+
+def leave_a_copy(folder: Path, name: str) -> NoReturn:
+    """Divide this process, and end by force the one that has the task."""
+    copy = os.fork()
+    if copy == 0:
+        time.sleep(10 * PATIENCE)
+        os._exit(0)
+    (folder / name).write_text(str(copy))
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def end_by(number: int) -> None:
+    """End this process by a signal."""
+    os.kill(os.getpid(), number)
 
 
 def linger_in_company(folder: Path, name: str) -> None:

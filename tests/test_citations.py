@@ -11,7 +11,7 @@ import pytest
 from equipoise import Classifier, citations, pace
 from equipoise.citations import PAPERS
 from equipoise.defaults import DataFacts, automatic_choices, choose_norm
-from equipoise.prescription import STANDING, prescribe
+from equipoise.prescription import STANDING, STARTED, prescribe
 from equipoise.recipes import RECIPES
 from equipoise.standard.backbones import ResNet, Timm
 from equipoise.standard.batch_size import BatchSize
@@ -58,7 +58,7 @@ def _automatic() -> Iterator[str]:
 def _all() -> Iterator[str]:
     yield from _automatic()
     yield from (choice.source for facts in (IMAGES, TABLE) for choice in prescribe(facts))
-    yield from (source for _, source in STANDING.values())
+    yield from (source for _, source in (*STANDING.values(), *STARTED.values()))
     yield from (recipe.source for recipe in RECIPES.values())
     for kind, left in product(("images", "table"), (-1.0, 5.0, 150.0, 1e6)):
         yield pace.choose_epochs(left, 10.0, 10, kind).source

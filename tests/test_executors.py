@@ -215,6 +215,26 @@ def test_a_lost_worker_is_named_and_its_company_ends(errands: ModuleType, tmp_pa
         errands.until(lambda: _gone(_number(tmp_path / "a-company")))
 
 
+def test_a_copy_of_a_lost_worker_does_not_hide_its_loss(
+    errands: ModuleType, tmp_path: Path
+) -> None:
+    """A forked process holds the line open; the loss is noticed all the same, and it is ended."""
+    with Processes(1) as executor:
+        future = executor.submit(errands.leave_a_copy, tmp_path, "copy")
+        assert isinstance(future.exception(60), WorkerLost)
+        errands.until(lambda: _gone(_number(tmp_path / "copy")))
+        assert executor.submit(errands.square, 3).result(60) == 9
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="no such signals here")
+def test_a_signal_without_a_name_is_told_by_its_number(errands: ModuleType) -> None:
+    """Python names few of those for real time; the worker is lost as by any other."""
+    with Processes(1) as executor:
+        loss = executor.submit(errands.end_by, signal.SIGRTMIN + 1).exception(60)
+    assert isinstance(loss, WorkerLost)
+    assert f"ended by signal {signal.SIGRTMIN + 1} before" in str(loss)
+
+
 def test_a_worker_that_dies_idle_takes_nothing(errands: ModuleType) -> None:
     """Between two tasks no task is lost."""
     with Processes(1) as executor:
@@ -246,6 +266,20 @@ def test_closing_stops_and_cancels_and_leaves_nothing(errands: ModuleType, tmp_p
     assert waiting.cancelled()
     errands.until(lambda: all(_gone(_number(path)) for path in tmp_path.iterdir()))
     executor.close()
+
+
+@NEEDS_RAY
+def test_closing_stops_what_a_guest_runs(
+    ray: Executor, errands: ModuleType, tmp_path: Path
+) -> None:
+    """On a cluster, too, what runs is stopped and not lost; the cluster goes on."""
+    guest = open_executor("ray", workers=2)
+    running = [guest.submit(errands.linger, tmp_path, name) for name in "ab"]
+    errands.until(lambda: all((tmp_path / name).exists() for name in "ab"))
+    guest.close()
+    assert [type(future.exception(0)) for future in running] == [CancelledError] * 2
+    errands.until(lambda: all(_gone(_number(tmp_path / name)) for name in "ab"))
+    assert ray.submit(errands.square, 4).result(60) == 16
 
 
 PROGRAM = """

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import InputError
-from equipoise.executors import open_executor
+from equipoise.executors import check_executor, open_executor
 from equipoise.executors.cluster import gpu_share
 from equipoise.executors.elsewhere import fair_threads
 
@@ -95,6 +96,8 @@ def test_what_cannot_be_opened_is_told(name: str, options: dict[str, Any], told:
     with pytest.raises(InputError) as caught:
         open_executor(name, **options)
     error = caught.value
+    with pytest.raises(InputError, match=re.escape(str(error))):
+        check_executor(name, **options)
     assert told in error.actual
     assert all(part[0].isupper() and part[-1] == "." for part in error.args)
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from equipoise import Classifier
 from equipoise import pace as pace_module
+from equipoise.defaults import Choice
 from equipoise.fitting import Fit
+from equipoise.outcome import both_priors
 from equipoise.pace import (
     BUDGET_SHARE,
     LONGER,
@@ -70,7 +72,8 @@ def test_chosen_epochs_fit_into_their_share(
         (5, "images", 1, "not even one"),
         (12, "images", 1, "as many as fit"),
         (100, "images", 9, "instead of 20"),
-        (225, "images", 20, "longer training pays"),
+        (225, "images", 20, "the automatic number, and as many as fit"),
+        (235, "images", 21, "longer training pays"),
         (300, "images", 27, "longer training pays"),
         (9999, "images", 40, "none longer was measured"),
         (9999, "table", 20, "overfit"),
@@ -201,6 +204,50 @@ def test_a_backbone_that_is_given_is_not_narrowed(monkeypatch: pytest.MonkeyPatc
     fit, _ = paced(_fit(backbone="ResNet18(width=16)"), time.monotonic() + 10_050, 0)
     assert measured == ["ResNet18(width=16)"]
     assert fit.settings.epochs == 3
+
+
+def test_time_that_other_networks_were_measured_in_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first network is taken, but the measuring of narrower ones took from the budget."""
+    clock = [0.0]
+
+    def of(fit: Fit, seconds: float) -> Pace:  # noqa: ARG001 (as the real one)
+        clock[0] += 1000.0
+        return Pace(500.0, 0.0)
+
+    monkeypatch.setattr(pace_module, "measure_pace", of)
+    monkeypatch.setattr(pace_module.time, "monotonic", lambda: clock[0])
+    fit, _ = paced(_fit(), 5000.0, 0)
+    assert clock == [3000.0]
+    assert repr(fit.settings.backbone) == "ResNet18(width=16)"
+    assert fit.settings.epochs == math.floor(BUDGET_SHARE * 2000 / 500)
+
+
+def test_metrics_after_training_are_left_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What judging so many predictions takes is more than nothing, and grows with them."""
+    lefts = []
+
+    def of(seconds: float, *rest: Any) -> Choice:
+        lefts.append(seconds)
+        return choose_epochs(seconds, *rest)
+
+    monkeypatch.setattr(pace_module, "choose_epochs", of)
+    monkeypatch.setattr(pace_module, "measure_pace", lambda *_: Pace(100.0, 0.0))
+    for n in (0, 1_000, 1_000_000):
+        paced(_fit(), time.monotonic() + 100_000, n)
+    spent = [100_000 - left for left in lefts]
+    assert 0 <= spent[0] < spent[1] < 20
+    assert spent[2] > 50 * (spent[1] - spent[0])
+
+
+def test_metrics_take_what_is_reckoned_for_them() -> None:
+    """The figure is that of the metrics under two priors, within what a busy machine allows."""
+    fit, n = _fit(X=FRAME), 4_000
+    codes = np.resize(CODES, n)
+    logits = np.random.default_rng(1).normal(size=(n, 3))
+    begun = time.perf_counter()
+    both_priors(logits, codes, ("a", "b", "c"), fit.model)
+    real = time.perf_counter() - begun
+    assert real / 4 < pace_module._seconds_to_judge(fit, n) < 4 * real
 
 
 def test_predictions_after_training_are_left_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

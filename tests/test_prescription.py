@@ -21,7 +21,7 @@ from equipoise.data.options import ReadOptions
 from equipoise.defaults import Choice, DataFacts
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
-from equipoise.prescription import STANDING, Setting, prescribe
+from equipoise.prescription import STANDING, STARTED, Setting, prescribe
 from equipoise.recipes import RECIPES
 from equipoise.settings import as_text, resolve_settings
 
@@ -135,8 +135,9 @@ def _standing() -> str:
     values = {choice.field: choice.value for choice in prescribe(COLOUR)}
     values["device"] = "auto"
     rows = [
-        [f"`{name}`", _code(values[name]), reason, _linked(source)]
-        for name, (reason, source) in STANDING.items()
+        [f"`{name}`{case}", _code(values[name]), reason, _linked(source)]
+        for case, told in (("", STANDING), (", from trained weights", STARTED))
+        for name, (reason, source) in told.items()
     ]
     return _rows(["setting", "value", "reason", "source"], rows)
 
@@ -280,6 +281,11 @@ def test_what_a_start_brings_is_said_to_come_from_it(tmp_path: Path) -> None:
     found = _explained(tmp_path, params={"initial": str(run.path)})
     assert found["backbone"].origin == found["scaling"].origin == "start"
     assert found["initial"].origin == "given"
+    assert made["finetuning"].reason == STANDING["finetuning"][0]
+    assert found["finetuning"].origin == "standing"
+    assert (found["finetuning"].reason, found["finetuning"].source) == STARTED["finetuning"]
+    started = {choice.field: choice for choice in prescribe(replace(TABLE, pretrained=True))}
+    assert started["finetuning"].reason == STARTED["finetuning"][0]
 
 
 @pytest.mark.parametrize("facts", [COLOUR, TABLE], ids=["images", "table"])

@@ -17,6 +17,7 @@ from equipoise.devices import reproducible
 from equipoise.distributed import World
 from equipoise.durations import format_duration
 from equipoise.fitting import Fit
+from equipoise.metrics import evaluate
 from equipoise.prediction import predict_logits
 from equipoise.training import Training
 
@@ -34,6 +35,9 @@ USEFUL_EPOCHS = 10
 
 LONGER = {"images": 2, "table": 1}
 """At most so many times the automatic epochs are trained, however much time there is."""
+
+JUDGED = 1_000
+"""At most so many predictions are made up to time how long metrics of them take."""
 
 NARROWER: Mapping[str, tuple[str, ...]] = {
     "ResNet18(width=16)": ("ResNet18(width=8)", "ResNet18(width=4)"),
@@ -57,6 +61,10 @@ class Pace:
 
     epoch: float
     prediction: float
+
+    def left(self, ends: float, n_predicted: int) -> float:
+        """Return the seconds from now until a time, but for so many predictions."""
+        return ends - time.monotonic() - n_predicted * self.prediction
 
 
 def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
@@ -161,6 +169,18 @@ def _seconds_to_keep(training: Training, fit: Fit, held: Examples) -> float:
     return _repeated(lambda: training.finish_epoch(0.0, logits, held.codes), 0)
 
 
+def _seconds_to_judge(fit: Fit, n: int) -> float:
+    """Time the metrics of some made-up predictions; reckon those of all, under both priors."""
+    task, shown = fit.task, min(n, JUDGED)
+    if not shown or not task.supervised:
+        return 0.0
+    codes = np.resize(task.codes[task.train], shown)
+    logits = np.random.default_rng(0).normal(size=(shown, task.n_classes))
+    classes = [str(code) for code in range(task.n_classes)]
+    spent = _repeated(lambda: evaluate(logits, codes, classes=classes, train_counts=task.counts), 0)
+    return 2 * n / shown * spent
+
+
 def _remeasured(training: Training, steps: int) -> bool:
     """Whether batch statistics are measured anew at the end of late epochs."""
     average, total = training.stage.average, training.stage.epochs * steps
@@ -222,6 +242,9 @@ def choose_epochs(seconds: float, epoch: float, automatic: int, kind: str) -> Ch
         reason = f"the automatic number, which fits into {room}; more overfit small tables"
         return Choice("epochs", automatic, reason, f"{measured}; {citations.TABLE_EMBEDDINGS}")
     known = f"{measured}; {citations.FIRST_IMAGES}; {citations.TEST_SETS}"
+    if fitting == automatic:
+        reason = f"the automatic number, and as many as fit into {room}"
+        return Choice("epochs", automatic, reason, known)
     if fitting < most:
         reason = f"as many as fit into {room}, instead of {automatic}: longer training pays"
         return Choice("epochs", fitting, reason, known)
@@ -242,7 +265,7 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
     ends : float
         Time of `time.monotonic` by which it shall have ended.
     n_predicted : int
-        Examples that are predicted after training.
+        Examples that are predicted after training, and the predictions measured.
 
     Returns
     -------
@@ -254,6 +277,7 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
     automatic = {choice.field: choice for choice in fit.choices}
     if "epochs" not in automatic:
         return fit, None
+    ends -= _seconds_to_judge(fit, n_predicted)
     first = best = _Candidate.measured(fit, ends, n_predicted)
     narrower = NARROWER.get(str(automatic["backbone"].value), ()) if "backbone" in automatic else ()
     for backbone in narrower:
@@ -262,10 +286,12 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
         params = {**fit.params, "backbone": backbone}
         tried = _Candidate.measured(Fit.prepare(fit.task, params, fit.seed), ends, n_predicted)
         best = tried if tried.fitting > best.fitting else best
+    # The last network that was measured need not be the one that is taken.
+    best = replace(best, left=best.pace.left(ends, n_predicted))
     chosen = {choice.field: choice for choice in best.fit.choices}
     kind = "images" if isinstance(fit.task.X, np.ndarray) else "table"
     chosen["epochs"] = choose_epochs(best.left, best.unit, automatic["epochs"].value, kind)
-    if best is not first:
+    if best.fit is not first.fit:
         chosen["backbone"] = _narrowed(first, best)
     lasting = best.fit.lasting(chosen["epochs"].value)
     return replace(lasting, choices=[chosen[c.field] for c in fit.choices]), best.pace
@@ -283,7 +309,7 @@ class _Candidate:
     def measured(cls, fit: Fit, ends: float, n_predicted: int) -> "_Candidate":
         left = ends - time.monotonic()
         pace = measure_pace(fit, min(MEASURED_SECONDS, max(MEASURED_SHARE * left, 0)))
-        return cls(fit, pace, ends - time.monotonic() - n_predicted * pace.prediction)
+        return cls(fit, pace, pace.left(ends, n_predicted))
 
     @property
     def unit(self) -> float:

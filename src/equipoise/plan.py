@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -152,6 +152,7 @@ class Plan:
         resume: bool = False,
         observers: Sequence[Observer] = (),
         deadline: float | None = None,
+        conclude: Callable[[Run], None] | None = None,
     ) -> Run:
         """Carry the plan out and keep it in a run folder.
 
@@ -165,6 +166,8 @@ class Plan:
             Told about the progress of training.
         deadline : float or None, default=None
             Time of `time.monotonic` after which no epoch shall end; a time budget sets one too.
+        conclude : callable or None, default=None
+            Called last, when all is written but that the run is finished; may write more.
 
         Returns
         -------
@@ -179,7 +182,9 @@ class Plan:
             If training diverges.
         """
         if (plan := self.paced(folder if resume else None)) is not self:
-            return plan.run(folder, resume=resume, observers=observers, deadline=deadline)
+            return plan.run(
+                folder, resume=resume, observers=observers, deadline=deadline, conclude=conclude
+            )
         run = open_or_create(folder, self.config(), resume=resume)
         if run.done:
             clear(run)
@@ -197,6 +202,8 @@ class Plan:
         run.write_history(fit.training.history)
         fit.model.save(run.path)
         self.conclude(run)
+        if conclude is not None:
+            conclude(run)
         run.finish()
         clear(run)
         return run

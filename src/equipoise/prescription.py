@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from equipoise import citations
 from equipoise.classifier import Classifier
-from equipoise.defaults import Choice, DataFacts
+from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.fitting import Fit
 from equipoise.recipes import Recipe
 from equipoise.settings import resolve_settings
@@ -97,6 +97,14 @@ STANDING: Mapping[str, tuple[str, str]] = {
 }
 """Reason and source of each default that does not depend on the data."""
 
+STARTED: Mapping[str, tuple[str, str]] = {
+    "finetuning": (
+        "all weights are trained on, those of the start included",
+        "convention: the whole network is fine-tuned unless less is asked for",
+    ),
+}
+"""Those that are others where training starts from trained weights."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -147,10 +155,8 @@ def prescribe(facts: DataFacts) -> list[Choice]:
     _, choices = resolve_settings(defaults, facts)
     chosen = {choice.field: choice for choice in choices}
     fixed = {**defaults, "device": facts.device}
-    return [
-        chosen.get(name) or Choice(name, fixed[name], *STANDING.get(name, ("", "")))
-        for name in defaults
-    ]
+    standing = _standing(is_started=facts.pretrained)
+    return [chosen.get(name) or Choice(name, fixed[name], *standing[name]) for name in defaults]
 
 
 def explain(fit: Fit, given: Mapping[str, Any], recipe: Recipe) -> list[Setting]:
@@ -174,6 +180,8 @@ def explain(fit: Fit, given: Mapping[str, Any], recipe: Recipe) -> list[Setting]
     values = {**texts, **fit.settings.to_text(), "device": fit.device.name}
     chosen = {choice.field: choice for choice in fit.choices}
     usual = recipe.on(fit.task.facts["kind"])
+    is_started = fit.params["initial"] is not None or has_weights(fit.settings.backbone)
+    standing = _standing(is_started=is_started)
 
     def explained(name: str) -> Setting:
         value = values[name]
@@ -187,9 +195,13 @@ def explain(fit: Fit, given: Mapping[str, Any], recipe: Recipe) -> list[Setting]
             return Setting(name, value, "recipe", f"the recipe {recipe.name!r}", recipe.source)
         if fit.params[name] == "auto" and name != "device":
             return Setting(name, value, "start", "that of the run that training starts from")
-        return Setting(name, value, "standing", *STANDING[name])
+        return Setting(name, value, "standing", *standing[name])
 
     return [explained(name) for name in _defaults()]
+
+
+def _standing(*, is_started: bool) -> Mapping[str, tuple[str, str]]:
+    return {**STANDING, **(STARTED if is_started else {})}
 
 
 def _as_text(value: Any) -> str:

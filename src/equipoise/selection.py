@@ -52,25 +52,47 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
     hits = np.bincount(codes[predicted == codes], minlength=n_classes)
     claims = np.bincount(predicted, minlength=n_classes)
     here = totals > 0
-    recalls = hits[here] / totals[here]
-    f1 = 2 * hits[here] / (totals + claims)[here]
     losses = log_losses(log_softmax(logits.astype(np.float64)), codes).values
     class_losses = np.bincount(codes, losses, n_classes)[here] / totals[here]
     return {
-        "balanced_accuracy": float(recalls.mean()),
-        "accuracy": float(hits.sum() / len(codes)),
-        "macro_f1": float(f1.mean()),
-        "g_mean": _geometric_mean(recalls),
-        "worst_class_recall": float(recalls.min()),
+        **{name: float(value) for name, value in scores_of_counts(hits, totals, claims).items()},
         "log_loss": float(losses.mean()),
         "balanced_log_loss": float(class_losses.mean()),
         "noise": recall_noise(hits[here], totals[here]),
     }
 
 
-def _geometric_mean(values: np.ndarray) -> float:
+def scores_of_counts(hits: np.ndarray, totals: np.ndarray, claims: np.ndarray) -> dict[str, Any]:
+    """Return the scores that follow from how often each class was predicted, and rightly.
+
+    Parameters
+    ----------
+    hits, claims : ndarray, shape (..., classes)
+        Examples of each class that were predicted as such; all that were predicted as the class.
+    totals : ndarray, shape (classes,)
+        Examples of each class; classes without any are left out.
+
+    Returns
+    -------
+    dict of str to float or ndarray, shape (...)
+        Balanced accuracy, accuracy, macro-F1, geometric mean of recalls, and worst recall.
+    """
+    here = totals > 0
+    recalls = hits[..., here] / totals[here]
+    f1 = 2 * hits[..., here] / (totals + claims)[..., here]
+    return {
+        "balanced_accuracy": recalls.mean(axis=-1),
+        "accuracy": hits.sum(axis=-1) / totals.sum(),
+        "macro_f1": f1.mean(axis=-1),
+        "g_mean": _geometric_means(recalls),
+        "worst_class_recall": recalls.min(axis=-1),
+    }
+
+
+def _geometric_means(values: np.ndarray) -> Any:
     # By logarithms, for the product of a thousand recalls is too small for a float.
-    return float(np.exp(np.log(values).mean())) if values.all() else 0.0
+    logs = np.log(np.where(values > 0, values, 1.0))
+    return np.where((values > 0).all(axis=-1), np.exp(logs.mean(axis=-1)), 0.0)
 
 
 def recall_noise(hits: np.ndarray, totals: np.ndarray) -> float:

@@ -233,7 +233,7 @@ class Training:
 
     def finish_epoch(self, loss: float, logits: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
         """Record an epoch; keep its weights if they are the best so far."""
-        scores = validation_scores(self._corrected(logits), codes) if len(codes) else {}
+        scores = validation_scores(self.corrected(logits), codes) if len(codes) else {}
         is_best = self.selection.update(len(self.history), scores)
         if is_best:
             self.best = copy.deepcopy(self.evaluated.state_dict())
@@ -247,7 +247,8 @@ class Training:
         self.history.append(row)
         return row
 
-    def _corrected(self, logits: np.ndarray) -> np.ndarray:
+    def corrected(self, logits: np.ndarray) -> np.ndarray:
+        """Return logits for the prior of use."""
         return logits if self.shift is None else logits + self.shift
 
     def checkpoint(self) -> Checkpoint:

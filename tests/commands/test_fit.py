@@ -39,6 +39,13 @@ def test_the_folder_that_follows_from_the_data_is_looked_at_first_too(
     assert main([*fit, "--dry-run"]) == 0
     assert main([*fit, "--resume"]) == 0
     assert main([*fit, "--seed", "1"]) == 0
+    Path("runs/t-pretrained-seed0").mkdir()
+    Path("runs/t-pretrained-seed0/mine.txt").touch()
+    capsys.readouterr()
+    pretrain = ["pretrain", "t.csv", "--label", "outcome", "--objective", "SCARF()", *QUICK]
+    assert main(pretrain) == 2
+    assert capsys.readouterr().err.startswith("equipoise: A new run needs")
+    assert main([*pretrain, "--dry-run"]) == 0
     Path("runs/digits-seed0").mkdir()
     Path("runs/digits-seed0/mine.txt").touch()
     capsys.readouterr()

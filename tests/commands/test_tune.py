@@ -43,7 +43,7 @@ def test_trials_may_run_in_processes(
 ) -> None:
     """As many recipes are tried, each counted once."""
     out = str(tmp_path / "run")
-    places = ["--executor", "processes", "--workers", "2"]
+    places = ["--executor", "processes", "--workers", "2", "--threads", "1"]
     assert main(["tune", table, *QUICK, *places, "--out", out, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     states = {trial["number"]: trial["state"] for trial in found["tuning"]["trials"]}
@@ -81,6 +81,20 @@ def test_bad_options_are_told_in_words(
     assert main(["tune", table, *QUICK, *wrong, "--out", str(out)]) == 2
     assert capsys.readouterr().err.count("equipoise: ") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--workers", "2"], ["--threads", "2"], ["--address", "127.0.0.1:1"], ["--workers", "0"]],
+)
+def test_options_of_executors_are_looked_at_before_the_data(
+    wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data need not even exist, and a dry run refuses them too."""
+    assert main(["tune", "nowhere.csv", *wrong, "--dry-run"]) == 2
+    told = capsys.readouterr().err
+    assert "nowhere" not in told
+    assert "executor" in told or "number of workers" in told
 
 
 def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """Laws of the clock: what a search has used counts, whatever stops it."""
 
+import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,16 +15,41 @@ from equipoise.tuning.clock import Clock
 
 def test_the_clock_goes_on_where_it_was_noted(tmp_path: Path) -> None:
     """After a stop it begins with what was used before, and adds to it."""
-    first = Clock(tmp_path, 100.0)
-    time.sleep(0.02)
-    first.note()
+    with Clock(tmp_path, 100.0).running():
+        time.sleep(0.02)
     noted = Run(tmp_path).read_json("clock.json")["used"]
     again = Clock(tmp_path, 100.0)
     assert 0.02 <= noted <= again.used < 100
-    time.sleep(0.02)
-    assert again.used >= noted + 0.02
-    again.note()
+    with again.running():
+        time.sleep(0.02)
     assert Clock(tmp_path, 100.0).used >= noted + 0.02
+
+
+SCRIPT = """
+import os, signal, sys, time
+from pathlib import Path
+from equipoise.tuning.clock import Clock
+with Clock(Path(sys.argv[1]), 100.0).running():
+    time.sleep(2.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_loses_a_second_at_most(tmp_path: Path) -> None:
+    """While nothing else happens, as in the middle of a training; noted is no more than was."""
+    begun = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert 1.0 <= Run(tmp_path).read_json("clock.json")["used"] <= time.monotonic() - begun
+
+
+def test_what_ends_a_search_ends_the_noting(tmp_path: Path) -> None:
+    """No thread is left that would write into a folder that may be gone."""
+    clock, before = Clock(tmp_path, 100.0), threading.active_count()
+    with pytest.raises(KeyboardInterrupt), clock.running():
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
+    assert Run(tmp_path).has("clock.json")
 
 
 def test_hours_of_an_earlier_process_count(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def test_only_roles_that_are_named_are_searched() -> None:
     assert {name for trial in model.trials_ for name in trial.params} == {"smoothing"}
 
 
+def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
+    """Its trials have seen other examples; the same search goes on, and tries nothing twice."""
+    folder = str(tmp_path / "kept")
+    first = TunedClassifier(**QUICK, folder=folder).fit(X, Y)
+    again = TunedClassifier(**QUICK, folder=folder).fit(X, Y)
+    assert again.trials_ == first.trials_
+    with pytest.raises(InputError, match="data was"):
+        TunedClassifier(**QUICK, folder=folder).fit(X[:-1], Y[:-1])
+    with pytest.raises(InputError, match="seed was"):
+        TunedClassifier(**{**QUICK, "random_state": 5}, folder=folder).fit(X, Y)
+
+
 def test_a_search_in_a_folder_is_kept(tmp_path: Path) -> None:
     """And one in no folder leaves nothing behind."""
     TunedClassifier(**QUICK, folder=str(tmp_path / "kept")).fit(X, Y)

@@ -12,7 +12,7 @@ from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import Pace
 from equipoise.selection import MONITORS
-from equipoise.tuning.layout import Layout, final_epochs, lay_out
+from equipoise.tuning.layout import Layout, final_epochs, first_rung_of, lay_out
 from equipoise.tuning.records import Record
 
 
@@ -65,9 +65,20 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
     layout = lay_out(slow(), 1000.0)
     assert layout.metrics == ("balanced_log_loss",)
     told = {choice.field: str(choice) for choice in layout.choices}
-    assert set(told) == {"metric", "folds", "trial", "reserve"}
+    assert set(told) == {"metric", "folds", "trial", "stopping", "reserve"}
     assert "examples of the rarest class" in told["metric"]
     assert "20s a fold here" in told["trial"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pace", "n_folds", "rung"),
+    [(27.0, 1.0, 1, 1), (26.9, 1.0, 1, 3), (27.0, 1.0, 5, 1), (54.0, 2.0, 3, 1), (27.0, 1.1, 1, 3)],
+)
+def test_recipes_are_compared_from_the_third_epoch_on(
+    seconds: float, pace: float, n_folds: int, rung: int
+) -> None:
+    """By hand: at a ninth of 27 s, 3 epochs of 1 s have been trained, in the first fold."""
+    assert first_rung_of(seconds, pace, n_folds)[0] == rung
 
 
 @pytest.mark.parametrize("n_folds", [0, -1, 51, 1000])
@@ -85,7 +96,13 @@ def test_every_metric_can_be_searched_for(metric: str, slow: Callable[..., Fit])
 
 def _layout(epochs: int) -> Layout:
     return Layout(
-        metrics=("accuracy",), n_folds=2, seconds=1.0, epochs=epochs, reserve=0.0, choices=()
+        metrics=("accuracy",),
+        n_folds=2,
+        seconds=1.0,
+        epochs=epochs,
+        first_rung=1,
+        reserve=0.0,
+        choices=(),
     )
 
 

@@ -36,10 +36,8 @@ def _record(number: int) -> Record:
     )
 
 
-def _told(folder: Path, metric: str, test: float | None) -> dict[str, Any]:
+def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
     run = Run.create(folder / "run", {"seeds": {"seed": 0}})
-    overall = {} if test is None else {metric: {"value": test}}
-    run.write_json("metrics.json", {"test": {"balanced": {"overall": overall}}})
     records = [_record(number) for number in range(N)]
     for record in records:
         record.save(run.path / SEARCH / "trials" / f"{record.number:04d}")
@@ -48,12 +46,13 @@ def _told(folder: Path, metric: str, test: float | None) -> dict[str, Any]:
         n_folds=1,
         seconds=1.0,
         epochs=9,
+        first_rung=1,
         reserve=1.0,
         choices=(Choice("folds", 1, "as given", "design"),),
     )
     best = records[22]
     winner = Winner(record=best, best=best, alike=1, over_prescription=0.222, error=0.01)
-    return summary(run, layout, records, winner)
+    return summary(run, layout, records, winner, test)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +66,6 @@ def test_optimism_is_how_much_better_it_looked(
     found = _told(tmp_path, metric, test)
     assert found["validation"] == pytest.approx(test + (0.022 if "acc" in metric else -0.022))
     assert found["optimism"] == pytest.approx(optimism)
-
-
-def test_a_metric_that_the_test_does_not_have_leaves_optimism_open(tmp_path: Path) -> None:
-    """It is not zero."""
-    found = _told(tmp_path, "balanced_accuracy", None)
-    assert found["test"] is None
-    assert found["optimism"] is None
 
 
 def test_a_report_can_read_what_is_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from equipoise.experiment import Experiment
 from equipoise.runs import Run
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.records import Record, folder_of, read_held_out, read_records
-from equipoise.tuning.search import Search
+from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
 
 BAD = Role(
@@ -132,6 +132,25 @@ def test_what_cannot_be_trained_has_failed_and_the_search_goes_on(
     assert "`lr` of `SGD`" in records[2].message
     states = [trial.state for trial in _trials(search)]
     assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL]
+
+
+def test_a_search_in_which_all_fails_ends(searches: ModuleType, tmp_path: Path) -> None:
+    """It would go on until its time is up, with nothing to show for it."""
+    role = Role("optimizer", "invalid0", {f"invalid{k}": "SGD(lr=-1.0)" for k in range(3)})
+    search = searches.search(tmp_path, roles=[role], first=[], sampler="random")
+    records = _run(search)
+    assert [record.state for record in records] == ["failed"] * MOST_FAILURES
+
+
+def test_models_of_stopped_recipes_are_not_kept(
+    calm: tuple[Search, list[Record]],
+) -> None:
+    """Once one was trained in full, no other will be used as it is; what was found stays."""
+    search, records = calm
+    for record in records:
+        folder = folder_of(search.folder, record.number)
+        assert (folder / "model.safetensors").exists() == (record.state == "complete")
+        assert read_held_out(folder) is not None
 
 
 class _Losing(Here):

@@ -145,14 +145,35 @@ def test_whatever_is_drawn_can_be_used(kind: str, seed: int) -> None:
     trial = _study(seed).ask()
     params = suggest(trial, roles)
     _settings(kind, **params)
-    chosen = {role.name: trial.params[role.name] for role in roles}
+    asked = [role for role in roles if role.needs is None or params[role.needs] is not None]
+    chosen = {role.name: trial.params[role.name] for role in asked}
     expected = {
         f"{role.name}.{chosen[role.name]}.{field}": space
-        for role in roles
+        for role in asked
         for field, space in role.spaces(chosen[role.name]).items()
     }
     assert set(trial.params) == {*chosen, *expected}
     assert all(trial.params[name] in space for name, space in expected.items())
+
+
+def test_two_views_need_an_augmentation() -> None:
+    """Without one no self-supervised loss of images is drawn: every recipe can be trained."""
+    roles = search_space(_settings("images"), "images", ["augmentation", "auxiliary"])
+    point = {"augmentation": "None", "auxiliary": "VICReg", "auxiliary.VICReg.weight": 0.1}
+    trial, found = _at(point, roles)
+    assert found == {"augmentation": None, "auxiliary": None}
+    assert trial.params == {"augmentation": "None"}
+
+
+def test_a_given_auxiliary_loss_keeps_the_augmentation() -> None:
+    """And without an augmentation that is given, there is no loss to search for."""
+    given = _settings("images", auxiliary="VICReg()")
+    [role] = search_space(given, "images", ["augmentation"])
+    assert "None" not in role.candidates
+    bare = _settings("images", augmentation=None)
+    assert [role.name for role in search_space(bare, "images", ["auxiliary", "head"])] == ["head"]
+    table = search_space(_settings("table", augmentation=None), "table", ["auxiliary"])
+    assert [role.name for role in table] == ["auxiliary"]
 
 
 def test_a_trial_says_what_it_chose() -> None:

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from equipoise.errors import InputError
-from equipoise.tuning.study import Address, journal, open_study, waiting
+from equipoise.tuning.study import Address, journal, open_study
 
 ACCURACY, LOSS = ["balanced_accuracy"], ["balanced_log_loss"]
 
@@ -27,7 +27,6 @@ def test_a_study_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
     assert [trial.state for trial in again.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
     assert again.trials[0].params == {"x": first}
     assert again.best_value == 0.5
-    assert [trial.number for trial in waiting(again)] == [1]
 
 
 @pytest.mark.parametrize("other", [LOSS, ["accuracy"], [*ACCURACY, "seconds"]])

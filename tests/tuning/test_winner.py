@@ -66,6 +66,25 @@ def test_the_best_is_taken_where_none_that_is_alike_is_cheaper(tmp_path: Path) -
     assert winner.alike == 3
 
 
+def test_small_differences_in_pace_are_noise(tmp_path: Path) -> None:
+    """Of epochs that took 8 and 10 s none is told to be cheaper, so the better one is taken."""
+    best = _add(tmp_path, 0, slice(0, 10), pace=10.0)
+    alike = _add(tmp_path, 1, slice(1, 12), pace=8.0)
+    assert _chosen(tmp_path, best, alike).record == best
+    cheaper = _add(tmp_path, 1, slice(1, 12), pace=6.9)
+    assert _chosen(tmp_path, best, cheaper).record == cheaper
+
+
+def test_where_all_has_failed_the_first_reason_is_told(tmp_path: Path) -> None:
+    """Time would not help."""
+    records = [
+        Record(number=number, state="failed", message=f"InputError: {text}")
+        for number, text in enumerate(("no room", "no air"))
+    ]
+    with pytest.raises(TrainingError, match=r"None of the 2 .* Trial 0 .* no room"):
+        _chosen(tmp_path, *records)
+
+
 def test_the_prescription_over_itself_is_no_gain(tmp_path: Path) -> None:
     """Exactly, and surely."""
     winner = _chosen(tmp_path, _add(tmp_path, 0, slice(0, 10), pace=1.0))
@@ -88,10 +107,10 @@ def test_a_loss_is_best_where_it_is_lowest(tmp_path: Path) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 10**6))
-def test_the_winner_is_never_worse_than_the_noise_and_never_dearer(
+def test_the_winner_is_never_worse_than_the_noise_and_never_much_dearer(
     seed: int, tmp_path: Path
 ) -> None:
-    """Any recipe that is cheaper than the one that is taken is worse by more than one error."""
+    """Any recipe that is clearly cheaper than the one taken is worse by more than one error."""
     random = np.random.default_rng(seed)
     search = tmp_path / str(seed)
     records, hits = [], []
@@ -107,7 +126,7 @@ def test_the_winner_is_never_worse_than_the_noise_and_never_dearer(
         d = hits[winner.best.number] - each
         is_alike = number == winner.best.number or d.mean() <= d.std(ddof=1) / 10 + 1e-12
         assert number != taken or is_alike
-        assert number == taken or not is_alike or records[number].pace >= winner.record.pace
+        assert not is_alike or records[number].pace >= 0.7 * winner.record.pace
     assert hits[best].mean() == hits[winner.best.number].mean()
 
 

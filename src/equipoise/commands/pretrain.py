@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from equipoise.commands import console
+from equipoise.commands.fit import name_of
 from equipoise.commands.options import Flag, Imbalance, Reading
 from equipoise.commands.settings import PretrainingOptions, classifier_params
 from equipoise.commands.training import described, watched
@@ -55,8 +56,9 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     json : bool
         Print the result as JSON.
     """
-    if out is not None and not dry_run:
-        require_free(out, resume=resume)
+    if not dry_run:
+        # Before the data is read, which may take long.
+        require_free(out or _default_folder(name_of(data), seed), resume=resume)
     with console.reading_bar("reading") as progress:
         params = classifier_params(classifier)
         experiment = described(
@@ -67,12 +69,17 @@ def pretrain(  # noqa: PLR0913 (each is an option)
         console.say(line)
     if dry_run:
         return 0
-    folder = out or Path("runs") / f"{plan.parts.dataset.name}-pretrained-seed{seed}"
+    folder = out or _default_folder(plan.parts.dataset.name, seed)
     run = watched(plan, folder, resume=resume)
     loss = run.history[-1]["train_loss"]
     if json:
         console.print_json({"run": str(run.path), "loss": loss, "epochs": len(run.history)})
     else:
-        console.say(f"The loss is {loss:.3f} after {len(run.history)} epochs.")
+        console.say(f"The loss is {loss:.3f} after epoch {len(run.history)}.")
         console.say(f"The run is in {run.path}. Next: equipoise fit {data} --initial {run.path}")
     return 0
+
+
+def _default_folder(name: str, seed: int) -> Path:
+    """Return where the run goes without --out."""
+    return Path("runs") / f"{name}-pretrained-seed{seed}"

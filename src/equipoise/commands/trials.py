@@ -17,6 +17,7 @@ from equipoise.runs import Run
 from equipoise.selection import MONITORS
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.records import Record
+from equipoise.tuning.search import MOST_FAILURES
 from equipoise.tuning.tuner import Tuner
 
 IN_WORDS = {
@@ -24,6 +25,7 @@ IN_WORDS = {
     "stopped": "stopped early",
     "unfinished": "ended by the clock",
     "failed": "failed",
+    "running": "interrupted",
 }
 """How trials end."""
 
@@ -163,9 +165,10 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
             f"Trial {found['taken']} is taken: on held-out examples its {metric} is better than "
             f"the prescription's by {over:.4f}, with a standard error of {error:.4f}."
         )
-    if found["optimism"] is not None:
-        verb = "better" if found["optimism"] >= 0 else "worse"
-        yield (
-            f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}: "
-            f"the choice looked {verb} by {abs(found['optimism']):.4f} than it is there."
-        )
+    if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
+        yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
+    verb = "better" if found["optimism"] >= 0 else "worse"
+    yield (
+        f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}: "
+        f"the choice looked {verb} by {abs(found['optimism']):.4f} than it is there."
+    )

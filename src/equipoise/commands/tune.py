@@ -12,7 +12,7 @@ from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.commands.training import described
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
-from equipoise.executors import Executor, open_executor
+from equipoise.executors import Executor, check_executor, open_executor
 from equipoise.runs import Run
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
@@ -32,6 +32,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     portfolio: bool = True,
     executor: Literal["here", "processes", "ray"] = "here",
     workers: int = 1,
+    threads: int | None = None,
     address: str | None = None,
     storage: str | None = None,
     out: Path | None = None,
@@ -80,6 +81,9 @@ def tune(  # noqa: PLR0913 (each is an option)
         Where trials run: in this process, in several of this machine, on a Ray cluster.
     workers : int
         How many trials run at once.
+    threads : int
+        Threads of each worker; by default the processors of this machine are shared out. On a
+        Ray cluster, the processors that each trial asks for, by default 1.
     address : str
         Address of a Ray cluster; by default one is started on this machine.
     storage : str
@@ -96,6 +100,8 @@ def tune(  # noqa: PLR0913 (each is an option)
     json : bool
         Print the result as JSON.
     """
+    # Before the data is read, which may take long.
+    check_executor(executor, workers=workers, address=address, threads=threads)
     options = Options(
         budget=parse_duration(budget),
         metrics=tuple(metric or ()),
@@ -115,7 +121,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
         console.say(line)
     if not dry_run:
-        with open_executor(executor, workers=workers, address=address) as where:
+        with open_executor(executor, workers=workers, address=address, threads=threads) as where:
             _show(_searched(tuner, where), as_json=json)
     return 0
 

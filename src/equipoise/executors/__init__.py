@@ -55,6 +55,34 @@ def open_executor(
     >>> [future.result() for future in futures]
     [2.0, 3.0]
     """
+    check_executor(name, workers=workers, address=address, threads=threads)
+    if name == "here":
+        return Here()
+    return Processes(workers, threads) if name == "processes" else Ray(workers, address, threads)
+
+
+def check_executor(
+    name: str, *, workers: int = 1, address: str | None = None, threads: int | None = None
+) -> None:
+    """Raise `InputError` if an executor cannot have these options; nothing is opened.
+
+    Parameters
+    ----------
+    name, workers, address, threads
+        As for `open_executor`.
+
+    Raises
+    ------
+    InputError
+        If there is no such executor, or an option does not fit it.
+
+    Examples
+    --------
+    >>> check_executor("here", workers=2)
+    Traceback (most recent call last):
+    ...
+    equipoise.errors.InputError: ... It was asked for 2 workers. ...
+    """
     if name not in EXECUTORS:
         raise InputError(
             f"An executor is one of {', '.join(EXECUTORS)}.",
@@ -72,8 +100,6 @@ def open_executor(
         )
     if name == "here":
         _check_here(workers, threads)
-        return Here()
-    return Processes(workers, threads) if name == "processes" else Ray(workers, address, threads)
 
 
 def _check_number(option: str, value: int) -> None:

@@ -89,6 +89,8 @@ class Ray(Elsewhere):
         try:
             result, error = self._ray.get(reference)
         except self._losses as loss:
+            if self._closed:  # a task that runs is stopped by ending its worker
+                raise CancelledError from None
             told = " ".join(str(loss).split())
             raise WorkerLost(f"A Ray worker ended before its task was done. {told}") from None
         except self._ray.exceptions.TaskCancelledError:

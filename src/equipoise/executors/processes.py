@@ -26,6 +26,9 @@ from equipoise.executors.elsewhere import (
 
 _SPAWN = multiprocessing.get_context("spawn")
 
+CHECK_SECONDS = 1.0
+"""How often a worker that works is looked after."""
+
 
 class Processes(Elsewhere):
     """Runs functions in processes of this machine, each of which serves many functions.
@@ -120,6 +123,10 @@ class _Worker:
     def ask(self, message: Any) -> bytes:
         """Send a task and return the reply; EOFError or OSError if the process ends first."""
         self._line.send_bytes(message)
+        # The line alone does not tell: what the task has forked holds its other end, too.
+        while not self._line.poll(CHECK_SECONDS):
+            if not self.process.is_alive() and not self._line.poll():
+                raise EOFError
         return self._line.recv_bytes()
 
     def kill(self) -> None:
@@ -151,9 +158,10 @@ def _deaf() -> Iterator[None]:
 def _farewell(code: int | None) -> str:
     """Return a sentence or two on how a worker ended."""
     if code is not None and code < 0:
+        named = {each.value: each.name for each in signal.Signals}
         return (
-            f"A worker process was ended by {signal.Signals(-code).name} before its task was "
-            "done. The system does so when memory runs out; then use fewer workers."
+            f"A worker process was ended by {named.get(-code, f'signal {-code}')} before its task "
+            "was done. The system does so when memory runs out; then use fewer workers."
         )
     return (
         f"A worker process ended before its task was done, with exit code {code}. "

@@ -1,6 +1,9 @@
 """The time that a search has, also over stops and resumptions."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +63,23 @@ class Clock:
         """Time of `time.time` at which trials end."""
         return time.time() + self.left
 
-    def note(self) -> None:
-        """Keep the time that was used."""
-        Run(self.folder).write_json("clock.json", {"used": self.used})
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the time that is used, second by second, so that a kill loses no more."""
+        ended = threading.Event()
+        noting = threading.Thread(target=self._note, args=(ended,), daemon=True)
+        noting.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            noting.join()
+
+    def _note(self, ended: threading.Event) -> None:
+        """Keep the time that was used, at once, each second, and at the end."""
+        while True:
+            is_last = ended.is_set()
+            Run(self.folder).write_json("clock.json", {"used": self.used})
+            if is_last:
+                return
+            ended.wait(1)

@@ -1,5 +1,6 @@
 """The scikit-learn edge of the search: a classifier that tunes itself in a given time."""
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise._typing import LogitArray, ProbaArray
 from equipoise.classifier import Classifier
 from equipoise.executors import open_executor
+from equipoise.fitting import Fit
+from equipoise.initial import example_hashes
+from equipoise.settings import as_text
 from equipoise.spec import differing
+from equipoise.task import Task
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.layout import final_epochs, lay_out
+from equipoise.tuning.identity import check_identity, write_identity
+from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import read_records
 from equipoise.tuning.setup import base_params, set_up
@@ -54,7 +60,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     workers : int, default=1
         How many run at once.
     folder : str or None, default=None
-        Where the search is kept; None: nowhere.
+        Where the search is kept; None: nowhere. If it holds a search with the same data and
+        parameters, that is gone on with; the time that it has used counts.
     random_state : int, default=0
         Seed of everything random. How many recipes there is time for depends on the machine.
 
@@ -107,6 +114,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         -------
         TunedClassifier
             This object, fitted.
+
+        Raises
+        ------
+        InputError
+            If the data or a parameter cannot be used, or the folder holds another search.
         """
         if self.folder is not None:
             return self._fit(X, y, sample_weight, Path(self.folder))
@@ -119,8 +131,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         base = Classifier(**given).set_params(random_state=self.random_state)
         clock = Clock(folder, self._options.budget)
         _, fit = base.prepare(X, y, sample_weight)
-        metrics = None if self.metric is None else (self.metric,)
-        layout = lay_out(fit, clock.remaining, metrics, self.n_folds)
+        layout = self._laid_out(folder, fit, given, clock)
         clock.reserve = layout.reserve
         params = base_params(base.get_params(deep=False), layout, given)
         search = set_up(
@@ -131,7 +142,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             data=fit.task,
             base=params,
             given=given,
-            address=journal(folder),
+            address=journal(folder, layout.first_rung),
         )
         with open_executor(self.executor, workers=self.workers) as executor:
             search.run(executor, clock)
@@ -147,6 +158,24 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             if hasattr(self.best_estimator_, name):
                 setattr(self, name, getattr(self.best_estimator_, name))
         return self
+
+    def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
+        """Return how to search, and keep it in the folder, or go on with what is there."""
+        options, stored = self._options, stored_layout(folder)
+        layout = stored or lay_out(fit, clock.remaining, options.metrics, options.n_folds)
+        identity = {
+            "data": _fingerprint(fit.task),
+            "seed": self.random_state,
+            "params": {name: as_text(value) for name, value in given.items()},
+            "roles": list(options.roles),
+            "metrics": list(options.metrics or layout.metrics),
+            "folds": options.n_folds or layout.n_folds,
+        }
+        check_identity(folder, identity)
+        write_identity(folder, identity)
+        if stored is None:
+            store_layout(folder, layout)
+        return layout
 
     @property
     def _options(self) -> Options:
@@ -172,3 +201,12 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         """Return the most probable class of each example."""
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
+
+
+def _fingerprint(task: Task) -> str:
+    """Return the SHA-256 of all examples, with their classes and weights, in hexadecimal."""
+    digest = hashlib.sha256(example_hashes(task.X, np.arange(len(task.codes))).tobytes())
+    digest.update(np.asarray(task.codes, dtype=np.int64).tobytes())
+    if task.weights is not None:
+        digest.update(np.asarray(task.weights, dtype=np.float64).tobytes())
+    return digest.hexdigest()

@@ -17,6 +17,7 @@ from equipoise.tuning.fanova import Column, Columns, foreseen, importances
 from equipoise.tuning.marginals import by_candidate, by_range, range_codes
 from equipoise.tuning.observations import Observed
 from equipoise.tuning.remarks import ENOUGH, nothing, remarks
+from equipoise.tuning.space import NONE
 
 MOST = 200
 """Trials that forests learn from at most, for they take their time; more are drawn from."""
@@ -81,8 +82,12 @@ def role_columns(choices: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
     >>> [(name, column.values.tolist()) for name, column in columns.items()]
     [('head', ['Linear', 'Cosine'])]
     """
-    names = [name for name in choices[0] if "." not in name]
-    return {name: Column(np.array([str(c[name]) for c in choices], dtype=str)) for name in names}
+    names = dict.fromkeys(name for choice in choices for name in choice if "." not in name)
+    # A role that was not asked for had nothing to stand on, and stayed empty.
+    return {
+        name: Column(np.array([str(c.get(name, NONE)) for c in choices], dtype=str))
+        for name in names
+    }
 
 
 def field_columns(choices: Sequence[Mapping[str, Any]], component: str) -> dict[str, Column]:

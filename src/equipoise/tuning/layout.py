@@ -1,7 +1,8 @@
 """How a search is laid out: what it is judged by, how long a trial is, how many folds it has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import measure_pace
+from equipoise.runs import Run
 from equipoise.tuning.folds import choose_n_folds
 from equipoise.tuning.records import Record
 from equipoise.tuning.scores import choose_metric
+from equipoise.tuning.study import RUNGS
 
 FULL_TRAININGS = 8
 """In the time of the search the prescription could be trained so often, or trials are shorter."""
@@ -28,6 +31,9 @@ PLANNED_SHARE = 0.85
 
 LONGER = 2
 """A trial has at most so many times the epochs of the prescription."""
+
+EARLIEST = 3
+"""Recipes are not compared before so many epochs: the first ones tell divergence, not quality."""
 
 BUDGET = "design of the search"
 """Where numbers come from that no measurement of ours supports yet."""
@@ -47,6 +53,8 @@ class Layout:
         Time of a full training, over all folds.
     epochs : int
         Epochs of the prescription.
+    first_rung : int
+        The first of `equipoise.tuning.study.RUNGS` at which recipes are stopped.
     reserve : float
         Seconds that are kept for what comes after the search.
     choices : tuple of Choice
@@ -57,6 +65,7 @@ class Layout:
     n_folds: int
     seconds: float
     epochs: int
+    first_rung: int
     reserve: float
     choices: tuple[Choice, ...]
 
@@ -64,6 +73,21 @@ class Layout:
     def most_epochs(self) -> int:
         """A trial has at most so many epochs."""
         return LONGER * self.epochs
+
+
+def stored_layout(folder: Path) -> Layout | None:
+    """Return how the search in a folder was laid out; None if it has not begun."""
+    run = Run(folder)
+    if not run.has("layout.json"):
+        return None
+    found = run.read_json("layout.json")
+    choices = tuple(Choice(**choice) for choice in found["choices"])
+    return Layout(**{**found, "metrics": tuple(found["metrics"]), "choices": choices})
+
+
+def store_layout(folder: Path, layout: Layout) -> None:
+    """Keep how a search is laid out, for one that is resumed must not be laid out anew."""
+    Run(folder).write_json("layout.json", asdict(layout))
 
 
 def lay_out(
@@ -102,6 +126,7 @@ def lay_out(
     metric, why_metric = choose_metric(rarest)
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS, folds * whole)
+    first_rung, why_rung = first_rung_of(seconds, pace, folds)
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
@@ -110,6 +135,7 @@ def lay_out(
             f"a full training of every recipe takes this long; the prescription's {epochs} "
             f"epochs take {format_duration(whole)} a fold here",
         ),
+        "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
         "reserve": (format_duration(reserve), "kept for the final training and the test"),
     }
     choices = tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items())
@@ -118,9 +144,36 @@ def lay_out(
         n_folds=folds,
         seconds=seconds,
         epochs=epochs,
+        first_rung=first_rung,
         reserve=reserve,
         choices=choices,
     )
+
+
+def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:
+    """Return where recipes are first compared, and why.
+
+    Parameters
+    ----------
+    seconds : float
+        Time of a full training, over all folds.
+    pace : float
+        Seconds of an epoch of the prescription.
+    n_folds : int
+        Folds of a trial.
+
+    Returns
+    -------
+    rung : int
+        One of `equipoise.tuning.study.RUNGS`.
+    reason : str
+        In words.
+    """
+    # Folds are trained one after the other, so the first rung lies within the first of them.
+    at_first = min(seconds * RUNGS[0] / RUNGS[-1], seconds / n_folds) / pace
+    if at_first >= EARLIEST:
+        return RUNGS[0], f"the prescription has had {at_first:.0f} epochs by then"
+    return RUNGS[1], f"at {RUNGS[0]}/{RUNGS[-1]} it has had fewer than {EARLIEST} epochs"
 
 
 def _check_n_folds(n_folds: int, most: int) -> None:
@@ -152,5 +205,6 @@ def final_epochs(layout: Layout, record: Record, left: float) -> int:
     """
     # A fold is learnt from by one part in n less than all examples are.
     pace = record.pace * (layout.n_folds / (layout.n_folds - 1) if layout.n_folds > 1 else 1)
-    longest, fitting = max(record.epochs, layout.epochs), int(PLANNED_SHARE * left / pace)
+    longest = max(record.epochs, layout.epochs)
+    fitting = int(PLANNED_SHARE * left / (pace * record.unit))
     return round(record.best_share * min(longest, max(fitting, 0)))

@@ -33,6 +33,8 @@ class Observed:
         Which scores these are.
     n_tried : int
         Trials there were in all.
+    rung : int, default=1
+        The rung of these scores, where it is no final one.
     n_drawn_in : int, default=0
         How many scores lay so far below the others that they were drawn in.
     """
@@ -41,6 +43,7 @@ class Observed:
     gains: np.ndarray
     basis: Basis
     n_tried: int
+    rung: int = RUNGS[0]
     n_drawn_in: int = 0
 
     def where(self, role: str, name: str) -> "Observed":
@@ -57,10 +60,17 @@ class Observed:
             gains=self.gains[chosen],
             basis=self.basis,
             n_tried=self.n_tried,
+            rung=self.rung,
         )
 
 
-def observe(search: Path, records: Sequence[Record], metric: str, n_folds: int) -> Observed:
+def observe(
+    search: Path,
+    records: Sequence[Record],
+    metric: str,
+    n_folds: int,
+    first_rung: int = RUNGS[0],
+) -> Observed:
     """Return the scores by which trials can be compared.
 
     Parameters
@@ -73,6 +83,8 @@ def observe(search: Path, records: Sequence[Record], metric: str, n_folds: int) 
         What recipes are judged by.
     n_folds : int
         Folds of a trial.
+    first_rung : int, default=1
+        The first of `RUNGS` at which recipes were stopped.
 
     Returns
     -------
@@ -83,7 +95,8 @@ def observe(search: Path, records: Sequence[Record], metric: str, n_folds: int) 
     """
     if any(record.state == "stopped" for record in records):
         basis: Basis = "first_rung"
-        found = {r.number: _at_first_rung(search, r, metric, n_folds) for r in records}
+        share = first_rung / RUNGS[-1] * n_folds
+        found = {r.number: _scored_at(share, search, r, metric) for r in records}
     else:
         basis = "final"
         found = {r.number: r.scores.get(metric) for r in records if r.state == "complete"}
@@ -95,19 +108,20 @@ def observe(search: Path, records: Sequence[Record], metric: str, n_folds: int) 
         gains=drawn_in,
         basis=basis,
         n_tried=len(records),
+        rung=first_rung,
         n_drawn_in=int((drawn_in != gains).sum()),
     )
 
 
-def _at_first_rung(search: Path, record: Record, metric: str, n_folds: int) -> float | None:
-    """Return the score of the epoch kept so far, at the first epoch that reaches the rung."""
+def _scored_at(share: float, search: Path, record: Record, metric: str) -> float | None:
+    """Return the score kept at the epoch that reaches a share of the first fold's training."""
     best = None
     for row in Run(folder_of(search, record.number)).history:
         if row["best"] and row["validation"]:
             best = row["validation"][metric]
-        done = row["epoch"] / record.epochs
-        # With ten folds or more the rung lies beyond the first one: its end stands for it.
-        if done / n_folds * RUNGS[-1] >= RUNGS[0] - 1e-9 or done >= 1:
+        done = row["epoch"] / record.passes
+        # With many folds the rung lies beyond the first one: its end stands for it.
+        if done >= share - 1e-9 or done >= 1:
             return best
     return None
 

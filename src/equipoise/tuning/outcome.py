@@ -5,29 +5,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
-from equipoise.selection import MONITORS
+from equipoise.selection import MONITORS, validation_scores
 from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.observations import observe
 from equipoise.tuning.records import Record
-from equipoise.tuning.scores import BALANCED
 from equipoise.tuning.winner import Winner
 
 
-def summary(run: Run, layout: Layout, records: Sequence[Record], winner: Winner) -> dict[str, Any]:
+def summary(
+    run: Run, layout: Layout, records: Sequence[Record], winner: Winner, test: float
+) -> dict[str, Any]:
     """Return what ``tuning.json`` of the final run holds.
 
     Parameters
     ----------
     run : Run
-        The final run, finished; the search is in the folder `SEARCH` below it.
+        The final run, which has looked at the test set; the search is in the folder `SEARCH`
+        below it.
     layout : Layout
         How the search was laid out.
     records : sequence of Record
         All trials.
     winner : Winner
         The recipe that was taken.
+    test : float
+        Its first metric on test examples, see `score_of_test`.
 
     Returns
     -------
@@ -43,8 +48,8 @@ def summary(run: Run, layout: Layout, records: Sequence[Record], winner: Winner)
     """
     metric = layout.metrics[0]
     validation = winner.record.scores[metric]
-    test = _test_value(run, metric)
-    observed = observe(run.path / SEARCH, records, metric, layout.n_folds)
+    folder = run.path / SEARCH
+    observed = observe(folder, records, metric, layout.n_folds, layout.first_rung)
     mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
     return {
         "metrics": list(layout.metrics),
@@ -57,7 +62,7 @@ def summary(run: Run, layout: Layout, records: Sequence[Record], winner: Winner)
         "over_prescription_error": winner.error,
         "validation": validation,
         "test": test,
-        "optimism": None if test is None else _optimism(validation, test, metric),
+        "optimism": validation - test if MONITORS[metric] else test - validation,
         "mattered": mattered,
         "compared": compare(records[0], winner.record, mattered, metric),
         "trials": [asdict(record) for record in records],
@@ -132,12 +137,8 @@ def _difference(
     }
 
 
-def _test_value(run: Run, metric: str) -> float | None:
-    prior = "balanced" if metric in BALANCED else "as_is"
-    found = run.read_json("metrics.json")["test"][prior]["overall"].get(metric)
-    return None if found is None else found["value"]
-
-
-def _optimism(validation: float, test: float, metric: str) -> float:
-    """Return how much better held-out examples looked than the test set."""
-    return validation - test if MONITORS[metric] else test - validation
+def score_of_test(run: Run, plan: Plan, metric: str) -> float:
+    """Return the score of the test set, predicted for the prior of use as held-out examples are."""
+    found = run.read_arrays("predictions.npz")
+    logits = plan.fit.training.corrected(found["test_logits"])
+    return validation_scores(logits, found["test_labels"])[metric]

@@ -27,13 +27,16 @@ class Record:
     params : mapping of str to value
         What it changes of the prescription: parameters of the classifier.
     epochs : int, default=0
-        Epochs of a full training; 0 until they are known.
+        Epochs of a full training, as a classifier's parameter; 0 until they are known.
+    unit : float, default=1.0
+        Passes over the training examples in an epoch; another number than 1 where the batch
+        size holds steps equal instead.
     pace : float, default=0.0
-        Seconds of an epoch on this machine, measured before training.
+        Seconds of a pass on this machine, measured before training.
     state : State, default="running"
         How it ended.
     best_epochs : tuple of int, default=()
-        The epoch that was kept, from 1, in each fold that was trained.
+        The pass that was kept, from 1, in each fold that was trained.
     scores : mapping of str to float
         Of all examples that were held out, see `HeldOut.scores`; empty until there are some.
     seconds : float, default=0.0
@@ -46,6 +49,7 @@ class Record:
     choices: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     epochs: int = 0
+    unit: float = 1.0
     pace: float = 0.0
     state: State = "running"
     best_epochs: tuple[int, ...] = ()
@@ -54,14 +58,19 @@ class Record:
     message: str = ""
 
     @property
+    def passes(self) -> int:
+        """Passes over the training examples in a full training."""
+        return max(1, round(self.epochs * self.unit)) if self.epochs else 0
+
+    @property
     def cost(self) -> float:
         """Seconds of a full training on one fold."""
-        return self.epochs * self.pace
+        return self.passes * self.pace
 
     @property
     def best_share(self) -> float:
         """Mean share of a full training after which the kept epoch came."""
-        return float(np.mean(self.best_epochs)) / self.epochs
+        return float(np.mean(self.best_epochs)) / self.passes
 
     def save(self, folder: Path) -> None:
         """Write ``trial.json`` into the trial's folder."""
@@ -90,7 +99,8 @@ def read_records(search: Path) -> list[Record]:
 
 def save_held_out(folder: Path, fold: int, held: HeldOut) -> None:
     """Keep the predictions of one fold."""
-    arrays = {"rows": held.rows, "codes": held.codes, "logits": held.logits}
+    logits = held.logits.astype(np.float32)
+    arrays = {"rows": held.rows, "codes": held.codes, "logits": logits}
     Run(folder).write_arrays(f"fold{fold}.npz", arrays)
 
 

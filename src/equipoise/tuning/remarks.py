@@ -62,9 +62,9 @@ def _basis(observed: Observed) -> str:
     if observed.basis == "final":
         return f"{rests}, those trained in full, compared by their final score."
     return (
-        f"{rests}, compared by their score after {RUNGS[0]}/{RUNGS[-1]} of a full training: later "
-        "scores exist only of recipes that were not stopped. What matters late in training may "
-        "not show."
+        f"{rests}, compared by their score after {observed.rung}/{RUNGS[-1]} of a full training: "
+        "later scores exist only of recipes that were not stopped. What matters late in training "
+        "may not show."
     )
 
 

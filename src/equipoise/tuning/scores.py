@@ -1,15 +1,14 @@
-"""How good a recipe is on held-out examples, and how sure that is."""
+"""How good a recipe is on held-out examples."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise._typing import CodeArray, LogitArray, PriorArray
-from equipoise.metrics import log_losses, log_softmax, shift_logits
+from equipoise._typing import CodeArray, LogitArray
 from equipoise.selection import MONITORS, validation_scores
 
 BALANCED = ("balanced_accuracy", "g_mean", "worst_class_recall", "balanced_log_loss")
-"""Metrics in which all classes count alike: predictions are corrected to the balanced prior."""
+"""Metrics in which all classes count alike: a search for one predicts for the balanced prior."""
 
 
 def choose_metric(rarest: int) -> tuple[str, str]:
@@ -22,7 +21,8 @@ def choose_metric(rarest: int) -> tuple[str, str]:
     """
     if rarest < ENOUGH_FOR_RECALL:
         return "balanced_log_loss", (
-            f"with {rarest} held-out examples of the rarest class, recall moves in steps of "
+            f"with {rarest} held-out example{'' if rarest == 1 else 's'} of the rarest class, "
+            "recall moves in steps of "
             f"{100 / max(rarest, 1):.0f} points; log-loss does not"
         )
     return "balanced_accuracy", f"{rarest} examples of the rarest class are held out"
@@ -64,55 +64,6 @@ class HeldOut:
         return validation_scores(self.logits, self.codes)
 
 
-def corrected(logits: LogitArray, metric: str, prior: PriorArray) -> LogitArray:
-    """Return logits for the prior at which a metric is best, given the prior they contain."""
-    logits = logits.astype(np.float64)
-    uniform = np.full(len(prior), 1 / len(prior))
-    return shift_logits(logits, prior, uniform) if metric in BALANCED else logits
-
-
 def gain(value: float, metric: str) -> float:
     """Return a metric so that higher is better."""
     return value if MONITORS[metric] else -value
-
-
-def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, float]:
-    r"""Return how much better one recipe is than another, and the standard error of that.
-
-    Both are judged by the same examples, so the noise that they share drops out.
-
-    Parameters
-    ----------
-    better, other : HeldOut
-        Predictions of the two, for the same rows.
-    metric : str
-        One of `MONITORS`. For metrics that are no mean over examples (``macro_f1``, ``g_mean``,
-        ``worst_class_recall``) the differences in recall stand for those of the metric.
-
-    Returns
-    -------
-    difference : float
-        In the unit of the metric, above 0 if `better` is.
-    error : float
-        With :math:`d_i` the difference at example :math:`i` and :math:`s_k` its standard
-        deviation in class :math:`k` of :math:`n_k` held-out examples,
-        :math:`\frac{1}{K}\sqrt{\sum_k s_k^2 / n_k}`, or :math:`s / \sqrt{n}` where examples
-        count alike. A class with one example counts with the pooled deviation.
-    """
-    d = _by_example(better, metric) - _by_example(other, metric)
-    found = gain(better.scores()[metric], metric) - gain(other.scores()[metric], metric)
-    if metric in ("accuracy", "log_loss"):
-        return found, float(d.std(ddof=1) / np.sqrt(len(d)))
-    classes, groups = np.unique(better.codes, return_inverse=True)
-    n = np.bincount(groups)
-    means = np.bincount(groups, d) / n
-    squares = np.bincount(groups, (d - means[groups]) ** 2)
-    pooled = squares.sum() / max(len(d) - len(classes), 1)
-    variances = np.where(n > 1, squares / np.maximum(n - 1, 1), pooled)
-    return found, float(np.sqrt((variances / n).sum()) / len(classes))
-
-
-def _by_example(held: HeldOut, metric: str) -> np.ndarray:
-    if metric.endswith("log_loss"):
-        return -log_losses(log_softmax(held.logits), held.codes).values
-    return (held.logits.argmax(axis=1) == held.codes).astype(float)

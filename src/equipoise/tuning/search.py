@@ -21,6 +21,12 @@ from equipoise.tuning.trial import Job, run_trial
 Watcher = Callable[[Record], None]
 """Told of each trial that has ended."""
 
+MOST_FAILURES = 10
+"""After so many failures in a row no other recipe is tried: something else must be wrong."""
+
+MODEL = ("model.safetensors", "preprocessing.json")
+"""Files by which the model of a trial can be used as it is."""
+
 STATES = {
     "complete": TrialState.COMPLETE,
     "stopped": TrialState.PRUNED,
@@ -90,10 +96,8 @@ class Search:
         watchers : sequence of callable
             Told of each trial that has ended.
         """
-        try:
+        with clock.running():
             _Loop(self, executor, clock, watchers).run()
-        finally:
-            clock.note()  # with the time of a trial that Ctrl-C has stopped
 
 
 @dataclass(eq=False)
@@ -104,6 +108,9 @@ class _Loop:
     watchers: Sequence[Watcher]
     study: optuna.Study = field(init=False)
     running: dict[Future[Record], int] = field(init=False, default_factory=dict)
+    failures: int = field(init=False, default=0)
+    stopped: list[int] = field(init=False, default_factory=list)
+    is_any_complete: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         search = self.search
@@ -117,7 +124,6 @@ class _Loop:
             while len(self.running) < self.executor.workers and self._may_begin_another():
                 self._submit(self._drawn())
             done, _ = wait(self.running, timeout=1, return_when=FIRST_COMPLETED)
-            self.clock.note()
             for future in done:
                 self._tell(self.running.pop(future), future)
 
@@ -127,6 +133,7 @@ class _Loop:
         # Each time, for a stop may have come before all were there; those that are, are skipped.
         for point in self.search.first:
             self.study.enqueue_trial(dict(point), skip_if_exists=True)
+        self.is_any_complete = any(trial.state == TrialState.COMPLETE for trial in trials)
         for trial in trials:
             if trial.state == TrialState.RUNNING:
                 known = read_record(folder_of(self.search.folder, trial.number))
@@ -137,7 +144,8 @@ class _Loop:
     def _may_begin_another(self) -> bool:
         limit, trials = self.search.n_trials, self.study.get_trials(deepcopy=False)
         begun = sum(trial.state != TrialState.WAITING for trial in trials)
-        return self.clock.left > 0 and (limit is None or begun < limit)
+        is_hopeless = self.failures >= MOST_FAILURES
+        return self.clock.left > 0 and not is_hopeless and (limit is None or begun < limit)
 
     def _drawn(self) -> Record:
         return _record(self.search, self.study.ask())
@@ -170,8 +178,20 @@ class _Loop:
         self.study.tell(
             number, values if is_complete else None, STATES[record.state], skip_if_finished=True
         )
+        self._clear(record)
+        self.failures = self.failures + 1 if record.state == "failed" else 0
         for watcher in self.watchers:
             watcher(record)
+
+    def _clear(self, record: Record) -> None:
+        """Remove the models of recipes that were stopped, once one was trained in full."""
+        self.is_any_complete |= record.state == "complete"
+        self.stopped += [record.number] * (record.state != "complete")
+        if self.is_any_complete:
+            for number in self.stopped:
+                for name in MODEL:
+                    (folder_of(self.search.folder, number) / name).unlink(missing_ok=True)
+            self.stopped.clear()
 
 
 def _record(search: Search, trial: optuna.Trial) -> Record:

@@ -7,7 +7,7 @@ plain text and numbers, as Optuna keeps them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from equipoise.errors import InputError
@@ -57,14 +57,27 @@ class Role:
         Name of the candidate that stands there without a search.
     candidates : mapping of str to Component, str or None
         What may stand there, by the name under which it is chosen.
+    needs : str or None, default=None
+        A role without whose component nothing may stand here.
     """
 
     name: str
     prescribed: str
     candidates: Mapping[str, Component | str | None]
+    needs: str | None = None
 
-    def suggest(self, trial: Suggester) -> str | None:
-        """Return what a trial puts there, as text that a classifier takes."""
+    def suggest(self, trial: Suggester, before: Mapping[str, str | None]) -> str | None:
+        """Return what a trial puts there, as text that a classifier takes.
+
+        Parameters
+        ----------
+        trial : Suggester
+            What chooses; it is not asked where nothing may stand here.
+        before : mapping of str to str or None
+            What stands at the roles that are searched before this one.
+        """
+        if self.needs is not None and before.get(self.needs, "") is None:
+            return None
         name = trial.suggest_categorical(self.name, list(self.candidates))
         chosen = self.candidates[name]
         if not isinstance(chosen, Component):
@@ -131,8 +144,23 @@ def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) ->
     (['None', 'SAM', 'SAMA'], ['every', 'rho'])
     """
     check_roles(names)
-    roles = [_role(name, getattr(settings, name), kind) for name in ROLES if name in names]
-    return [role for role in roles if role is not None]
+    found = [_role(name, getattr(settings, name), kind) for name in ROLES if name in names]
+    roles = [role for role in found if role is not None]
+    return roles if kind == "table" else _with_two_views(roles, settings)
+
+
+def _with_two_views(roles: list[Role], settings: Settings) -> list[Role]:
+    """Return roles of images: an auxiliary loss needs an augmentation, or both views are one."""
+    by_name = {role.name: role for role in roles}
+    augmentation, auxiliary = by_name.get("augmentation"), by_name.get("auxiliary")
+    if augmentation is None and settings.augmentation is None:
+        by_name.pop("auxiliary", None)
+    elif auxiliary is not None:
+        by_name["auxiliary"] = replace(auxiliary, needs="augmentation")
+    elif augmentation is not None and settings.auxiliary is not None:
+        some = {k: each for k, each in augmentation.candidates.items() if each is not None}
+        by_name["augmentation"] = replace(augmentation, candidates=some)
+    return list(by_name.values())
 
 
 def check_roles(names: Sequence[str]) -> None:
@@ -148,12 +176,19 @@ def check_roles(names: Sequence[str]) -> None:
 
 def suggest(trial: Suggester, roles: Sequence[Role]) -> dict[str, str | None]:
     """Return a trial's parameters of the classifier."""
-    return {role.name: role.suggest(trial) for role in roles}
+    params: dict[str, str | None] = {}
+    for role in roles:
+        params[role.name] = role.suggest(trial, params)
+    return params
 
 
 def starting_point(roles: Sequence[Role]) -> dict[str, Any]:
     """Return names and values at which a trial is the prescription."""
-    return {name: value for role in roles for name, value in role.start().items()}
+    point: dict[str, Any] = {}
+    for role in roles:
+        if role.needs is None or point.get(role.needs) != NONE:
+            point |= role.start()
+    return point
 
 
 def _role(name: str, prescribed: Any, kind: str) -> Role | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
 
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
@@ -33,10 +32,13 @@ class Address:
         Path of a journal file, or the URL of a data base that Optuna knows.
     name : str, default="equipoise"
         Name of the study in it.
+    first_rung : int, default=1
+        The first of `RUNGS` at which recipes are stopped.
     """
 
     storage: str
     name: str = "equipoise"
+    first_rung: int = RUNGS[0]
 
     def open(self) -> BaseStorage:
         """Return the storage.
@@ -60,7 +62,9 @@ class Address:
 
     def load(self) -> optuna.Study:
         """Return the study as a worker sees it, which reports and asks whether to stop."""
-        return optuna.load_study(study_name=self.name, storage=self.open(), pruner=_pruner())
+        return optuna.load_study(
+            study_name=self.name, storage=self.open(), pruner=_pruner(self.first_rung)
+        )
 
 
 def open_study(
@@ -93,7 +97,7 @@ def open_study(
         study_name=address.name,
         storage=address.open(),
         directions=directions,
-        pruner=_pruner(),
+        pruner=_pruner(address.first_rung),
         load_if_exists=True,
     )
     known = study.user_attrs.get("metrics", list(metrics))
@@ -123,16 +127,13 @@ STARTUP = 8
 """Recipes tried before the sampler draws from what it has seen."""
 
 
-def _pruner() -> optuna.pruners.BasePruner:
-    return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
+def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
+    return optuna.pruners.SuccessiveHalvingPruner(
+        min_resource=first_rung, reduction_factor=REDUCTION
+    )
 
 
-def waiting(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Return the trials that were under way when a search was stopped."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-
-def journal(folder: Path) -> Address:
+def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:
     """Return the address of the file in which a search in a folder is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Address(str(folder / "journal.log"))
+    return Address(str(folder / "journal.log"), first_rung=first_rung)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import optuna
 
+from equipoise.durations import format_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.experiment import Experiment, prepare
 from equipoise.fitting import Fit
@@ -20,7 +21,7 @@ from equipoise.task import Task
 from equipoise.training import Training
 from equipoise.tuning.folds import Fold, folds_of
 from equipoise.tuning.records import Record, read_held_out, read_record, save_held_out
-from equipoise.tuning.scores import HeldOut, corrected
+from equipoise.tuning.scores import HeldOut
 from equipoise.tuning.study import RUNGS, Address
 
 
@@ -70,6 +71,10 @@ class Job:
     def params(self) -> dict[str, Any]:
         """Parameters of the classifier."""
         return {**self.base, **self.record.params}
+
+
+_MANY = 1_000_000
+"""Epochs from which it follows how many passes one is."""
 
 
 class _Stop(Exception):  # noqa: N818 (no error)
@@ -159,20 +164,32 @@ class _Trial:
         self.values.append(held.scores()[self.job.metric])
 
     def _set_length(self, fit: Fit) -> None:
-        """Measure an epoch, and choose how many there is time for."""
-        pace = measure_pace(fit, min(MEASURED_SECONDS, MEASURED_SHARE * self.job.seconds)).epoch
-        fitting = round(self.job.seconds / self.job.n_folds / pace)
-        self.record = replace(
-            self.record, pace=pace, epochs=min(max(fitting, 1), self.job.most_epochs)
-        )
-        self.record.save(self.job.folder)
+        """Measure a pass, and choose how many epochs there is time for.
+
+        Raises
+        ------
+        TrainingError
+            If there is no time for one, unless the recipe is the prescription, which is always
+            tried.
+        """
+        job, size = self.job, fit.settings.batch_size
+        pace = measure_pace(fit, min(MEASURED_SECONDS, MEASURED_SHARE * job.seconds)).epoch
+        seconds = job.seconds / job.n_folds
+        unit = size.epochs(_MANY) / _MANY
+        fitting = round(seconds / (pace * unit))
+        if not fitting and job.record.number:
+            raise TrainingError(
+                f"One epoch takes {format_duration(pace)}, and there are "
+                f"{format_duration(seconds)} for the whole training."
+            )
+        epochs = min(max(fitting, 1), job.most_epochs)
+        self.record = replace(self.record, pace=pace, epochs=epochs, unit=unit)
+        self.record.save(job.folder)
 
     def _keep(self, fit: Fit, number: int, fold: Fold) -> None:
         """Keep the best epoch's predictions, and the model of the first fold."""
         training = fit.training
-        logits = corrected(
-            fit.model.logits(self.task.X, fold.validation), self.job.metric, fit.model.prior
-        )
+        logits = training.corrected(fit.model.logits(self.task.X, fold.validation))
         held = HeldOut(fold.validation, self.task.codes[fold.validation], logits)
         save_held_out(self.job.folder, number, held)
         best = training.selection.best_epoch + 1

@@ -1,14 +1,14 @@
 """From an experiment and a time budget to a run of the best recipe found."""
 
+import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from equipoise.checkpoints import read_tensors
-from equipoise.defaults import Choice
 from equipoise.errors import InputError
 from equipoise.executors import Executor
 from equipoise.experiment import Experiment
@@ -19,9 +19,17 @@ from equipoise.runs import SEARCH, Run, require_free
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.folds import folds_of
-from equipoise.tuning.layout import SPARE_SHARE, Layout, final_epochs, lay_out
+from equipoise.tuning.identity import check_identity, is_begun, write_identity
+from equipoise.tuning.layout import (
+    SPARE_SHARE,
+    Layout,
+    final_epochs,
+    lay_out,
+    store_layout,
+    stored_layout,
+)
 from equipoise.tuning.options import Options
-from equipoise.tuning.outcome import summary
+from equipoise.tuning.outcome import score_of_test, summary
 from equipoise.tuning.records import Record, folder_of, read_records
 from equipoise.tuning.search import Watcher
 from equipoise.tuning.setup import base_params, searched_roles, set_up
@@ -69,7 +77,7 @@ class Tuner:
         options.validate()
         if options.storage is not None:
             Address(options.storage).open()  # now, for nothing may be written if it cannot be
-        begun = Run(folder / SEARCH).has("search.json")
+        begun = is_begun(folder / SEARCH)
         if begun and not resume:
             raise InputError(
                 "A new search needs a folder of its own.",
@@ -79,8 +87,7 @@ class Tuner:
         require_free(folder, resume=begun)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget)
-        if begun:
-            tuner._check_same()
+        check_identity(tuner.search_folder, tuner._identity())
         searched_roles(tuner.plan.fit, options, experiment.params)
         tuner.clock.reserve = tuner.layout.reserve
         return tuner
@@ -99,23 +106,14 @@ class Tuner:
             "storage": options.storage,
         }
 
-    def _check_same(self) -> None:
-        now = self._identity()
-        for name, was in Run(self.search_folder).read_json("search.json").items():
-            if was != now[name]:
-                raise InputError(
-                    "A search can only be resumed with the data and settings of its start.",
-                    f"{name} was {was!r} and is now {now[name]!r}.",
-                    "Give the same again, or another --out for a new search.",
-                )
-
     def begin(self) -> None:
         """Write what the search is of and how it is laid out; nothing is written before."""
-        run, found = Run(self.search_folder), {"search.json": self._identity()}
+        # In a shared storage each search has a study of its own, found again by this name.
+        study = f"equipoise-{secrets.token_hex(6)}"
+        write_identity(self.search_folder, {**self._identity(), "study": study})
         # The layout second: a folder with the first is known to be that of a search.
-        for name, value in {**found, "layout.json": asdict(self.layout)}.items():
-            if not run.has(name):
-                run.write_json(name, value)
+        if stored_layout(self.search_folder) is None:
+            store_layout(self.search_folder, self.layout)
 
     @cached_property
     def plan(self) -> Plan:
@@ -130,20 +128,18 @@ class Tuner:
     @cached_property
     def layout(self) -> Layout:
         """How the search is laid out; measured once, and kept."""
-        run = Run(self.search_folder)
-        if run.has("layout.json"):
-            found = run.read_json("layout.json")
-            choices = tuple(Choice(**choice) for choice in found["choices"])
-            return Layout(**{**found, "metrics": tuple(found["metrics"]), "choices": choices})
+        if (stored := stored_layout(self.search_folder)) is not None:
+            return stored
         options = self.options
         return lay_out(self.plan.fit, self.clock.remaining, options.metrics, options.n_folds)
 
     @property
     def address(self) -> Address:
-        """Where the study is kept."""
+        """Where the study of a search that has begun is kept."""
         if self.options.storage is None:
-            return journal(self.search_folder)
-        return Address(self.options.storage, f"equipoise-{self.plan.parts.fingerprint[:12]}")
+            return journal(self.search_folder, self.layout.first_rung)
+        name = Run(self.search_folder).read_json("search.json")["study"]
+        return Address(self.options.storage, name, self.layout.first_rung)
 
     @property
     def records(self) -> list[Record]:
@@ -188,11 +184,20 @@ class Tuner:
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
         epochs = self._final_epochs(winner.record, left if refit else 0.0)
         plan = self._refitted(winner.record, epochs) if epochs else self._kept(winner.record)
-        run = plan.run(
-            self.folder, resume=True, observers=observers, deadline=time.monotonic() + left
-        )
-        run.write_json("tuning.json", summary(run, self.layout, self.records, winner))
-        return run
+
+        def conclude(run: Run) -> None:
+            test = score_of_test(run, plan, self.layout.metrics[0])
+            found = summary(run, self.layout, self.records, winner, test)
+            run.write_json("tuning.json", found)
+
+        with self.clock.running():
+            return plan.run(
+                self.folder,
+                resume=True,
+                observers=observers,
+                deadline=time.monotonic() + left,
+                conclude=conclude,
+            )
 
     def _final_epochs(self, record: Record, left: float) -> int:
         """Return the epochs of the final training: those of its start, if it was stopped."""

@@ -50,9 +50,10 @@ def _drawn(roles: Sequence[Role], random: np.random.Generator) -> dict[str, Any]
     chosen = random.random(len(roles)) < CHANGED
     chosen[random.integers(len(roles))] = True
     point: dict[str, Any] = {}
+    params: dict[str, str | None] = {}
     for role, is_drawn in zip(roles, chosen, strict=True):
         draw = _Draw(random, {} if is_drawn else starting_point([role]))
-        role.suggest(draw)
+        params[role.name] = role.suggest(draw, params)
         point |= draw.values
     return point
 

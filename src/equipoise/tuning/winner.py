@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equipoise.errors import TrainingError
+from equipoise.tuning.differences import difference
 from equipoise.tuning.records import Record, folder_of, read_held_out
-from equipoise.tuning.scores import HeldOut, difference, gain
+from equipoise.tuning.scores import HeldOut, gain
+
+ALIKE_IN_COST = 0.7
+"""A recipe is told to be cheaper where its epoch takes at most so much of the other's.
+
+The pace of one recipe, timed again on a machine with other work, varies by up to half.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +45,10 @@ class Winner:
 def choose_winner(search: Path, records: Sequence[Record], metric: str) -> Winner:
     """Return the cheapest recipe within one standard error of the best.
 
-    The standard error is that of the difference to the best, on the same held-out examples.
-    Recipes that were not trained in full are taken only where no other is there.
+    The standard error is that of the difference to the best, on the same held-out examples. Of
+    recipes whose epochs take about as long as the cheapest one's, see `ALIKE_IN_COST`, the one
+    with the best score is taken. Recipes that were not trained in full are taken only where no
+    other is there.
 
     Parameters
     ----------
@@ -57,18 +66,20 @@ def choose_winner(search: Path, records: Sequence[Record], metric: str) -> Winne
     """
     known = _held_out(search, records)
     if not known:
-        raise TrainingError(
-            "The search has ended before any recipe was trained for an epoch. "
-            "Give it more time, a smaller network, or fewer examples."
-        )
+        raise _nothing_known(records)
     by_number = {record.number: record for record in records}
-    best = max(known, key=lambda n: gain(by_number[n].scores[metric], metric))
+
+    def value(number: int) -> float:
+        return gain(by_number[number].scores[metric], metric)
+
+    best = max(known, key=lambda n: (value(n), -n))
     within = [best]
     for number in known.keys() - {best}:
         behind, error = difference(known[best], known[number], metric)
-        if behind <= error:
+        if behind <= error * (1 + 1e-9):  # not by a last digit
             within.append(number)
-    taken = min(within, key=lambda n: (by_number[n].pace, n != best, n))
+    cheap = min(by_number[n].pace for n in within) / ALIKE_IN_COST
+    taken = max((n for n in within if by_number[n].pace <= cheap), key=lambda n: (value(n), -n))
     over = difference(known[taken], known[0], metric) if 0 in known else (None, None)
     return Winner(
         record=by_number[taken],
@@ -76,6 +87,20 @@ def choose_winner(search: Path, records: Sequence[Record], metric: str) -> Winne
         alike=len(within),
         over_prescription=over[0],
         error=over[1],
+    )
+
+
+def _nothing_known(records: Sequence[Record]) -> TrainingError:
+    failed = [record for record in records if record.state == "failed"]
+    if failed and len(failed) == len(records):
+        number, message = failed[0].number, failed[0].message
+        return TrainingError(
+            f"None of the {len(failed)} recipes that were tried could be trained. "
+            f"Trial {number} failed with {message}"
+        )
+    return TrainingError(
+        "The search has ended before any recipe was trained for an epoch. "
+        "Give it more time, a smaller network, or fewer examples."
     )
 
 
