@@ -118,7 +118,8 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
     experiment : Experiment
         Where the data is and how it is cut.
     validation : float
-        Share of each class to hold out, where the data brings no validation part.
+        Share of each class to hold out, where the data brings no validation part; 0: no example
+        is held out, not even those of that part.
 
     Raises
     ------
@@ -145,9 +146,12 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
     sealed = _thinned(sealed, dataset, experiment.index)
     pool, notes = _imbalanced(sealed.train, dataset, experiment)
     held = sealed.validation
-    if not len(held):
-        pool, held = hold_out(dataset.codes, validation, experiment.split_seed, within=pool)
     notes = (*dataset.notes, *sealed.notes, *notes)
+    if len(held) and validation == 0:
+        pool, held = np.union1d(pool, held), held[:0]
+        notes = (*notes, "Validation is 0, so the validation part is learnt from as well.")
+    elif not len(held):
+        pool, held = hold_out(dataset.codes, validation, experiment.split_seed, within=pool)
     return Parts(dataset, pool, held, sealed.test, notes)
 
 

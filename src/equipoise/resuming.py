@@ -6,7 +6,7 @@ from typing import Any
 
 from equipoise.configuration import configuration_fault
 from equipoise.errors import InputError
-from equipoise.runs import Run
+from equipoise.runs import Run, leftovers
 
 
 def open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Run:
@@ -85,9 +85,26 @@ def _source(choice: Mapping[str, Any]) -> str:
 
 def clear(run: Run) -> None:
     """Remove the checkpoint, and what a killed process was in the middle of writing."""
-    for path in (*run.path.glob("checkpoint/*"), *run.path.glob("checkpoint/.*")):
+    folder = run.path / "checkpoint"
+    for path in (*folder.glob("*.safetensors"), *leftovers(folder)):
         path.unlink(missing_ok=True)
-    if (run.path / "checkpoint").exists():
-        (run.path / "checkpoint").rmdir()
-    for path in run.path.glob(".*"):
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
+    for path in leftovers(run.path):
         path.unlink(missing_ok=True)
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Remove the files of a run that has not finished; folders within stay.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run is; nothing happens if it has finished or never begun.
+    """
+    if (folder / "config.toml").exists() and not Run(folder).done:
+        clear(Run(folder))
+        # The configuration last: as long as it is there, this is known to be a run.
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == "config.toml"):
+            if path.is_file():
+                path.unlink()

@@ -7,6 +7,7 @@ renamed), that nothing in the folder is a pickle, and that ``DONE`` is written l
 import contextlib
 import json
 import os
+import re
 import secrets
 import tomllib
 import zipfile
@@ -69,6 +70,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the files that `replacing` was in the middle of writing when it was killed."""
+    return [path for path in folder.glob(".*") if _LEFTOVER.fullmatch(path.name) and path.is_file()]
+
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -53,6 +53,24 @@ def test_the_folder_that_follows_from_the_data_is_looked_at_first_too(
     assert capsys.readouterr().err.startswith("equipoise: A new run needs")
 
 
+def test_an_index_replaces_no_file_unless_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data itself, given as --out by mistake, stays as it was."""
+    (tmp_path / "t.csv").write_text(TABLE)
+    words = ["data", "subsample", str(tmp_path / "t.csv"), "--label", "outcome", "--ratio", "5"]
+    assert main([*words, "--out", str(tmp_path / "t.csv")]) == 2
+    assert "The index is written to a new file." in capsys.readouterr().err
+    assert (tmp_path / "t.csv").read_text() == TABLE
+    index = ["--out", str(tmp_path / "index.json")]
+    assert main([*words, *index]) == 0
+    before = (tmp_path / "index.json").read_text()
+    assert main([*words, *index, "--seed", "1"]) == 2
+    assert (tmp_path / "index.json").read_text() == before
+    assert main([*words, *index, "--seed", "1", "--overwrite"]) == 0
+    assert (tmp_path / "index.json").read_text() != before
+
+
 def test_a_run_of_another_format_may_not_be_resumed_over(tmp_path: Path) -> None:
     """With --resume, too, a folder that holds something but no run is refused."""
     (tmp_path / "mine.txt").touch()

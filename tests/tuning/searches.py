@@ -13,12 +13,12 @@ import pandas as pd
 from equipoise.classifier import Classifier
 from equipoise.fitting import Fit
 from equipoise.task import Task
+from equipoise.tuning.job import Job
 from equipoise.tuning.portfolio import first_points
 from equipoise.tuning.records import Record
 from equipoise.tuning.search import Search
 from equipoise.tuning.space import Role, search_space
 from equipoise.tuning.study import journal
-from equipoise.tuning.trial import Job
 from equipoise.tuning.variations import variations
 
 COUNTS = (60, 24, 9)

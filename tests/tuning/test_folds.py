@@ -96,13 +96,18 @@ def test_several_folds_are_of_training_and_validation_together() -> None:
 
 @pytest.mark.parametrize(
     ("held", "fits", "n"),
-    [(20, 1e9, 1), (19, 1e9, 5), (19, 39.9, 4), (19, 16.0, 2), (19, 15.9, 1), (0, 1e9, 5)],
+    [(20, 1e9, 1), (19, 1e9, 5), (19, 19.9, 4), (19, 8.0, 2), (19, 7.9, 1), (0, 1e9, 5)],
 )
 def test_folds_are_for_rare_classes_and_where_there_is_time(held: int, fits: float, n: int) -> None:
-    """Twenty held-out examples are enough for one split; else eight trainings pay for a fold."""
+    """Twenty held-out examples are enough for one split; else four trainings pay for a fold."""
     found, reason = choose_n_folds(np.array([900, 130]), np.array([90, held]), fits)
     assert found == n
-    assert f"{held} examples of the rarest class" in reason
+    assert f"{held} {'examples ' if held == 20 else ''}of the rarest class" in reason
+
+
+def test_without_a_part_that_is_held_out_there_are_folds() -> None:
+    """Or nothing could be judged, however little time there is."""
+    assert choose_n_folds(np.array([900, 130]), np.array([0, 0]), fits=1.0)[0] == 2
 
 
 def test_no_fold_is_without_an_example() -> None:

@@ -12,7 +12,7 @@ from equipoise.defaults import Choice
 from equipoise.report.search import read_search
 from equipoise.runs import SEARCH, Run
 from equipoise.tuning.layout import Layout
-from equipoise.tuning.outcome import compare, summary
+from equipoise.tuning.outcome import compare, optimism, summary
 from equipoise.tuning.records import Record
 from equipoise.tuning.winner import Winner
 
@@ -37,7 +37,8 @@ def _record(number: int) -> Record:
 
 
 def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
-    run = Run.create(folder / "run", {"seeds": {"seed": 0}})
+    counts = {"counts_train": [90, 10], "counts_test": [50, 50]}
+    run = Run.create(folder / "run", {"seeds": {"seed": 0}, "data": counts})
     records = [_record(number) for number in range(N)]
     for record in records:
         record.save(run.path / SEARCH / "trials" / f"{record.number:04d}")
@@ -66,6 +67,15 @@ def test_optimism_is_how_much_better_it_looked(
     found = _told(tmp_path, metric, test)
     assert found["validation"] == pytest.approx(test + (0.022 if "acc" in metric else -0.022))
     assert found["optimism"] == pytest.approx(optimism)
+
+
+def test_other_class_shares_are_no_optimism(tmp_path: Path) -> None:
+    """Accuracy on as many rare examples as frequent ones is lower for any recipe, chosen or not."""
+    run = Run.create(tmp_path / "run", {"data": {"counts_train": [90, 10], "counts_test": [5, 5]}})
+    assert optimism(run, "accuracy", 0.9, 0.7) is None
+    assert optimism(run, "balanced_accuracy", 0.9, 0.7) == pytest.approx(0.2)
+    alike = Run.create(tmp_path / "b", {"data": {"counts_train": [90, 10], "counts_test": [9, 1]}})
+    assert optimism(alike, "log_loss", 0.5, 0.7) == pytest.approx(0.2)
 
 
 def test_a_report_can_read_what_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -18,11 +19,13 @@ import torch
 from optuna.trial import TrialState
 
 from equipoise.data.options import ReadOptions
-from equipoise.executors import Executor, Here, WorkerLost
-from equipoise.experiment import Experiment
+from equipoise.executors import Executor, Here, Processes, WorkerLost
+from equipoise.experiment import Experiment, prepare
 from equipoise.runs import Run
+from equipoise.tuning import search as search_module
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.records import Record, folder_of, read_held_out, read_records
+from equipoise.tuning.examples import parts_hash
+from equipoise.tuning.records import Record, folder_of, read_held_out, read_record, read_records
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
 
@@ -131,7 +134,7 @@ def test_what_cannot_be_trained_has_failed_and_the_search_goes_on(
     assert "diverged" in records[0].message
     assert "`lr` of `SGD`" in records[2].message
     states = [trial.state for trial in _trials(search)]
-    assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL]
+    assert states == [TrialState.PRUNED, TrialState.COMPLETE, TrialState.PRUNED]
 
 
 def test_a_search_in_which_all_fails_ends(searches: ModuleType, tmp_path: Path) -> None:
@@ -235,6 +238,32 @@ def test_the_time_of_a_trial_that_ctrl_c_has_stopped_counts(
     with pytest.raises(KeyboardInterrupt):
         search.run(_Pressed(), Clock(tmp_path, 1e6))
     assert Run(tmp_path).read_json("clock.json")["used"] >= 0.1
+
+
+def test_ctrl_c_lets_workers_keep_what_they_have(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a first fold, in another process: it is judged, and gone on with later."""
+    real = search_module.wait
+
+    def pressed(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(search_module, "wait", real)
+        while not (known := read_record(folder_of(tmp_path, 0))) or not known.epochs:
+            time.sleep(0.05)
+        time.sleep(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(search_module, "wait", pressed)
+    search = searches.search(tmp_path, n_trials=1, most_epochs=10**6)
+    with Processes(1) as executor, pytest.raises(KeyboardInterrupt):
+        search.run(executor, Clock(tmp_path, 1e6))
+    [record] = read_records(tmp_path)
+    assert (record.state, len(record.best_epochs)) == ("running", 1)
+    assert record.scores
+    assert _trials(search)[0].state == TrialState.RUNNING
+    replace(record, epochs=len(Run(folder_of(tmp_path, 0)).history)).save(folder_of(tmp_path, 0))
+    [after] = _run(search)
+    assert after.state == "complete"
 
 
 @pytest.mark.parametrize("begun", [0, 1, 2])
@@ -354,7 +383,7 @@ def test_several_metrics_are_told_and_none_is_stopped_early(
     records = _run(search)
     assert {record.state for record in records} == {"complete"}
     for record, trial in zip(records, _trials(search), strict=False):
-        assert trial.values == [record.scores["macro_f1"], record.cost]
+        assert trial.values == [record.scores["macro_f1"], record.pace]
         assert trial.intermediate_values == {}
 
 
@@ -413,6 +442,31 @@ def _write_images(path: Path, seed: int) -> Experiment:
     return Experiment(source=str(path), options=ReadOptions())
 
 
+def test_data_that_changes_under_a_search_ends_its_trials(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """A worker that reads other examples than the search began with trains on none of them."""
+    data = _write_images(tmp_path / "a.npz", 1)
+    search = searches.search(tmp_path / "s", data=data, data_hash="other", n_trials=1)
+    [record] = _run(search)
+    assert record.state == "failed"
+    assert "must stay as it is" in record.message
+
+
+def test_a_worker_reads_again_what_is_cut_anew(searches: ModuleType, tmp_path: Path) -> None:
+    """A search in the folder of one that was removed has its own examples, none of the old test."""
+    base = {**searches.PARAMS, "backbone": "ResNet18(width=4)", "optimizer": "SGD(lr=0.02)"}
+    data = _write_images(tmp_path / "a.npz", 1)
+    for experiment in (data, replace(data, split_seed=1)):
+        parts = prepare(experiment, base["validation"])
+        settings = {"data": experiment, "data_hash": parts_hash(parts), "base": base}
+        _run(searches.search(tmp_path / "s", n_trials=1, most_epochs=1, **settings))
+        held = read_held_out(folder_of(tmp_path / "s", 0))
+        assert held is not None
+        assert set(held.rows) <= {*parts.train, *parts.validation}
+        shutil.rmtree(tmp_path / "s")
+
+
 def test_the_test_part_of_the_data_changes_nothing(searches: ModuleType, tmp_path: Path) -> None:
     """Other test images with other labels: recipes, scores and predictions are the same."""
     base = {**searches.PARAMS, "backbone": "ResNet18(width=4)", "optimizer": "SGD(lr=0.02)"}
@@ -420,7 +474,9 @@ def test_the_test_part_of_the_data_changes_nothing(searches: ModuleType, tmp_pat
     for seed in (1, 2):
         folder = tmp_path / str(seed)
         data = _write_images(tmp_path / f"{seed}.npz", seed)
-        records = _run(searches.search(folder, data=data, base=base, n_trials=2, most_epochs=1))
+        known = parts_hash(prepare(data, base["validation"]))
+        settings = {"data": data, "data_hash": known, "base": base, "most_epochs": 1}
+        records = _run(searches.search(folder, n_trials=2, **settings))
         found.append((records, read_held_out(folder_of(folder, 0))))
     (first, held), (second, other) = found
     assert list(map(searches.without_times, first)) == list(map(searches.without_times, second))

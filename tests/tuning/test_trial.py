@@ -103,7 +103,6 @@ def test_the_length_follows_from_the_time_and_has_an_end(
         record = run_trial(job)
         assert record.epochs == epochs == len(Run(job.folder).history)
         assert record.pace > 0
-        assert record.cost == record.epochs * record.pace
 
 
 def test_a_recipe_without_time_for_an_epoch_has_failed(
@@ -126,7 +125,6 @@ def test_steps_that_are_held_equal_make_passes_of_other_number(
     assert (record.state, record.epochs, record.unit, record.passes) == ("complete", 3, 2.0, 6)
     assert len(Run(tmp_path).history) == 6
     assert 0 < record.best_share <= 1
-    assert record.cost == 6 * record.pace
     short = searches.trial(
         tmp_path / "short",
         base={**searches.PARAMS, "batch_size": size},
@@ -331,6 +329,32 @@ def test_the_worse_trial_is_stopped_and_the_best_is_not(
     assert len(Run(tmp_path / "1").history) == 2
     assert len(stopped.best_epochs) == 1
     assert stopped.scores
+
+
+def test_the_prescription_is_not_stopped(searches: ModuleType, tmp_path: Path) -> None:
+    """However bad it is: all others are compared with it."""
+    study = _asked(tmp_path, 3)
+    for number, params in ((1, {}), (2, {}), (0, {"optimizer": "SGD(lr=0.0)"})):
+        record = run_trial(
+            searches.trial(
+                tmp_path / str(number),
+                record=Record(number=number, params=params),
+                most_epochs=9,
+                address=journal(tmp_path),
+            )
+        )
+    assert record.state == "complete"
+    assert sorted(study.trials[0].intermediate_values) == [1, 3, 9]
+
+
+def test_epochs_that_are_given_are_kept(searches: ModuleType, tmp_path: Path) -> None:
+    """Whatever the time would allow."""
+    base = {**searches.PARAMS, "epochs": 3}
+    for name, seconds in (("much", 1e9), ("none", 1e-9)):
+        job = searches.trial(
+            tmp_path / name, base=base, seconds=seconds, record=Record(number=1), most_epochs=2
+        )
+        assert run_trial(job).epochs == 3
 
 
 def test_none_is_stopped_before_the_first_rung(searches: ModuleType, tmp_path: Path) -> None:

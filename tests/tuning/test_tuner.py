@@ -1,5 +1,7 @@
 """Laws of the tuner: from data and a budget to one finished run, whatever comes between."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -12,12 +14,13 @@ from equipoise.checkpoints import read_tensors
 from equipoise.data.options import ReadOptions
 from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Here
-from equipoise.experiment import Experiment
+from equipoise.experiment import Experiment, prepare
 from equipoise.loading import load_run
 from equipoise.plan import Plan
 from equipoise.progress import Progress
 from equipoise.runs import Run
 from equipoise.tuning.folds import folds_of
+from equipoise.tuning.identity import write_identity
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_held_out
 from equipoise.tuning.tuner import Tuner
@@ -269,14 +272,14 @@ def test_ctrl_c_in_the_first_trial_leaves_a_run_too(
 
     seen = []
 
-    class _Pressed(trial_module._Watch):
+    class _Pressed(trial_module.Watch):
         def __call__(self, progress: Progress) -> None:
             seen.append(progress)
             if len(seen) == 5:
                 raise KeyboardInterrupt
             super().__call__(progress)
 
-    monkeypatch.setattr(trial_module, "_Watch", _Pressed)
+    monkeypatch.setattr(trial_module, "Watch", _Pressed)
     tuner = _tuner(table, tmp_path / "run")
     with Here() as executor, pytest.raises(KeyboardInterrupt):
         tuner.search(executor)
@@ -284,6 +287,87 @@ def test_ctrl_c_in_the_first_trial_leaves_a_run_too(
     run = tuner.finish(refit=False)
     assert run.done
     assert run.read_json("tuning.json")["taken"] == 0
+
+
+def test_a_stop_before_the_kept_model_is_there_decides_nothing(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C twice, the second time while the model is written: resuming searches on."""
+    tuner = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=3))
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor, [_press(0)])
+
+    def pressed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.plan.outcome.write", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            tuner.finish(refit=False)
+    assert (tmp_path / "run" / "config.toml").exists()
+    again = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=3), resume=True)
+    with Here() as executor:
+        again.search(executor)
+    assert len(again.records) == 3
+    run = again.finish()
+    assert run.done
+    assert run.config["data"]["counts_validation"] == [0, 0, 0]
+
+
+def test_a_validation_part_of_the_data_is_learnt_from_at_last(tmp_path: Path) -> None:
+    """Where the data is cut already, too; the configuration cuts it in the same way again."""
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, counts in {"train": [30, 12], "val": [8, 4], "test": [10, 5]}.items():
+        labels = np.repeat(["a", "b"], counts)
+        values = (
+            random.integers(0, 100, (len(labels), 8, 8, 1))
+            + 100 * (labels == "b")[:, None, None, None]
+        )
+        arrays |= {f"{part}_images": values.astype(np.uint8), f"{part}_labels": labels}
+    np.savez(tmp_path / "d.npz", **arrays)
+    options = replace(OPTIONS, n_trials=1, n_folds=1)
+    params = {"backbone": "ResNet18(width=4)", "epochs": 1, "device": "cpu"}
+    experiment = Experiment(source=str(tmp_path / "d.npz"), params=params)
+    tuner = Tuner.make(experiment, tmp_path / "run", options)
+    assert tuner.plan.fit.task.counts.tolist() == [30, 12]
+    with Here() as executor:
+        tuner.search(executor)
+    config = tuner.finish().config
+    assert config["data"]["counts_train"] == [38, 16]
+    assert config["classifier"]["epochs"] == 1
+    again = prepare(experiment, config["classifier"]["validation"])
+    assert again.fingerprint == config["data"]["split"]
+
+
+def test_one_process_at_a_time_goes_on(table: Path, tmp_path: Path) -> None:
+    """Two would train the same trials and write the same files."""
+    tuner = _tuner(table, tmp_path / "run")
+    tuner.begin()
+    script = (
+        "import sys, time; from pathlib import Path;"
+        "from equipoise.tuning.identity import only_here\n"
+        "with only_here(Path(sys.argv[1])): print('here', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tuner.search_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "here\n"
+        with Here() as executor, pytest.raises(InputError, match="One process at a time"):
+            tuner.search(executor)
+        other.kill()
+    with Here() as executor:
+        tuner.search(executor)
+    assert tuner.records
+
+
+def test_a_password_is_not_written(table: Path, tmp_path: Path) -> None:
+    """Runs are passed on; the data base's address is told without it."""
+    options = replace(OPTIONS, storage="postgresql://me:secret@host/search")
+    tuner = _tuner(table, tmp_path / "run", options)
+    write_identity(tuner.search_folder, tuner.identity)
+    written = Run(tuner.search_folder).read_json("search.json")
+    assert written["storage"] == "postgresql://me:***@host/search"
 
 
 def test_a_search_without_an_epoch_ends_in_words(table: Path, tmp_path: Path) -> None:

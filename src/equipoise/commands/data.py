@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
 from equipoise.commands import console
-from equipoise.commands.options import Flag, Reading
+from equipoise.commands.options import Flag, Reading, ReadingOptions, require_new
 from equipoise.data.catalog import catalog_entries
 from equipoise.data.dataset import Dataset
 from equipoise.data.description import describe as describe_dataset
@@ -47,7 +46,7 @@ def describe(
     /,
     *,
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
 ) -> int:
     """Print what is in DATA: classes, counts, imbalance, duplicates, and what is wrong.
 
@@ -76,8 +75,9 @@ def subsample(  # noqa: PLR0913 (each is an option)
     order: Literal["label", "random", "size"] = "label",
     seed: int = 0,
     part: Literal["train", "test", "all"] = "train",
+    overwrite: Flag = False,
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
 ) -> int:
     """Choose examples of DATA so that its classes become imbalanced; save their index.
 
@@ -98,9 +98,12 @@ def subsample(  # noqa: PLR0913 (each is an option)
         Seed of the order and of the choice of examples.
     part : {"train", "test", "all"}
         Part of DATA to thin; data without parts is taken as a whole.
+    overwrite : bool
+        Replace --out if it exists.
     json : bool
         Print a summary as JSON.
     """
+    require_new(out, "The index is", overwrite=overwrite)
     dataset = _load(data, reading)
     within = None if part == "all" or dataset.parts is None else dataset.part(part)
     exact, note = parse_ratio(ratio)

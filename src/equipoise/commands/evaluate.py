@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from cyclopts import Parameter
 
 from equipoise._typing import CodeArray, LogitArray
 from equipoise.commands import console
-from equipoise.commands.options import Flag, Reading
+from equipoise.commands.options import Flag, Reading, ReadingOptions
 from equipoise.errors import InputError
 from equipoise.metrics import evaluate as evaluate_logits
 from equipoise.metrics import parse_prior
@@ -24,7 +22,7 @@ def evaluate(
     prior: str = "none",
     device: str = "auto",
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
 ) -> int:
     """Measure RUN on labelled DATA, or on its own sealed test set.
 

@@ -8,9 +8,9 @@ from cyclopts import Parameter
 
 from equipoise.commands import console
 from equipoise.commands.explanation import show_settings
-from equipoise.commands.options import Flag, Imbalance, Reading
-from equipoise.commands.settings import ClassifierOptions, classifier_params
-from equipoise.commands.training import described, watched
+from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
+from equipoise.commands.settings import ClassifierOptions
+from equipoise.commands.training import read_in, watched
 from equipoise.data.entries import catalog_name
 from equipoise.durations import parse_duration
 from equipoise.plan import Plan
@@ -33,8 +33,8 @@ def fit(  # noqa: PLR0913 (each is an option)
     dry_run: Flag = False,
     explain: Flag = False,
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
-    imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
+    imbalance: ImbalanceOptions = Imbalance(),  # noqa: B008
     classifier: Annotated[
         ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
         Parameter(name="*"),
@@ -72,11 +72,7 @@ def fit(  # noqa: PLR0913 (each is an option)
     if not (dry_run or explain):
         # Before the data is read, which may take long.
         require_free(out or _default_folder(data, seed), resume=resume)
-    with console.reading_bar("reading") as progress:
-        params = classifier_params(classifier)
-        experiment = described(
-            data, reading, imbalance, seed=seed, params=params, progress=progress
-        )
+    with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         plan = Plan.make(replace(experiment, recipe=recipe, budget=seconds))
     folder = out or Path("runs") / f"{plan.parts.dataset.name}-seed{seed}"
     plan = plan.paced(folder if resume else None)

@@ -130,6 +130,10 @@ def _plain(value: object) -> Any:
     )
 
 
+ReadingOptions = Annotated[Reading, Parameter(name="*")]
+"""`Reading` as a command takes it: each field is an option."""
+
+
 @dataclass(kw_only=True)
 class Imbalance:
     """How the training part is made imbalanced, and how parts are cut.
@@ -163,3 +167,27 @@ class Imbalance:
     test: float = 0.2
     rare: Literal["refuse", "merge", "drop"] = "refuse"
     split_seed: int = 0
+
+
+ImbalanceOptions = Annotated[Imbalance, Parameter(name="*")]
+"""`Imbalance` as a command takes it: each field is an option."""
+
+
+def require_new(out: Path, what: str, *, overwrite: bool) -> None:
+    """Raise `InputError` if a result would replace a file that may be somebody's data.
+
+    Parameters
+    ----------
+    out : Path
+        Where it is to be written.
+    what : str
+        What it is, with its verb, to begin the message.
+    overwrite : bool
+        Whether the file may be replaced.
+    """
+    if out.exists() and not overwrite:
+        raise InputError(
+            f"{what} written to a new file.",
+            f"`{out}` already exists.",
+            "Give another --out, or --overwrite to replace it.",
+        )

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from equipoise._typing import ProbaArray
 from equipoise.commands import console
-from equipoise.commands.options import Flag, Reading
+from equipoise.commands.options import Flag, Reading, ReadingOptions, require_new
 from equipoise.data.unlabelled import load_new
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
@@ -30,7 +30,7 @@ def predict(  # noqa: PLR0913 (each is an option)
     prior: str | None = None,
     device: str = "auto",
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
 ) -> int:
     """Predict the classes of DATA with RUN; labels in DATA are not used.
 
@@ -61,12 +61,7 @@ def predict(  # noqa: PLR0913 (each is an option)
         raise InputError(
             "--out must end in .csv or .parquet.", f"It is `{out}`.", "Give such a name."
         )
-    if out.exists() and not overwrite:
-        raise InputError(
-            "Predictions are written to a new file.",
-            f"`{out}` already exists.",
-            "Give another --out, or --overwrite to replace it.",
-        )
+    require_new(out, "Predictions are", overwrite=overwrite)
     opened = Run.open(run)
     opened.require_classifier()
     classes = np.asarray(opened.config["data"]["classes"])

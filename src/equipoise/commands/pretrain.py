@@ -7,9 +7,9 @@ from cyclopts import Parameter
 
 from equipoise.commands import console
 from equipoise.commands.fit import name_of
-from equipoise.commands.options import Flag, Imbalance, Reading
-from equipoise.commands.settings import PretrainingOptions, classifier_params
-from equipoise.commands.training import described, watched
+from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
+from equipoise.commands.settings import PretrainingOptions
+from equipoise.commands.training import read_in, watched
 from equipoise.pretraining import Pretraining
 from equipoise.runs import require_free
 
@@ -25,8 +25,8 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     resume: Flag = False,
     dry_run: Flag = False,
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
-    imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
+    imbalance: ImbalanceOptions = Imbalance(),  # noqa: B008
     classifier: Annotated[
         PretrainingOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
         Parameter(name="*"),
@@ -59,11 +59,7 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     if not dry_run:
         # Before the data is read, which may take long.
         require_free(out or _default_folder(name_of(data), seed), resume=resume)
-    with console.reading_bar("reading") as progress:
-        params = classifier_params(classifier)
-        experiment = described(
-            data, reading, imbalance, seed=seed, params=params, progress=progress
-        )
+    with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         plan = Pretraining.make(experiment, objective, unlabelled)
     for line in plan.choices:
         console.say(line)

@@ -1,35 +1,43 @@
 """What commands that train share: the experiment that their options describe, a bar, a stop."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from equipoise._typing import ProgressCallback
 from equipoise.checkpoints import read_checkpoint
 from equipoise.commands import console
 from equipoise.commands.options import Imbalance, Reading
+from equipoise.commands.settings import classifier_params
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.runs import Run
 
 
-def described(
-    data: str,
-    reading: Reading,
-    imbalance: Imbalance,
-    *,
-    seed: int,
-    params: dict[str, Any],
-    progress: ProgressCallback | None = None,
-) -> Experiment:
-    """Return the experiment that the options of a command describe."""
-    return Experiment(
-        source=data,
-        options=reading.options(progress),
-        download=reading.download,
-        seed=seed,
-        params=params,
-        **vars(imbalance),
-    )
+@contextmanager
+def read_in(
+    data: str, reading: Reading, imbalance: Imbalance, classifier: Any, *, seed: int
+) -> Iterator[Experiment]:
+    """Give the experiment that a command's options describe; a bar shows how its data is read.
+
+    Parameters
+    ----------
+    data : str
+        What is read.
+    reading, imbalance, classifier : Reading, Imbalance, and options of a classifier
+        The groups of options that commands which train have in common.
+    seed : int
+        Seed of training.
+    """
+    with console.reading_bar("reading") as progress:
+        yield Experiment(
+            source=data,
+            options=reading.options(progress),
+            download=reading.download,
+            seed=seed,
+            params=classifier_params(classifier),
+            **vars(imbalance),
+        )
 
 
 def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:

@@ -161,14 +161,20 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     if found["taken"] == 0:
         yield f"The prescription is taken: nothing cheaper or surely better was found ({metric})."
     elif over is not None:
+        verb = "better" if over >= 0 else "worse"
         yield (
-            f"Trial {found['taken']} is taken: on held-out examples its {metric} is better than "
-            f"the prescription's by {over:.4f}, with a standard error of {error:.4f}."
+            f"Trial {found['taken']} is taken: on held-out examples its {metric} is {verb} than "
+            f"the prescription's by {abs(over):.4f}, with a standard error of {error:.4f}."
         )
     if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
         yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
-    verb = "better" if found["optimism"] >= 0 else "worse"
-    yield (
-        f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}: "
-        f"the choice looked {verb} by {abs(found['optimism']):.4f} than it is there."
-    )
+    yield _judged(found)
+
+
+def _judged(found: Mapping[str, Any]) -> str:
+    """Return what held-out examples and the test set say of the recipe that is taken."""
+    both = f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}"
+    if (optimism := found["optimism"]) is None:
+        return f"{both}; the two have other class shares, so these cannot be compared."
+    verb = "better" if optimism >= 0 else "worse"
+    return f"{both}: the choice looked {verb} by {abs(optimism):.4f} than it is there."

@@ -7,9 +7,9 @@ from cyclopts import Parameter
 
 from equipoise.commands import console
 from equipoise.commands.fit import name_of, show
-from equipoise.commands.options import Flag, Imbalance, Reading
-from equipoise.commands.settings import ClassifierOptions, classifier_params
-from equipoise.commands.training import described
+from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
+from equipoise.commands.settings import ClassifierOptions
+from equipoise.commands.training import read_in
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor, check_executor, open_executor
@@ -40,8 +40,8 @@ def tune(  # noqa: PLR0913 (each is an option)
     resume: Flag = False,
     dry_run: Flag = False,
     json: Flag = False,
-    reading: Annotated[Reading, Parameter(name="*")] = Reading(),  # noqa: B008 (never changed)
-    imbalance: Annotated[Imbalance, Parameter(name="*")] = Imbalance(),  # noqa: B008
+    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
+    imbalance: ImbalanceOptions = Imbalance(),  # noqa: B008
     classifier: Annotated[
         ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
         Parameter(name="*"),
@@ -112,11 +112,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         portfolio=portfolio,
         storage=storage,
     )
-    with console.reading_bar("reading") as progress:
-        params = classifier_params(classifier)
-        experiment = described(
-            data, reading, imbalance, seed=seed, params=params, progress=progress
-        )
+    with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         tuner = Tuner.make(experiment, out or _default_folder(data, seed), options, resume=resume)
     for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
         console.say(line)

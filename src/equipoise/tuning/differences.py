@@ -10,6 +10,9 @@ from equipoise.tuning.scores import HeldOut, gain
 RESAMPLED = ("macro_f1", "g_mean", "worst_class_recall")
 """Metrics that are no mean over examples: their errors are those of a bootstrap."""
 
+KNOWN = 5
+"""Held-out examples of a class from which their spread is an estimate of its own."""
+
 RESAMPLES = 1000
 """Resamples of a bootstrap."""
 
@@ -34,7 +37,9 @@ def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, flo
         With :math:`d_i` the difference at example :math:`i` and :math:`s_k` its standard
         deviation in class :math:`k` of :math:`n_k` held-out examples,
         :math:`\frac{1}{K}\sqrt{\sum_k s_k^2 / n_k}`, or :math:`s / \sqrt{n}` where examples
-        count alike. A class with one example counts with the pooled deviation. For a metric of
+        count alike. Of a class with fewer than `KNOWN` examples no deviation is known: it
+        counts with the largest of the other classes', the pooled one where there is none, or
+        its own if that is larger. For a metric of
         `RESAMPLED`, the standard deviation over a stratified bootstrap of the examples, to which
         such a class contributes nothing.
 
@@ -53,8 +58,10 @@ def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, flo
     n = np.bincount(groups)
     means = np.bincount(groups, d) / n
     squares = np.bincount(groups, (d - means[groups]) ** 2)
+    own, is_known = squares / np.maximum(n - 1, 1), n >= KNOWN
     pooled = squares.sum() / max(len(d) - len(classes), 1)
-    variances = np.where(n > 1, squares / np.maximum(n - 1, 1), pooled)
+    floor = own[is_known].max() if is_known.any() else pooled
+    variances = np.where(is_known, own, np.maximum(own, floor))
     return found, float(np.sqrt((variances / n).sum()) / len(classes))
 
 

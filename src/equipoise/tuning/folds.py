@@ -107,11 +107,13 @@ def choose_n_folds(counts: CountArray, held_out: CountArray, fits: float) -> tup
     if rarest >= ENOUGH:
         return 1, f"one split: it holds out {rarest} examples of the rarest class"
     most = min(MOST, int(counts.max()), math.floor(fits / FITS_A_FOLD))
-    few = f"one split would hold out {rarest} examples of the rarest class"
+    if not held_out.any():
+        return max(most, 2), "no example is held out apart from folds"
+    few = f"one split would hold out {rarest} of the rarest class"
     if most < 2:
         return 1, f"one split, for there is time for no more: {few}"
     return most, f"{most} folds, which hold out each example once: {few}"
 
 
-FITS_A_FOLD = 8
+FITS_A_FOLD = 4
 """There must be time to train each fold so many times, or fewer recipes are tried than help."""

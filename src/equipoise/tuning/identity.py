@@ -1,8 +1,11 @@
 """What a search is of: the file by which one that is resumed is known to be the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from equipoise.errors import InputError
 from equipoise.runs import Run
@@ -47,3 +50,27 @@ def write_identity(folder: Path, identity: Mapping[str, Any]) -> None:
     if not is_begun(folder):
         folder.mkdir(parents=True, exist_ok=True)
         Run(folder).write_json(NAME, dict(identity))
+
+
+@contextmanager
+def only_here(folder: Path) -> Iterator[None]:
+    """Keep other processes from the search in a folder.
+
+    Raises
+    ------
+    InputError
+        If one is at it.
+    """
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            "One process at a time can go on with a search.",
+            f"Another one is at that in `{folder}`.",
+            "Wait for it, or give another folder.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

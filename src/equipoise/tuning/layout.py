@@ -120,9 +120,10 @@ def lay_out(
     counts = task.counts + held
     folds, why_folds = choose_n_folds(counts, held, search / whole)
     if n_folds is not None:
-        _check_n_folds(n_folds, int(counts.max()))
+        _check_n_folds(n_folds, int(counts.max()), len(task.validation))
         folds, why_folds = n_folds, "as given"
-    rarest = int((held if folds == 1 else counts).min())
+    # A class of one example is learnt from in each fold, and never held out.
+    rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
     metric, why_metric = choose_metric(rarest)
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS, folds * whole)
@@ -176,7 +177,13 @@ def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:
     return RUNGS[1], f"at {RUNGS[0]}/{RUNGS[-1]} it has had fewer than {EARLIEST} epochs"
 
 
-def _check_n_folds(n_folds: int, most: int) -> None:
+def _check_n_folds(n_folds: int, most: int, n_held_out: int) -> None:
+    if n_folds == 1 and not n_held_out:
+        raise InputError(
+            "Recipes are judged by examples that are held out.",
+            "There is one fold, and no validation part.",
+            "Give more folds, or leave out --validation 0.",
+        )
     if not 1 <= n_folds <= most:
         raise InputError(
             f"Every fold must hold out an example, so there are from 1 to {most} folds here.",
@@ -207,4 +214,4 @@ def final_epochs(layout: Layout, record: Record, left: float) -> int:
     pace = record.pace * (layout.n_folds / (layout.n_folds - 1) if layout.n_folds > 1 else 1)
     longest = max(record.epochs, layout.epochs)
     fitting = int(PLANNED_SHARE * left / (pace * record.unit))
-    return round(record.best_share * min(longest, max(fitting, 0)))
+    return min(max(round(record.best_share * longest), 1), max(fitting, 0))

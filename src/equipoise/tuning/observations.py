@@ -1,5 +1,6 @@
 """Which scores of trials can be compared with each other, so that early stopping favours none."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from equipoise.errors import TrainingError
 from equipoise.runs import Run
+from equipoise.selection import MONITORS
 from equipoise.tuning.records import Record, folder_of
 from equipoise.tuning.scores import gain
 from equipoise.tuning.study import RUNGS
@@ -100,6 +103,8 @@ def observe(
     else:
         basis = "final"
         found = {r.number: r.scores.get(metric) for r in records if r.state == "complete"}
+    # A recipe that diverged is as bad as can be; one that a lost worker was at may be good.
+    found |= {r.number: _WORST[metric] for r in records if _diverged(r)}
     known = [(r.choices, value) for r in records if (value := found.get(r.number)) is not None]
     gains = np.array([gain(value, metric) for _, value in known], dtype=float)
     drawn_in = _drawn_in(gains)
@@ -111,6 +116,13 @@ def observe(
         rung=first_rung,
         n_drawn_in=int((drawn_in != gains).sum()),
     )
+
+
+_WORST = {metric: -math.inf if is_higher else math.inf for metric, is_higher in MONITORS.items()}
+
+
+def _diverged(record: Record) -> bool:
+    return record.state == "failed" and record.message.startswith(TrainingError.__name__)
 
 
 def _scored_at(share: float, search: Path, record: Record, metric: str) -> float | None:
@@ -128,7 +140,9 @@ def _scored_at(share: float, search: Path, record: Record, metric: str) -> float
 
 def _drawn_in(gains: np.ndarray) -> np.ndarray:
     """Return scores none of which lies beyond the fence: one that diverged would decide all."""
-    if len(gains) == 0:
-        return gains
-    low, high = np.quantile(gains, [0.25, 0.75])
-    return np.maximum(gains, low - FENCE * (high - low)) if high > low else gains
+    finite = gains[np.isfinite(gains)]
+    if len(finite) == 0:
+        return np.zeros_like(gains)
+    low, high = np.quantile(finite, [0.25, 0.75])
+    fence = low - FENCE * (high - low) if high > low else finite.min()
+    return np.maximum(gains, fence)

@@ -7,7 +7,7 @@ from equipoise.selection import MONITORS
 from equipoise.tuning.space import ROLES, check_roles
 
 SECONDS = "seconds"
-"""A second metric: the time of a full training."""
+"""A second metric: the time of an epoch, for full trainings take about the same time all."""
 
 
 @dataclass(frozen=True, kw_only=True)

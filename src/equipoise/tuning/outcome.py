@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS, validation_scores
@@ -12,7 +14,11 @@ from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.observations import observe
 from equipoise.tuning.records import Record
+from equipoise.tuning.scores import BALANCED
 from equipoise.tuning.winner import Winner
+
+MOVED = 0.05
+"""Class shares that differ by more, in total variation, are others."""
 
 
 def summary(
@@ -41,7 +47,8 @@ def summary(
         - ``taken`` and ``best``: numbers of trials; ``alike``, ``over_prescription`` and
           ``over_prescription_error``: see `Winner`;
         - ``validation`` and ``test``: the first metric of the recipe that is taken, on held-out
-          and on test examples; ``optimism``: how much better it looked than it is;
+          and on test examples; ``optimism``: how much better it looked than it is, None where
+          the metric depends on class shares that differ between the two;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
         - ``compared``: see `compare`;
         - ``trials``: every `Record`.
@@ -62,7 +69,7 @@ def summary(
         "over_prescription_error": winner.error,
         "validation": validation,
         "test": test,
-        "optimism": validation - test if MONITORS[metric] else test - validation,
+        "optimism": optimism(run, metric, validation, test),
         "mattered": mattered,
         "compared": compare(records[0], winner.record, mattered, metric),
         "trials": [asdict(record) for record in records],
@@ -135,6 +142,19 @@ def _difference(
         "difference": raised if MONITORS[metric] else -raised,
         "difference_error": None if None in errors else math.hypot(*errors),
     }
+
+
+def optimism(run: Run, metric: str, validation: float, test: float) -> float | None:
+    """Return how much better held-out examples looked than the test set, if that is the choice's.
+
+    A network looks better on the class shares that it was trained for, chosen or not.
+    """
+    data = run.config["data"]
+    learnt, tested = (np.array(data[f"counts_{part}"], float) for part in ("train", "test"))
+    moved = np.abs(learnt / learnt.sum() - tested / tested.sum()).sum() / 2
+    if metric not in BALANCED and moved > MOVED:
+        return None
+    return validation - test if MONITORS[metric] else test - validation
 
 
 def score_of_test(run: Run, plan: Plan, metric: str) -> float:

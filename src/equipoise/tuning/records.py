@@ -63,11 +63,6 @@ class Record:
         return max(1, round(self.epochs * self.unit)) if self.epochs else 0
 
     @property
-    def cost(self) -> float:
-        """Seconds of a full training on one fold."""
-        return self.passes * self.pace
-
-    @property
     def best_share(self) -> float:
         """Mean share of a full training after which the kept epoch came."""
         return float(np.mean(self.best_epochs)) / self.passes

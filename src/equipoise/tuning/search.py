@@ -1,5 +1,6 @@
 """The search: draw recipes, have them tried, and stop in time."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,18 @@ from equipoise.executors import Executor
 from equipoise.experiment import Experiment
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, folder_of, read_record
 from equipoise.tuning.space import Role, suggest
+from equipoise.tuning.stopping import halt, lift_halt
 from equipoise.tuning.study import Address, open_study
-from equipoise.tuning.trial import Job, run_trial
+from equipoise.tuning.trial import run_trial
 
 Watcher = Callable[[Record], None]
 """Told of each trial that has ended."""
+
+GRACE_SECONDS = 10.0
+"""After Ctrl-C, trials in other processes have so long to keep what they have."""
 
 MOST_FAILURES = 10
 """After so many failures in a row no other recipe is tried: something else must be wrong."""
@@ -31,9 +37,14 @@ STATES = {
     "complete": TrialState.COMPLETE,
     "stopped": TrialState.PRUNED,
     "unfinished": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
+    "failed": TrialState.PRUNED,
 }
-"""What the study is told of how a trial ended."""
+"""What the study is told of how a trial ended.
+
+The sampler takes no notice of what has failed, and would draw a rate that diverges again and
+again; one that was stopped before it reported anything is the worst of all to it. Only what a lost
+worker was at has failed to the study.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +57,8 @@ class Search:
         Where it is kept.
     data : Experiment or Task
         Where the examples are, or they themselves.
+    data_hash : str, default=""
+        By which a worker knows that it has read the same, see `equipoise.tuning.examples`.
     base : mapping of str to value
         Parameters of the prescription.
     roles : sequence of Role
@@ -80,6 +93,7 @@ class Search:
     seconds: float
     most_epochs: int
     address: Address
+    data_hash: str = ""
     n_trials: int | None = None
     sampler: str = "tpe"
     seed: int = 0
@@ -107,7 +121,7 @@ class _Loop:
     clock: Clock
     watchers: Sequence[Watcher]
     study: optuna.Study = field(init=False)
-    running: dict[Future[Record], int] = field(init=False, default_factory=dict)
+    running: dict[Future[Record], Record] = field(init=False, default_factory=dict)
     failures: int = field(init=False, default=0)
     stopped: list[int] = field(init=False, default_factory=list)
     is_any_complete: bool = field(init=False, default=False)
@@ -119,13 +133,28 @@ class _Loop:
         )
 
     def run(self) -> None:
-        self._begin()
-        while self.running or self._may_begin_another():
-            while len(self.running) < self.executor.workers and self._may_begin_another():
-                self._submit(self._drawn())
-            done, _ = wait(self.running, timeout=1, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._tell(self.running.pop(future), future)
+        lift_halt(self.search.folder)
+        try:
+            self._begin()
+            while self.running or self._may_begin_another():
+                while len(self.running) < self.executor.workers and self._may_begin_another():
+                    self._submit(self._drawn())
+                self._wait(1)
+        except KeyboardInterrupt:
+            self._halt()
+            raise
+
+    def _wait(self, seconds: float) -> None:
+        done, _ = wait(self.running, timeout=seconds, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._tell(self.running.pop(future), future)
+
+    def _halt(self) -> None:
+        """Let trials that run elsewhere keep what they have; those that do not answer are left."""
+        halt(self.search.folder)
+        ends = time.monotonic() + GRACE_SECONDS
+        while self.running and time.monotonic() < ends:
+            self._wait(0.1)
 
     def _begin(self) -> None:
         """Take up what a stop has interrupted, or put the first recipes in the queue."""
@@ -158,6 +187,7 @@ class _Loop:
             record=record,
             folder=folder,
             data=search.data,
+            data_hash=search.data_hash,
             base=search.base,
             n_folds=search.n_folds,
             seconds=search.seconds,
@@ -167,16 +197,18 @@ class _Loop:
             until=self.clock.until,
             address=search.address if len(search.metrics) == 1 else None,
         )
-        self.running[self.executor.submit(run_trial, job)] = record.number
+        self.running[self.executor.submit(run_trial, job)] = record
 
-    def _tell(self, number: int, future: Future[Record]) -> None:
-        folder = folder_of(self.search.folder, number)
+    def _tell(self, begun: Record, future: Future[Record]) -> None:
         error = future.exception()
-        record = future.result() if error is None else _lost(folder, number, error)
-        values = [record.scores.get(m, record.cost) for m in self.search.metrics]
+        record = future.result() if error is None else _lost(self.search.folder, begun, error)
+        if record.state == "running":
+            return  # it was halted, and is gone on with when the search is resumed
+        values = [record.scores.get(m, record.pace) for m in self.search.metrics]
         is_complete = record.state == "complete"
+        state = STATES[record.state] if error is None else TrialState.FAIL
         self.study.tell(
-            number, values if is_complete else None, STATES[record.state], skip_if_finished=True
+            record.number, values if is_complete else None, state, skip_if_finished=True
         )
         self._clear(record)
         self.failures = self.failures + 1 if record.state == "failed" else 0
@@ -199,9 +231,10 @@ def _record(search: Search, trial: optuna.Trial) -> Record:
     return Record(number=trial.number, choices=trial.params, params=params)
 
 
-def _lost(folder: Path, number: int, error: BaseException) -> Record:
+def _lost(search: Path, begun: Record, error: BaseException) -> Record:
     """Record a trial whose worker has ended without a result."""
-    known = read_record(folder) or Record(number=number)
+    folder = folder_of(search, begun.number)
+    known = read_record(folder) or begun
     record = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
     record.save(folder)
     return record

@@ -73,6 +73,7 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
     base: Mapping[str, Any],
     given: Mapping[str, Any],
     address: Address,
+    data_hash: str = "",
 ) -> Search:
     """Return a search that is ready to run.
 
@@ -92,12 +93,15 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
         Parameters that the user has given, which are not searched.
     address : Address
         Where the study is kept.
+    data_hash : str, default=""
+        By which a worker knows that it has read the same.
     """
     roles, kind = searched_roles(fit, options, given), fit.task.facts["kind"]
     first = [*first_points(roles, kind), *variations(roles, N_VARIATIONS, fit.seed)]
     return Search(
         folder=folder,
         data=data,
+        data_hash=data_hash,
         base=base,
         roles=roles,
         first=first if options.portfolio else first[:1],

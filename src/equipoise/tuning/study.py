@@ -8,6 +8,7 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import make_url
 
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
@@ -59,6 +60,13 @@ class Address:
                 f"It cannot be opened: {str(error).splitlines()[0]}",
                 "Check the address, or leave it out: a file in the run's folder is used.",
             ) from error
+
+    @property
+    def public(self) -> str:
+        """The storage without the password that a URL may hold."""
+        if "://" not in self.storage:
+            return self.storage
+        return make_url(self.storage).render_as_string(hide_password=True)
 
     def load(self) -> optuna.Study:
         """Return the study as a worker sees it, which reports and asks whether to stop."""

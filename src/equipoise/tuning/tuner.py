@@ -8,18 +8,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from equipoise.checkpoints import read_tensors
 from equipoise.errors import InputError
-from equipoise.executors import Executor
+from equipoise.executors import Executor, Here
 from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
+from equipoise.resuming import discard_unfinished
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of
-from equipoise.tuning.identity import check_identity, is_begun, write_identity
+from equipoise.tuning.identity import (
+    check_identity,
+    is_begun,
+    only_here,
+    write_identity,
+)
 from equipoise.tuning.layout import (
     SPARE_SHARE,
     Layout,
@@ -31,7 +40,7 @@ from equipoise.tuning.layout import (
 from equipoise.tuning.options import Options
 from equipoise.tuning.outcome import score_of_test, summary
 from equipoise.tuning.records import Record, folder_of, read_records
-from equipoise.tuning.search import Watcher
+from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, searched_roles, set_up
 from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import Winner, choose_winner
@@ -75,8 +84,6 @@ class Tuner:
             If the folder is taken, holds another search, or the data or a setting cannot be used.
         """
         options.validate()
-        if options.storage is not None:
-            Address(options.storage).open()  # now, for nothing may be written if it cannot be
         begun = is_begun(folder / SEARCH)
         if begun and not resume:
             raise InputError(
@@ -87,13 +94,14 @@ class Tuner:
         require_free(folder, resume=begun)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget)
-        check_identity(tuner.search_folder, tuner._identity())
+        check_identity(tuner.search_folder, tuner.identity)
         searched_roles(tuner.plan.fit, options, experiment.params)
         tuner.clock.reserve = tuner.layout.reserve
         return tuner
 
-    def _identity(self) -> dict[str, Any]:
-        """Return what a resumed search shares with its start."""
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a resumed search shares with its start."""
         parts, options, layout = self.plan.parts, self.options, self.layout
         return {
             "data": parts.dataset.fingerprint,
@@ -103,14 +111,22 @@ class Tuner:
             "roles": list(options.roles),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
-            "storage": options.storage,
+            "storage": None if options.storage is None else Address(options.storage).public,
         }
 
     def begin(self) -> None:
-        """Write what the search is of and how it is laid out; nothing is written before."""
+        """Write what the search is of and how it is laid out; nothing is written before.
+
+        Raises
+        ------
+        InputError
+            If the storage cannot be reached.
+        """
+        if self.options.storage is not None:
+            Address(self.options.storage).open()
         # In a shared storage each search has a study of its own, found again by this name.
         study = f"equipoise-{secrets.token_hex(6)}"
-        write_identity(self.search_folder, {**self._identity(), "study": study})
+        write_identity(self.search_folder, {**self.identity, "study": study})
         # The layout second: a folder with the first is known to be that of a search.
         if stored_layout(self.search_folder) is None:
             store_layout(self.search_folder, self.layout)
@@ -147,22 +163,38 @@ class Tuner:
         return read_records(self.search_folder)
 
     def search(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
-        """Try recipes until their time is up, or none if the final training has begun."""
+        """Try recipes until their time is up, or none if the final training has begun.
+
+        Raises
+        ------
+        InputError
+            If another process is at this search.
+        """
         self.begin()
-        if Run(self.search_folder).has("final.json"):
-            return
+        with only_here(self.search_folder):
+            if not self._is_decided:
+                self._set_up(executor).run(executor, self.clock, watchers)
+
+    @property
+    def _is_decided(self) -> bool:
+        """Whether the recipe was taken, for good."""
+        return Run(self.search_folder).has("final.json") or Run(self.folder).done
+
+    def _set_up(self, executor: Executor) -> Search:
+        # In this process the examples are there already; others read them.
         reading = replace(self.experiment.options, progress=None)  # a bar cannot travel
-        search = set_up(
+        elsewhere = replace(self.experiment, options=reading)
+        return set_up(
             self.plan.fit,
             self.layout,
             self.options,
             folder=self.search_folder,
-            data=replace(self.experiment, options=reading),
+            data=self.plan.fit.task if isinstance(executor, Here) else elsewhere,
+            data_hash=parts_hash(self.plan.parts),
             base=self.base,
             given=self.experiment.params,
             address=self.address,
         )
-        search.run(executor, self.clock, watchers)
 
     @property
     def winner(self) -> Winner:
@@ -182,6 +214,9 @@ class Tuner:
         """
         winner = self.winner
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
+        ends = time.monotonic() + left
+        if not self._is_decided:
+            discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
         epochs = self._final_epochs(winner.record, left if refit else 0.0)
         plan = self._refitted(winner.record, epochs) if epochs else self._kept(winner.record)
 
@@ -190,27 +225,33 @@ class Tuner:
             found = summary(run, self.layout, self.records, winner, test)
             run.write_json("tuning.json", found)
 
-        with self.clock.running():
+        with only_here(self.search_folder), self.clock.running():
             return plan.run(
-                self.folder,
-                resume=True,
-                observers=observers,
-                deadline=time.monotonic() + left,
-                conclude=conclude,
+                self.folder, resume=True, observers=observers, deadline=ends, conclude=conclude
             )
 
     def _final_epochs(self, record: Record, left: float) -> int:
-        """Return the epochs of the final training: those of its start, if it was stopped."""
+        """Return the epochs of the final training, of its start if it was stopped; 0: none."""
         run = Run(self.search_folder)
-        if not run.has("final.json"):
-            epochs = final_epochs(self.layout, record, left)
+        if run.has("final.json"):
+            return run.read_json("final.json")["epochs"]
+        epochs = final_epochs(self.layout, record, left)
+        if epochs and self.base["epochs"] != "auto":
+            epochs = self.base["epochs"]
+        if epochs:
             run.write_json("final.json", {"epochs": epochs})
-        return run.read_json("final.json")["epochs"]
+        return epochs
 
     def _refitted(self, record: Record, epochs: int) -> Plan:
-        """Return the plan to train a recipe on all training examples."""
+        """Return the plan to train a recipe on all training examples, those held out included."""
         params = {**self.base, **record.params, "epochs": epochs, "validation": 0.0}
-        return Plan.make(replace(self.experiment, params=params))
+        parts, task = self.plan.parts, self.plan.fit.task
+        learnt = {
+            "train": np.union1d(parts.train, parts.validation),
+            "validation": parts.validation[:0],
+        }
+        fit = Fit.prepare(replace(task, **learnt), params, self.experiment.seed)
+        return replace(self.plan, parts=replace(parts, **learnt), fit=fit, params=params)
 
     def _kept(self, record: Record) -> Plan:
         """Return a plan that has nothing left to train: it holds the model of a trial."""
