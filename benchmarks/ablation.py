@@ -3,7 +3,8 @@
 One line a run is appended to ``results/ablation/NAME.jsonl``; runs that are there already are
 not repeated, so that the benchmark can be stopped and started at will.
 
-    python benchmarks/ablation.py fashion-mnist [--ratio 100] [--seeds 3] [--first-seed 0] [--only TEXT]
+    python benchmarks/ablation.py fashion-mnist [--ratio 100] [--first-seed 0] [--seeds 3]
+        [--only TEXT]
     python benchmarks/ablation.py FOLDER/yeast.csv --label target
     python benchmarks/ablation.py --table fashion-mnist yeast shuttle
 

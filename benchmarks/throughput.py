@@ -70,7 +70,7 @@ def training(
 def seconds_of_epoch(run: Training, examples: Examples) -> float:
     """Return the time of one epoch."""
     started = time.perf_counter()
-    run.run_epoch(examples, lambda _: None)
+    run.run_epoch(examples, lambda _: None, None)
     return time.perf_counter() - started
 
 

@@ -148,7 +148,7 @@ def test_a_budget_that_is_over_ends_training_and_says_so(table: Path, tmp_path: 
     assert len(run.history) == 1
     assert run.config["classifier"]["epochs"] == 5
     assert run.config["environment"]["ended"] == "by its deadline, after epoch 1 of 5"
-    assert run.config["budget"] == {"seconds": 1e-3}
+    assert run.config["budget"]["seconds"] == 1e-3
     whole = _plan(table, params={"epochs": 5}).run(tmp_path / "whole")
     assert "ended" not in whole.config["environment"]
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import InputError
-from equipoise.runs import FORMAT, Run, replacing, write_arrays, write_json, write_text
+from equipoise.runs import FORMAT, Run, leftovers, replacing, write_arrays, write_json, write_text
 
 ARRAYS = {
     "ids": np.array(["a", "bc", "dé"]),
@@ -338,3 +338,15 @@ def test_pickles_are_refused(wrapped: bool, tmp_path: Path) -> None:
     assert not crater.exists()
     pickle.loads(pickle.dumps(bomb))
     assert crater.exists()  # the bomb is no dud
+
+
+def test_only_what_a_killed_writer_left_is_a_leftover(tmp_path: Path) -> None:
+    """Hidden files and folders of others stay: they may be somebody's."""
+    ours, theirs = tmp_path / ".metrics.json.0123456789abcdef", tmp_path / ".notes"
+    for path in (ours, theirs, tmp_path / ".metrics.json.swp"):
+        path.write_text("x")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    assert leftovers(tmp_path) == [ours]
+    with replacing(tmp_path / "a.txt") as file:
+        file.write(b"half")
+        assert {path.name[:7] for path in leftovers(tmp_path)} == {".metric", ".a.txt."}

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from equipoise.fitting import Fit
 from equipoise.progress import Progress
+from equipoise.selection import validation_scores
 from equipoise.task import Task
 
 PARAMS = {
@@ -40,12 +42,24 @@ def _slow(seconds: float) -> Callable[[Progress], None]:
     return observe
 
 
-def test_one_epoch_is_trained_however_late_it_is() -> None:
-    """A deadline that has passed leaves a network that has learnt something."""
-    fit = _fit()
-    fit.run(deadline=time.monotonic() - 100)
+def test_one_step_is_taken_however_late_it_is() -> None:
+    """A deadline that has passed leaves a network that has learnt something, of one batch."""
+    fit, steps = _fit(), []
+    fit.run(deadline=time.monotonic() - 100, observers=[lambda p: steps.append(p.step)])
+    assert [step for step in steps if step] == [1]
     assert len(fit.training.history) == 1
+    assert np.isfinite(fit.training.history[0]["train_loss"])
     assert fit.training.is_cut_short
+
+
+def test_later_epochs_are_whole_or_not_begun() -> None:
+    """Only the first one ends in its middle."""
+    fit, steps = _fit(), []
+    observers = [_slow(0.2), lambda p: steps.append((p.epoch, p.step))]
+    fit.run(deadline=time.monotonic() + 0.5, observers=observers)
+    n = len(fit.training.history)
+    assert n >= 1
+    assert sum(step > 0 for _, step in steps) == n * 4
 
 
 def test_a_distant_deadline_changes_nothing() -> None:
@@ -74,11 +88,18 @@ def test_training_ends_before_an_epoch_that_would_end_too_late() -> None:
 
 
 def test_the_best_epoch_before_the_deadline_is_kept() -> None:
-    """Weights are those of the epoch that validation chose among those trained."""
-    fit = _fit()
-    fit.run(deadline=time.monotonic() - 1)
-    kept = fit.training.network.state_dict()
-    assert all(torch.equal(kept[name], value) for name, value in fit.training.best.items())
+    """Weights are those of the epoch that validation chose among those trained, not of the last."""
+    fit = _fit(optimizer="SGD(lr=3.0)", epochs=200)
+    fit.run(observers=[_slow(0.02)], deadline=time.monotonic() + 0.8)
+    rows = fit.training.history
+    best = fit.training.selection.best_epoch
+    assert rows[best]["best"]
+    assert best < len(rows) - 1, "the last epoch was the best one: this shows nothing"
+    scores = validation_scores(
+        fit.model.logits(fit.task.X, fit.task.validation), fit.task.codes[fit.task.validation]
+    )
+    assert scores["log_loss"] == pytest.approx(rows[best]["validation"]["log_loss"], rel=1e-4)
+    assert scores["log_loss"] != pytest.approx(rows[-1]["validation"]["log_loss"], rel=1e-4)
 
 
 def test_a_resumed_training_may_be_too_late_at_once(tmp_path: Path) -> None:

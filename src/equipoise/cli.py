@@ -1,6 +1,7 @@
 """The command line: one lazily imported function for each verb, and what errors look like."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from equipoise.commands.config import options_in
+from equipoise.commands.invocation import begin
 from equipoise.commands.usage import require_command, usage_fault
 from equipoise.errors import InputError, TrainingError
 
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         What follows the program's name; None: taken from the process.
     """
     app.config = ()
+    begin()
     try:
         # First, for with --help the parser would take no notice of a wrong word.
         require_command(sys.argv[1:] if arguments is None else arguments, _commands())
@@ -99,11 +102,14 @@ def _ended(error: Exception) -> int:  # noqa: PLR0911 (one for each kind of erro
             return 1
         case MemoryError():
             return _out_of_memory()
-        case RuntimeError() if "memory" in str(error):  # torch has no class of its own on the CPU
+        case RuntimeError() if _NO_MEMORY.search(str(error)):  # torch has no class for the CPU
             return _out_of_memory()
         case OSError():
             return _fail(f"The system refused: {error}. Check space and permissions.", 1)
     raise error
+
+
+_NO_MEMORY = re.compile(r"out of memory|(can't|cannot) allocate memory|not enough memory", re.I)
 
 
 def _out_of_memory() -> int:

@@ -303,13 +303,13 @@ def _table_rules(facts: DataFacts, rate: _Rate) -> dict[str, Choice]:
         Choice(
             "batch_size",
             batch_size,
-            "a power of two, about a thirtieth of the training rows",
+            "about a thirtieth of the training rows, a power of two from 16 to 256",
             f"Shwartz-Ziv et al. 2023 (batch size); {citations.COMPONENTS_ON_YEAST}",
         ),
         Choice(
             "epochs",
             _between(TABLE_STEPS / steps, 10, 30),
-            f"about {TABLE_STEPS:,} steps in all, 10 to 30 epochs; more overfit small tables",
+            f"{TABLE_STEPS:,} steps in all, but 10 to 30 epochs; more overfit small tables",
             citations.TABLE_EMBEDDINGS,
         ),
         Choice(

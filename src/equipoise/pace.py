@@ -57,14 +57,21 @@ class Pace:
         Seconds of an epoch: its steps, and validation.
     prediction : float
         Seconds to predict one example.
+    judging : float, default=0.0
+        Seconds of metrics for one example, under both priors.
     """
 
     epoch: float
     prediction: float
+    judging: float = 0.0
+
+    def after(self, n_predicted: int) -> float:
+        """Return the seconds that follow training, with so many predictions."""
+        return n_predicted * (self.prediction + self.judging)
 
     def left(self, ends: float, n_predicted: int) -> float:
-        """Return the seconds from now until a time, but for so many predictions."""
-        return ends - time.monotonic() - n_predicted * self.prediction
+        """Return the seconds from now until a time, but for what follows training."""
+        return ends - time.monotonic() - self.after(n_predicted)
 
 
 def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
@@ -252,11 +259,11 @@ def choose_epochs(seconds: float, epoch: float, automatic: int, kind: str) -> Ch
     return Choice("epochs", most, reason, known)
 
 
-def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
+def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace]:
     """Return a fit with epochs, and if need be a network, that let it end in time.
 
     Only what is automatic is chosen: with epochs that are given the fit is returned as it is,
-    and with a backbone that is given no narrower one is tried.
+    if measured, and with a backbone that is given no narrower one is tried.
 
     Parameters
     ----------
@@ -271,20 +278,21 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace | None]:
     -------
     fit : Fit
         Its choices say what was chosen, and how fast this machine is.
-    pace : Pace or None
-        What was measured; None where nothing was to be chosen.
+    pace : Pace
+        What was measured.
     """
     automatic = {choice.field: choice for choice in fit.choices}
+    judging = _seconds_to_judge(fit, n_predicted) / max(n_predicted, 1)
+    first = best = _Candidate.measured(fit, ends, n_predicted, judging)
     if "epochs" not in automatic:
-        return fit, None
-    ends -= _seconds_to_judge(fit, n_predicted)
-    first = best = _Candidate.measured(fit, ends, n_predicted)
+        return fit, first.pace
     narrower = NARROWER.get(str(automatic["backbone"].value), ()) if "backbone" in automatic else ()
     for backbone in narrower:
         if best.fitting >= USEFUL_EPOCHS:
             break
         params = {**fit.params, "backbone": backbone}
-        tried = _Candidate.measured(Fit.prepare(fit.task, params, fit.seed), ends, n_predicted)
+        prepared = Fit.prepare(fit.task, params, fit.seed)
+        tried = _Candidate.measured(prepared, ends, n_predicted, judging)
         best = tried if tried.fitting > best.fitting else best
     # The last network that was measured need not be the one that is taken.
     best = replace(best, left=best.pace.left(ends, n_predicted))
@@ -306,9 +314,10 @@ class _Candidate:
     left: float
 
     @classmethod
-    def measured(cls, fit: Fit, ends: float, n_predicted: int) -> "_Candidate":
+    def measured(cls, fit: Fit, ends: float, n_predicted: int, judging: float) -> "_Candidate":
         left = ends - time.monotonic()
-        pace = measure_pace(fit, min(MEASURED_SECONDS, max(MEASURED_SHARE * left, 0)))
+        steps = measure_pace(fit, min(MEASURED_SECONDS, max(MEASURED_SHARE * left, 0)))
+        pace = replace(steps, judging=judging)
         return cls(fit, pace, pace.left(ends, n_predicted))
 
     @property

@@ -116,8 +116,13 @@ class Plan:
         if self.experiment.budget is None:
             return self
         ends = self.begun + self.experiment.budget
-        fit, pace = paced(self.fit, ends, len(self.parts.validation) + len(self.parts.test))
+        fit, pace = paced(self.fit, ends, self._n_predicted)
         return replace(self, fit=fit, pace=pace, is_paced=True)
+
+    @property
+    def _n_predicted(self) -> int:
+        """Examples that are predicted after training."""
+        return len(self.parts.validation) + len(self.parts.test)
 
     def _kept(self, folder: Path | None) -> list[Choice]:
         """Return what a run in the folder chose by its speed, of what is automatic here."""
@@ -213,7 +218,8 @@ class Plan:
         if self.experiment.budget is None:
             return deadline
         spent = sum(row["seconds"] for row in run.history)
-        ends = self.begun + self.experiment.budget - spent
+        after = 0.0 if self.pace is None else self.pace.after(self._n_predicted)
+        ends = self.begun + self.experiment.budget - spent - after
         return ends if deadline is None else min(ends, deadline)
 
     def learnt_hashes(self) -> HashArray:

@@ -143,8 +143,8 @@ class Training:
         """The network that is validated and kept: the average where there is one."""
         return self.network if self.average is None else self.average
 
-    def run_epoch(self, examples: Examples, observe: Observer) -> float:
-        """Take one step for every batch; return the mean training loss."""
+    def run_epoch(self, examples: Examples, observe: Observer, deadline: float | None) -> float:
+        """Take one step for every batch, of the first epoch until a deadline; return the loss."""
         epoch, stage = len(self.history), self.stage
         order = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
         batches = shuffled(len(examples), stage.batch_size, order)
@@ -158,11 +158,17 @@ class Training:
                 seen += len(positions)
                 elapsed = time.perf_counter() - started
                 observe(Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed))
+                if epoch == 0 and self._is_late(deadline):
+                    break
         self.world.share_buffers(self.learner)
         if self.average is not None:
             self.world.share_buffers(self.average)
         self._finish_average(examples, (epoch + 1) * len(batches))
-        return (total / len(examples)).item()
+        return (total / seen).item()
+
+    def _is_late(self, deadline: float | None) -> bool:
+        """Whether a deadline has passed; not asked of several processes, which must agree."""
+        return deadline is not None and self.world.size == 1 and time.monotonic() > deadline
 
     def step(self, examples: Examples, positions: np.ndarray, done: int, steps: int) -> Tensor:
         """Update the network on one batch, as step number `done`; return the batch's loss.
@@ -335,7 +341,8 @@ def train(
         File to resume from if it exists, and to keep the state in.
     deadline : float or None
         Time of `time.monotonic` after which no epoch shall end: training ends before one that,
-        if it took as long as the last, would. At least one epoch is trained.
+        if it took as long as the last, would. The first ends in its middle if need be, but with
+        several processes it is always trained.
 
     Raises
     ------
@@ -357,7 +364,7 @@ def train(
     due = -math.inf if world.is_first else math.inf
     while not training.finished and not _cut_short(training, deadline):
         started = time.perf_counter()
-        loss = training.run_epoch(examples, observe)
+        loss = training.run_epoch(examples, observe, deadline)
         logits = predict_logits(training.evaluated, validation.source, training.device, world)
         training.require_finite(loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)

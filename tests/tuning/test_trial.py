@@ -193,10 +193,20 @@ def test_an_update_of_low_rank_can_be_searched_over(searches: ModuleType, tmp_pa
 
 def test_no_time_is_no_epoch(searches: ModuleType, tmp_path: Path) -> None:
     """The clock ends a trial before its first epoch; there is nothing to judge it by."""
-    record = run_trial(searches.trial(tmp_path, until=0.0))
+    record = run_trial(searches.trial(tmp_path, until=0.0, record=Record(number=1)))
     assert record.state == "unfinished"
     assert (record.scores, record.best_epochs) == ({}, ())
     assert read_held_out(tmp_path) is None
+
+
+def test_without_time_a_step_of_the_prescription_is_trained(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """So that there is a model, whatever else happens."""
+    record = run_trial(searches.trial(tmp_path, until=0.0))
+    assert (record.state, record.best_epochs) == ("unfinished", (1,))
+    assert record.scores
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_the_clock_ends_a_trial_in_its_middle(searches: ModuleType, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from equipoise.commands import console
+from equipoise.commands import console, invocation
 from equipoise.commands.explanation import show_settings
 from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
 from equipoise.commands.settings import ClassifierOptions
@@ -73,7 +73,8 @@ def fit(  # noqa: PLR0913 (each is an option)
         # Before the data is read, which may take long.
         require_free(out or _default_folder(data, seed), resume=resume)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
-        plan = Plan.make(replace(experiment, recipe=recipe, budget=seconds))
+        timed = replace(experiment, recipe=recipe, budget=seconds)
+        plan = replace(Plan.make(timed), begun=invocation.begun())
     folder = out or Path("runs") / f"{plan.parts.dataset.name}-seed{seed}"
     plan = plan.paced(folder if resume else None)
     for line in plan.notes if explain else plan.choices:

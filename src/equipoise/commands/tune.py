@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from equipoise.commands import console
+from equipoise.commands import console, invocation
 from equipoise.commands.fit import name_of, show
 from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
 from equipoise.commands.settings import ClassifierOptions
@@ -113,7 +113,8 @@ def tune(  # noqa: PLR0913 (each is an option)
         storage=storage,
     )
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
-        tuner = Tuner.make(experiment, out or _default_folder(data, seed), options, resume=resume)
+        folder = out or _default_folder(data, seed)
+        tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
         console.say(line)
     if not dry_run:

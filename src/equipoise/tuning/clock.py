@@ -22,6 +22,8 @@ class Clock:
         Seconds that there are in all.
     reserve : float, default=0.0
         Seconds of these that are kept for what comes after the search.
+    begun : float or None, default=None
+        Time of `time.monotonic` from which it counts; None: now.
 
     Examples
     --------
@@ -35,12 +37,13 @@ class Clock:
     folder: Path
     budget: float
     reserve: float = 0.0
+    begun: float | None = None
     _begun: float = field(init=False)
     _before: float = field(init=False)
 
     def __post_init__(self) -> None:
         run = Run(self.folder)
-        self._begun = time.monotonic()
+        self._begun = time.monotonic() if self.begun is None else self.begun
         self._before = float(run.read_json("clock.json")["used"]) if run.has("clock.json") else 0.0
 
     @property

@@ -90,7 +90,8 @@ class Watch:
 
     def __call__(self, progress: Progress) -> None:
         """Raise `Stop` if the trial ends here."""
-        if time.time() > self.job.until:
+        # Of the prescription at least a part of an epoch is trained, for a model to be there.
+        if time.time() > self.job.until and (self.training.history or self.job.record.number):
             raise Stop("unfinished")
         if (self.job.search / HALT).exists():
             raise Stop("running")

@@ -100,7 +100,13 @@ class _Trial:
         watch = Watch(job, self.rungs, fit.training, tuple(self.values))
         stop: BaseException | None = None
         try:
-            fit.run(observers=[watch], checkpoint=job.folder / f"fold{number}.safetensors")
+            ends = time.monotonic() + job.until - time.time()
+            fit.run(
+                observers=[watch],
+                checkpoint=job.folder / f"fold{number}.safetensors",
+                deadline=None if job.record.number else ends,
+            )
+            stop = Stop("unfinished") if fit.training.is_cut_short else None
         except (Stop, KeyboardInterrupt) as reason:
             stop = reason
             _take_best(fit)

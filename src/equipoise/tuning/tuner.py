@@ -74,9 +74,24 @@ class Tuner:
 
     @classmethod
     def make(
-        cls, experiment: Experiment, folder: Path, options: Options, *, resume: bool = False
+        cls,
+        experiment: Experiment,
+        folder: Path,
+        options: Options,
+        *,
+        resume: bool = False,
+        begun: float | None = None,
     ) -> "Tuner":
         """Read the data, measure this machine, and lay the search out.
+
+        Parameters
+        ----------
+        experiment, folder, options
+            As for the tuner itself.
+        resume : bool, default=False
+            Go on with the search in the folder, if there is one.
+        begun : float or None, default=None
+            Time of `time.monotonic` from which the budget counts; None: now.
 
         Raises
         ------
@@ -84,16 +99,16 @@ class Tuner:
             If the folder is taken, holds another search, or the data or a setting cannot be used.
         """
         options.validate()
-        begun = is_begun(folder / SEARCH)
-        if begun and not resume:
+        is_there = is_begun(folder / SEARCH)
+        if is_there and not resume:
             raise InputError(
                 "A new search needs a folder of its own.",
                 f"`{folder}` holds a search already.",
                 "Give another --out, or --resume to go on with it.",
             )
-        require_free(folder, resume=begun)
+        require_free(folder, resume=is_there)
         tuner = cls(experiment, folder, options)
-        tuner.clock = Clock(tuner.search_folder, options.budget)
+        tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
         searched_roles(tuner.plan.fit, options, experiment.params)
         tuner.clock.reserve = tuner.layout.reserve
