@@ -91,6 +91,15 @@ def _right(hits: list[int], codes: list[int]) -> HeldOut:
     return HeldOut(np.arange(len(codes)), np.array(codes), np.eye(2)[predicted])
 
 
+def test_a_class_of_few_examples_counts_with_the_largest_known_deviation() -> None:
+    """Worked by hand: four examples that all agree by chance are not known to agree."""
+    codes = [0] * 8 + [1] * 4
+    better, other = _right([1] * 12, codes), _right([1] * 4 + [0] * 4 + [1] * 4, codes)
+    # Of the first class four of eight differ, squares sum to 2 over 7; the second takes that over.
+    expected = np.sqrt(2 / 7 / 8 + 2 / 7 / 4) / 2
+    assert difference(better, other, "balanced_accuracy")[1] == pytest.approx(expected)
+
+
 def test_a_class_of_one_example_counts_with_the_pooled_deviation() -> None:
     """Worked by hand: four of one class and one of the other; without it, it would seem sure."""
     codes = [0, 0, 0, 0, 1]

@@ -113,3 +113,19 @@ def test_scores_that_are_mostly_equal_are_left_alone(tmp_path: Path) -> None:
 def test_no_trials_are_no_scores(tmp_path: Path) -> None:
     """And no error."""
     assert observe(tmp_path, [], METRIC, n_folds=1).gains.tolist() == []
+
+
+def test_a_recipe_that_diverged_is_as_bad_as_the_fence(tmp_path: Path) -> None:
+    """It is no blank; a lost worker is one, for its recipe may be good."""
+    records = [_trial(tmp_path, k, [1.0 + 0.1 * k], state="complete") for k in range(5)]
+    records.append(
+        Record(number=5, choices={"head": "5"}, state="failed", message="TrainingError: diverged")
+    )
+    records.append(
+        Record(number=6, choices={"head": "6"}, state="failed", message="WorkerLost: killed")
+    )
+    seen = observe(tmp_path, records, METRIC, n_folds=1)
+    assert [choice["head"] for choice in seen.choices] == list("012345")
+    low, high = np.quantile(seen.gains[:5], [0.25, 0.75])
+    assert seen.gains[5] == pytest.approx(low - 1.5 * (high - low))
+    assert seen.n_drawn_in == 1
