@@ -70,6 +70,11 @@ PAPERS: Mapping[str, str] = {
 ABLATION_YEAST = "benchmarks/results/ablation/yeast.jsonl"
 """Each component alone over one base, on yeast, 10 splits; the log has its summary."""
 
+ABLATION_FASHION = "benchmarks/results/ablation/fashion-mnist.jsonl"
+"""The same on Fashion-MNIST at ratio 100, 3 seeds."""
+
+ABLATIONS = f"{ABLATION_FASHION}; {ABLATION_YEAST}"
+
 COSTS = "docs/log.md: what components cost"
 COMPONENTS_ON_YEAST = "docs/log.md: defaults again, and components one by one on yeast"
 FIRST_IMAGES = "docs/log.md: first defaults for images"

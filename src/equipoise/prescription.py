@@ -18,12 +18,15 @@ from equipoise.settings import resolve_settings
 Origin = Literal["automatic", "measured", "standing", "recipe", "given", "start"]
 """Who decided: data, budget, defaults, recipe, user, or the run to start from."""
 
-_ALONE = f"{citations.COSTS}; {citations.ABLATION_YEAST}"
+_ALONE = f"{citations.COSTS}; {citations.ABLATIONS}"
 
+# Figures are differences to the base recipe after prior correction, in points of balanced
+# accuracy, with standard errors over 3 seeds of Fashion-MNIST and 10 of yeast.
 STANDING: Mapping[str, tuple[str, str]] = {
     "head": (
-        "on yeast a cosine head was alike and a normalised one worse",
-        citations.ABLATION_YEAST,
+        "a cosine head gained 0.5 ± 0.2 points on Fashion-MNIST and nothing on yeast; a normalised "
+        "one was worse on both",
+        citations.ABLATIONS,
     ),
     "initial": (
         "none is assumed to be at hand; where one is, pre-training helps more under imbalance",
@@ -34,36 +37,40 @@ STANDING: Mapping[str, tuple[str, str]] = {
         "by construction: there is nothing to spare",
     ),
     "mixing": (
-        "not part of the prescription: Mixup and CutMix were not better on yeast after prior "
-        "correction",
-        citations.ABLATION_YEAST,
+        "not part of the prescription: after prior correction neither Mixup (-0.4 ± 0.2 points on "
+        "Fashion-MNIST) nor CutMix (-0.1 ± 0.3) was better, nor on yeast",
+        citations.ABLATIONS,
     ),
     "loss": (
         "no specialised loss is needed where the standard parts are tuned",
         "Shwartz-Ziv et al. 2023",
     ),
     "smoothing": (
-        "not part of the prescription: on yeast no kind moved balanced accuracy by more than a "
-        "point, and whether rare classes should be smoothed more is open",
-        f"{citations.ABLATION_YEAST}; Shwartz-Ziv et al. 2023 (label smoothing)",
+        "not part of the prescription: uniform smoothing gained 0.7 ± 0.1 points on Fashion-MNIST, "
+        "more of it for rare classes 0.5 ± 0.3, and on yeast no kind moved balanced accuracy by "
+        "a point; worth a try on images",
+        f"{citations.ABLATIONS}; Shwartz-Ziv et al. 2023 (label smoothing)",
     ),
     "auxiliary": (
-        "not part of the prescription: a self-supervised loss doubles the cost of an epoch, and "
-        "was not better on yeast after prior correction; worth a try on images of your own",
+        "not part of the prescription: a self-supervised loss doubles the cost of an epoch; it "
+        "gained 0.6 ± 0.5 points (SimCLR) on Fashion-MNIST, and nothing on yeast",
         f"{_ALONE}; Shwartz-Ziv et al. 2023 (Joint-SSL)",
     ),
     "sharpness": (
-        "not part of the prescription: it costs two to three times as much, and on yeast gained "
-        "less than half a standard deviation; worth a try where there is time",
+        "not part of the prescription: it costs two to three times as much; SAM lost 0.7 ± 0.4 "
+        "points in nine epochs of Fashion-MNIST, and on yeast it gained less than half a standard "
+        "deviation; worth a try where there is time for many epochs",
         f"{_ALONE}; Shwartz-Ziv et al. 2023 (SAM-A)",
     ),
     "schedule": (
-        "a rate that falls to zero smoothly; one cycle and steps were not better on yeast",
-        f"Loshchilov and Hutter 2017; {citations.ABLATION_YEAST}",
+        "a rate that falls to zero smoothly; one cycle was alike, and steps lost 1.8 ± 0.7 points "
+        "on Fashion-MNIST",
+        f"Loshchilov and Hutter 2017; {citations.ABLATIONS}",
     ),
     "constraint": (
-        "not part of the prescription: MaxNorm gained less than half a point on yeast",
-        citations.ABLATION_YEAST,
+        "not part of the prescription: MaxNorm gained less than half a point on Fashion-MNIST and "
+        "on yeast",
+        citations.ABLATIONS,
     ),
     "clip_norm": (
         "the networks here train without; it is for one that diverges",
