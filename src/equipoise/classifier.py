@@ -232,6 +232,23 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         classes, fit = self.prepare(X, y, sample_weight)
         fit.run()
+        return self.keep(classes, fit)
+
+    def keep(self, classes: np.ndarray, fit: Fit) -> Self:
+        """Become the classifier of a fit that `prepare` has made and that has run.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (classes,)
+            Class labels, sorted.
+        fit : Fit
+            What was trained.
+
+        Returns
+        -------
+        Classifier
+            This object, fitted.
+        """
         self.classes_ = classes
         self.model_ = fit.model
         self.settings_, self.choices_ = fit.settings, fit.choices

@@ -323,8 +323,7 @@ class _Candidate:
     @property
     def unit(self) -> float:
         """Seconds of what the setting counts as an epoch: passes at the reference batch size."""
-        many = 1_000_000
-        return self.pace.epoch * self.fit.settings.batch_size.epochs(many) / many
+        return self.pace.epoch * self.fit.settings.batch_size.passes_an_epoch
 
     @property
     def fitting(self) -> int:

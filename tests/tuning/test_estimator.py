@@ -10,6 +10,7 @@ from sklearn.datasets import make_classification
 
 from equipoise import Classifier, TunedClassifier
 from equipoise.errors import InputError
+from equipoise.tuning.identity import only_here
 
 X, CODES = make_classification(240, weights=[0.85], n_informative=8, random_state=0)
 Y = np.array(["no", "yes"])[CODES]
@@ -65,4 +66,19 @@ def test_the_constructor_does_no_work() -> None:
     model = TunedClassifier(**QUICK, metric="nonsense")
     assert clone(model).metric == "nonsense"
     with pytest.raises(InputError, match="nonsense"):
+        model.fit(X, Y)
+
+
+def test_best_parameters_are_those_that_differ_from_the_prescription() -> None:
+    """They are of the trial that was taken, and set back they give the prescription."""
+    model = TunedClassifier(**QUICK, search=["smoothing", "head"]).fit(X, Y)
+    taken, usual = model.winner_.record.params, model.trials_[0].params
+    assert all(usual[name] != value for name, value in model.best_params_.items())
+    assert {**usual, **model.best_params_} == taken
+
+
+def test_one_process_at_a_time_is_at_a_search(tmp_path: Path) -> None:
+    """A second one that goes on with a folder is refused, as on the command line."""
+    model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+    with only_here(tmp_path), pytest.raises(InputError, match="One process at a time"):
         model.fit(X, Y)

@@ -12,20 +12,9 @@ from equipoise.tuning.scores import (
     gain,
 )
 
-COUNTS = (120, 60, 35)
-
-
-def _held(seed: int, strength: float, counts: tuple[int, ...] = COUNTS) -> HeldOut:
-    """Return noisy predictions: the noise is half shared by all recipes, half of this one."""
-    codes = np.repeat(np.arange(len(counts)), counts)
-    shape = (len(codes), len(counts))
-    shared = np.random.default_rng(0).normal(size=shape)
-    logits = shared + np.random.default_rng(seed).normal(size=shape)
-    logits[np.arange(len(codes)), codes] += strength
-    return HeldOut(np.arange(len(codes)), codes, logits)
-
-
-FIRST, SECOND = _held(1, 2.0), _held(2, 1.5)
+CODES = np.repeat([0, 1, 2], (120, 60, 35))
+LOGITS = np.random.default_rng(0).normal(size=(len(CODES), 3)) + 1.5 * np.eye(3)[CODES]
+HELD = HeldOut(np.arange(len(CODES)), CODES, LOGITS)
 
 
 def _by_hand(held: HeldOut) -> dict[str, float]:
@@ -48,9 +37,9 @@ def _by_hand(held: HeldOut) -> dict[str, float]:
 
 def test_scores_are_those_of_scikit_learn() -> None:
     """Every metric that a search can have is among them."""
-    found = FIRST.scores()
+    found = HELD.scores()
     assert set(MONITORS) <= set(found)
-    for name, value in _by_hand(FIRST).items():
+    for name, value in _by_hand(HELD).items():
         assert found[name] == pytest.approx(value), name
 
 
@@ -65,15 +54,15 @@ def test_the_metric_follows_from_how_many_rare_examples_there_are() -> None:
 
 def test_joined_predictions_are_in_the_order_of_the_rows() -> None:
     """However they were divided, scores are those of all examples."""
-    order = np.random.default_rng(3).permutation(len(FIRST.rows))
+    order = np.random.default_rng(3).permutation(len(HELD.rows))
     parts = [
-        HeldOut(FIRST.rows[cut], FIRST.codes[cut], FIRST.logits[cut])
+        HeldOut(HELD.rows[cut], HELD.codes[cut], HELD.logits[cut])
         for cut in np.array_split(order, 4)
     ]
     joined = HeldOut.join(parts)
-    assert np.array_equal(joined.rows, FIRST.rows)
-    assert np.array_equal(joined.codes, FIRST.codes)
-    assert np.array_equal(joined.logits, FIRST.logits)
+    assert np.array_equal(joined.rows, HELD.rows)
+    assert np.array_equal(joined.codes, HELD.codes)
+    assert np.array_equal(joined.logits, HELD.logits)
 
 
 def test_gain_is_higher_for_what_is_better() -> None:

@@ -152,7 +152,8 @@ def _with_error(value: float | None, error: float | None, digits: int) -> str:
 def _told(found: Mapping[str, Any]) -> Iterator[str]:
     states = [trial["state"] for trial in found["trials"]]
     counts = [f"{states.count(s)} {words}" for s, words in IN_WORDS.items() if s in states]
-    yield f"{len(states)} recipes were tried: {', '.join(counts)}."
+    tried = "1 recipe was" if len(states) == 1 else f"{len(states)} recipes were"
+    yield f"{tried} tried: {', '.join(counts)}."
     for trial in found["trials"]:
         if trial["state"] == "failed":
             yield f"Trial {trial['number']} failed: {trial['message']}"

@@ -87,11 +87,16 @@ class BatchSize(Component):
         """Examples that are computed together, at most."""
         return math.ceil(self.size / self.accumulate)
 
+    @property
+    def passes_an_epoch(self) -> float:
+        """Passes over the data that an epoch at the reference size stands for, not rounded."""
+        if self.budget == "epochs" or self.reference is None:
+            return 1.0
+        return self.size / self.reference
+
     def epochs(self, epochs: int) -> int:
         """Return the passes over the data for `epochs` passes at the reference size."""
-        if self.budget == "epochs" or self.reference is None:
-            return epochs
-        return max(1, round(epochs * self.size / self.reference))
+        return max(1, round(epochs * self.passes_an_epoch))
 
 
 BATCH_SIZES: dict[str, type[BatchSize]] = {"BatchSize": BatchSize}

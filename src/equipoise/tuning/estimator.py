@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from equipoise.settings import as_text
 from equipoise.spec import differing
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.identity import check_identity, write_identity
+from equipoise.tuning.identity import check_identity, only_here, write_identity
 from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import read_records
@@ -144,15 +145,19 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             given=given,
             address=journal(folder, layout.first_rung),
         )
-        with open_executor(self.executor, workers=self.workers) as executor:
-            search.run(executor, clock)
-        self.trials_ = read_records(folder)
-        self.winner_ = choose_winner(folder, self.trials_, layout.metrics[0])
-        record = self.winner_.record
+        with only_here(folder):
+            with open_executor(self.executor, workers=self.workers) as executor:
+                search.run(executor, clock)
+            self.trials_ = read_records(folder)
+            self.winner_ = choose_winner(folder, self.trials_, layout.metrics[0])
+        record, usual = self.winner_.record, self.trials_[0].params
+        self.best_params_ = {k: v for k, v in record.params.items() if v != usual[k]}
         epochs = max(final_epochs(layout, record, clock.remaining), 1)
-        self.best_params_ = dict(record.params)
         final = {**params, **record.params, "epochs": epochs, "validation": 0.0}
-        self.best_estimator_ = Classifier(**final).fit(X, y, sample_weight)
+        best = Classifier(**final)
+        classes, last = best.prepare(X, y, sample_weight)
+        last.run(deadline=time.monotonic() + clock.remaining)
+        self.best_estimator_ = best.keep(classes, last)
         self.classes_ = self.best_estimator_.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.best_estimator_, name):

@@ -19,9 +19,6 @@ from equipoise.tuning.records import Record, read_held_out, read_record, save_he
 from equipoise.tuning.scores import HeldOut
 from equipoise.tuning.stopping import Rungs, Stop, Watch
 
-_MANY = 1_000_000
-"""Epochs from which it follows how many passes one is."""
-
 
 def run_trial(job: Job) -> Record:
     """Carry out a trial, from its checkpoint on if it was stopped before.
@@ -134,7 +131,7 @@ class _Trial:
         job, size, given = self.job, fit.settings.batch_size, self.job.params["epochs"]
         pace = measure_pace(fit, min(MEASURED_SECONDS, MEASURED_SHARE * job.seconds)).epoch
         seconds = job.seconds / job.n_folds
-        unit = size.epochs(_MANY) / _MANY
+        unit = size.passes_an_epoch
         fitting = round(seconds / (pace * unit))
         if not fitting and job.record.number and given == "auto":
             raise TrainingError(
