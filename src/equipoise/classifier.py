@@ -13,10 +13,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from equipoise._typing import CodeArray, LogitArray, ProbaArray, WeightArray
 from equipoise.data.splits import hold_out
+from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
 from equipoise.metrics import log_softmax, resolve_prior, shift_logits
+from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
 from equipoise.standard.augmentation import Augmentation
@@ -131,8 +133,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         One row an epoch.
     n_iter_ : int
         Epochs that were run.
-    model_ : Model
-        The trained network, how its inputs are made, and the class counts of training.
+    model_ : Model or Ensemble
+        The trained network, how its inputs are made, and the class counts of training; or
+        several of them.
 
     Raises
     ------
@@ -250,7 +253,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             This object, fitted.
         """
         self.classes_ = classes
-        self.model_ = fit.model
+        self.model_: Model | Ensemble = fit.model
         self.settings_, self.choices_ = fit.settings, fit.choices
         self.history_, self.n_iter_ = fit.training.history, len(fit.training.history)
         return self

@@ -140,6 +140,19 @@ class Fit:
         )
 
     @property
+    def network(self) -> dict[str, Any]:
+        """What the network can be built from again, see `equipoise.loading.rebuild_model`."""
+        settings = self.settings
+        return {
+            "backbone": repr(settings.backbone),
+            "head": repr(settings.head),
+            "norm": settings.norm,
+            "precision": self.device.precision,
+            "counts": self.task.counts.tolist(),
+            "prior": self.prior.tolist(),
+        }
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how inputs are made and what is trained, as sentences."""
         settings, tuned = self.settings, self.settings.finetuning

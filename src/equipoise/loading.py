@@ -1,12 +1,18 @@
 """From a finished run folder back to its model and its classifier."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from equipoise._typing import CountArray, PriorArray
 from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
 from equipoise.devices import Device, choose_device
+from equipoise.ensembles import NAME as ENSEMBLE
+from equipoise.ensembles import Ensemble, Member, member_folder
+from equipoise.errors import InputError
 from equipoise.features import FINDS_COLUMNS
 from equipoise.models import Model
 from equipoise.preprocessing import preprocessing_from_state
@@ -17,7 +23,42 @@ from equipoise.standard.networks import rebuild_network
 from equipoise.standard.normalisation import apply_norm
 
 
-def load_run_model(run: Run, device: str = "auto") -> Model:
+def rebuild_model(folder: Path, network: Mapping[str, Any], device: str = "auto") -> Model:
+    """Rebuild a model from the two files that `Model.save` has written.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are.
+    network : mapping of str to value
+        What the network is built from: ``backbone``, ``head`` and ``norm`` as text, ``precision``,
+        and ``counts`` and ``prior`` of its training, by class.
+    device : str, default="auto"
+        Where the network shall be.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, or does not fit the description.
+    """
+    backbone = resolve(network["backbone"], COMPONENTS["backbone"], "backbone")
+    head = resolve(network["head"], COMPONENTS["head"], "head")
+    counts = np.asarray(network["counts"])
+    preprocessing = preprocessing_from_state(Run(folder).read_json("preprocessing.json"))
+    built = rebuild_network(backbone, head, preprocessing.spec, len(counts))
+    apply_norm(built, network["norm"])
+    read_weights(folder / "model.safetensors", built)
+    chosen = Device(choose_device(device), network["precision"])
+    return Model(
+        network=built.to(chosen.name).eval(),
+        preprocessing=preprocessing,
+        device=chosen,
+        counts=counts,
+        prior=np.asarray(network["prior"]),
+    )
+
+
+def load_run_model(run: Run, device: str = "auto") -> Model | Ensemble:
     """Rebuild the trained model of a finished run.
 
     Parameters
@@ -34,23 +75,41 @@ def load_run_model(run: Run, device: str = "auto") -> Model:
     """
     run.require_classifier()
     config = run.config
+    counts, prior = config["data"]["counts_train"], trained_prior(config)
+    if run.has(ENSEMBLE):
+        return _ensemble(run, np.asarray(counts), np.asarray(prior), device)
     settings = config["classifier"]
-    backbone = resolve(settings["backbone"], COMPONENTS["backbone"], "backbone")
-    head = resolve(settings.get("head", "Linear()"), COMPONENTS["head"], "head")
-    counts = np.asarray(config["data"]["counts_train"])
-    preprocessing = preprocessing_from_state(run.read_json("preprocessing.json"))
-    network = rebuild_network(backbone, head, preprocessing.spec, len(counts))
-    apply_norm(network, settings.get("norm", "batch"))
-    read_weights(run.path / "model.safetensors", network)
-    chosen = Device(choose_device(device), config["environment"]["precision"])
-    network = network.to(chosen.name).eval()
-    return Model(
-        network=network,
-        preprocessing=preprocessing,
-        device=chosen,
-        counts=counts,
-        prior=np.asarray(trained_prior(config)),
-    )
+    described = {
+        "backbone": settings["backbone"],
+        "head": settings.get("head", "Linear()"),
+        "norm": settings.get("norm", "batch"),
+        "precision": config["environment"]["precision"],
+        "counts": counts,
+        "prior": prior,
+    }
+    return rebuild_model(run.path, described, device)
+
+
+def _ensemble(run: Run, counts: CountArray, prior: PriorArray, device: str) -> Ensemble:
+    try:
+        told = [(m["weight"], m["network"]) for m in run.read_json(ENSEMBLE)["members"]]
+        members = [
+            Member(
+                model=rebuild_model(member_folder(run.path, number), network, device),
+                weight=float(weight),
+                network=network,
+            )
+            for number, (weight, network) in enumerate(told)
+        ]
+        return Ensemble(members=members, counts=counts, prior=prior)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            "A run's ensemble.json must say which models there are, and how they are weighted.",
+            f"It is damaged: {error!r}.",
+            "Search again, or restore the file.",
+        ) from None
 
 
 def load_run(folder: str | Path, device: str = "auto") -> Classifier:

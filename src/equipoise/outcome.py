@@ -8,6 +8,7 @@ import pandas as pd
 
 from equipoise._typing import CodeArray, IndexArray, LogitArray
 from equipoise.data.dataset import Dataset
+from equipoise.ensembles import Ensemble
 from equipoise.metrics import evaluate, log_softmax
 from equipoise.models import Model
 from equipoise.runs import Run
@@ -20,7 +21,7 @@ N_ALIKE = 4
 
 
 def write(
-    run: Run, model: Model, dataset: Dataset, validation: IndexArray, test: IndexArray
+    run: Run, model: Model | Ensemble, dataset: Dataset, validation: IndexArray, test: IndexArray
 ) -> None:
     """Write ``predictions.npz``, ``metrics.json`` and the mistakes of a run.
 
@@ -43,7 +44,7 @@ def write(
 
 
 def both_priors(
-    logits: LogitArray, codes: CodeArray, classes: Sequence[str], model: Model
+    logits: LogitArray, codes: CodeArray, classes: Sequence[str], model: Model | Ensemble
 ) -> dict[str, Any]:
     """Return the metrics as the data are, and after correction to the balanced prior."""
     uniform = np.full(len(classes), 1 / len(classes))

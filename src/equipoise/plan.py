@@ -19,10 +19,12 @@ from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
 from equipoise.defaults import Choice
 from equipoise.devices import Device
+from equipoise.ensembles import Ensemble
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
 from equipoise.initial import Initial, example_hashes, write_learnt
 from equipoise.metrics import resolve_prior
+from equipoise.models import Model
 from equipoise.pace import Pace, paced
 from equipoise.prescription import Setting, explain
 from equipoise.progress import Observer, Progress
@@ -53,6 +55,8 @@ class Plan:
         How fast this machine is, once that was measured for a time budget.
     is_paced : bool
         Whether epochs and network follow from the budget already.
+    ensemble : Ensemble or None
+        Trained models that predict instead of the one that is fitted; None: there are none.
     """
 
     experiment: Experiment
@@ -62,6 +66,7 @@ class Plan:
     begun: float = field(default_factory=time.monotonic, kw_only=True)
     pace: Pace | None = field(default=None, kw_only=True)
     is_paced: bool = field(default=False, kw_only=True)
+    ensemble: Ensemble | None = field(default=None, kw_only=True)
 
     @classmethod
     def make(cls, experiment: Experiment) -> "Plan":
@@ -141,6 +146,11 @@ class Plan:
         return describe_network(self.fit.training.network, self.fit.preprocessing.spec)
 
     @property
+    def model(self) -> Model | Ensemble:
+        """What predicts, once training is done."""
+        return self.fit.model if self.ensemble is None else self.ensemble
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """Everything that was decided automatically, and how large the network is."""
         return (*self.notes, *map(str, self.fit.choices), f"network: {self.network_size}")
@@ -205,7 +215,7 @@ class Plan:
         )
         _record_end(run, fit)
         run.write_history(fit.training.history)
-        fit.model.save(run.path)
+        self.model.save(run.path)
         self.conclude(run)
         if conclude is not None:
             conclude(run)
@@ -234,7 +244,7 @@ class Plan:
         """Look at the test set, and write what was found."""
         _record(run)
         parts = self.parts
-        outcome.write(run, self.fit.model, parts.dataset, parts.validation, parts.test)
+        outcome.write(run, self.model, parts.dataset, parts.validation, parts.test)
 
 
 class _HistoryWriter:
@@ -312,7 +322,11 @@ def _config(plan: Plan) -> dict[str, Any]:
         ],
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
         "test": {"looks": 0},
-        "network": {**asdict(plan.network_size), "prior": fit.prior.tolist()},
+        "network": {
+            **asdict(plan.network_size),
+            "prior": fit.prior.tolist(),
+            **({} if plan.ensemble is None else {"members": len(plan.ensemble.members)}),
+        },
         **_budget(plan),
         "environment": _environment(fit.device),
     }

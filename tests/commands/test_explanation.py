@@ -54,7 +54,7 @@ def test_every_setting_is_explained_to_people(
         assert name in words
     assert "smallest of which has" in words
     if width < 120:
-        assert "smoothing = None the defaults: not part of the prescription: on yeast" in words
+        assert "smoothing = None the defaults: not part of the prescription: uniform" in words
         assert "scaling = robust the data: outliers are drawn in, and far values" in words
     else:
         assert "smoothing None the defaults not part of the" in words

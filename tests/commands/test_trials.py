@@ -36,6 +36,8 @@ def _found(**changes: Any) -> dict[str, Any]:
         "validation": 0.75,
         "test": 0.7,
         "optimism": 0.05,
+        "front": [],
+        "ensemble": None,
         "mattered": {"roles": [{"name": "head"}], "said": ["This rests on [b]40 trials."]},
         "compared": [{**head, **known, **moved}, {**rest, **nothing}],
         "trials": [
@@ -112,3 +114,25 @@ def test_machines_get_the_whole_file(shown) -> None:
     table, said = shown(_found(), as_json=True)
     assert json.loads(table)["tuning"] == _found()
     assert said == ""
+
+
+def test_recipes_that_predict_together_are_named_with_their_weights(shown) -> None:
+    """With the score of all and that of the best alone."""
+    ensemble = {"weights": {"1": 0.75, "0": 0.25}, "score": 0.77, "alone": 0.75}
+    _, said = shown(_found(ensemble=ensemble, over_prescription=None))
+    assert "Trials 1 (0.75), 0 (0.25) predict together" in said
+    assert "balanced accuracy is 0.7700, that of the best alone 0.7500" in said
+    assert "is taken" not in said
+
+
+def test_what_none_beats_is_listed_where_there_are_several_metrics(shown) -> None:
+    """With a column for each, and one recipe marked as taken."""
+    front = [
+        {"number": 1, "values": {"balanced_accuracy": 0.75, "seconds": 0.5}},
+        {"number": 0, "values": {"balanced_accuracy": 0.65, "seconds": 0.25}},
+    ]
+    table, _ = shown(_found(front=front, metrics=["balanced_accuracy", "seconds"]))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
+    assert ["1 (taken)", "0.75", "0.5", "head=Cosine(scale=8.12)"] in rows
+    assert ["0", "0.65", "0.25", "none: the prescription"] in rows
+    assert "seconds an epoch" in table

@@ -19,6 +19,7 @@ def spoken(**changes: Any) -> str:
         "validation": 0.7,
         "test": 0.65,
         "optimism": 0.05,
+        "ensemble": None,
     }
     sentences = search_aloud(search | changes)
     return " ".join(sentences).replace("\N{NO-BREAK SPACE}", " ")
@@ -89,3 +90,14 @@ def test_shares_are_told_in_per_cent_and_losses_are_not() -> None:
     assert written(0.5, "log_loss") == "0.500"
     assert written_difference(0.5, "g_mean") == "50.0 points"
     assert written_difference(0.5, "log_loss") == "0.500"
+
+
+def test_recipes_that_predict_together_are_named_with_their_weights() -> None:
+    """With the score of all and that of the best alone; no single recipe is taken."""
+    weights = [{"number": 3, "weight": 0.75}, {"number": 0, "weight": 0.25}]
+    text = spoken(ensemble={"weights": weights, "score": 0.72, "alone": 0.7})
+    assert "Trials 3 (0.75), 0 (0.25) predict together" in text
+    assert "72.0 % on held-out examples, where the best recipe alone has 70.0 %" in text
+    assert "is taken" not in text
+    one = spoken(ensemble={"weights": weights[:1], "score": 0.7, "alone": 0.7})
+    assert "Trial 3 (0.75) predicts alone" in one

@@ -16,6 +16,7 @@ from equipoise.report.formats import brief
 from equipoise.runs import Run
 from equipoise.selection import MONITORS
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.options import SECONDS
 from equipoise.tuning.records import Record
 from equipoise.tuning.search import MOST_FAILURES
 from equipoise.tuning.tuner import Tuner
@@ -88,6 +89,7 @@ def show_search(run: Run, *, as_json: bool) -> None:
         console.print_json({"run": str(run.path), "tuning": found, **metrics})
         return
     _print_trials(found)
+    _print_front(found)
     _print_compared(found)
     mattered = found["mattered"]
     meaning = [IMPORTANCE] if mattered["roles"] else []
@@ -111,6 +113,24 @@ def _print_trials(found: Mapping[str, Any]) -> None:
             format_duration(trial["pace"]),
             escape(brief(_changes(trial["params"], start))),
         )
+    console.results.print(table)
+
+
+def _print_front(found: Mapping[str, Any]) -> None:
+    """Print what there is to choose from where there are several metrics."""
+    if not found["front"]:
+        return
+    table = Table(title="Recipes that none beats in every metric", title_justify="left")
+    table.add_column("trial")
+    for metric in found["metrics"]:
+        name = "seconds an epoch" if metric == SECONDS else metric.replace("_", " ")
+        table.add_column(name, justify="right")
+    table.add_column("changes of the prescription")
+    params = {trial["number"]: trial["params"] for trial in found["trials"]}
+    for row in found["front"]:
+        mark = f"{row['number']}{' (taken)' if row['number'] == found['taken'] else ''}"
+        values = [f"{value:.4g}" for value in row["values"].values()]
+        table.add_row(mark, *values, escape(brief(_changes(params[row["number"]], params[0]))))
     console.results.print(table)
 
 
@@ -159,7 +179,9 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"Trial {trial['number']} failed: {trial['message']}"
     metric = found["metrics"][0].replace("_", " ")
     over, error = found["over_prescription"], found["over_prescription_error"]
-    if found["taken"] == 0:
+    if (combined := found["ensemble"]) is not None:
+        yield _combined(combined, metric)
+    elif found["taken"] == 0:
         yield f"The prescription is taken: nothing cheaper or surely better was found ({metric})."
     elif over is not None:
         verb = "better" if over >= 0 else "worse"
@@ -170,6 +192,17 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
         yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
     yield _judged(found)
+
+
+def _combined(ensemble: Mapping[str, Any], metric: str) -> str:
+    weights = [f"{number} ({weight:.2f})" for number, weight in ensemble["weights"].items()]
+    plural = "s" if len(weights) > 1 else ""
+    return (
+        f"Trial{plural} {', '.join(weights)} predict{'' if plural else 's'} together, weights in "
+        f"brackets: on held-out examples the {metric} is {ensemble['score']:.4f}, that of the "
+        f"best alone {ensemble['alone']:.4f}. They were chosen on these, so the gain is smaller "
+        "elsewhere."
+    )
 
 
 def _judged(found: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     folds: int | None = None,
     sampler: Literal["tpe", "random"] = "tpe",
     portfolio: bool = True,
+    ensemble: int = 1,
     executor: Literal["here", "processes", "ray"] = "here",
     workers: int = 1,
     threads: int | None = None,
@@ -77,6 +78,9 @@ def tune(  # noqa: PLR0913 (each is an option)
         How recipes are drawn once the first ones are tried.
     portfolio : bool
         Try recipes first that helped elsewhere.
+    ensemble : int
+        Combine so many of the best recipes, at most, as their trials have trained them, instead
+        of training one anew; predictions cost as much more time and memory.
     executor : {"here", "processes", "ray"}
         Where trials run: in this process, in several of this machine, on a Ray cluster.
     workers : int
@@ -110,6 +114,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         n_folds=folds,
         sampler=sampler,
         portfolio=portfolio,
+        ensemble=ensemble,
         storage=storage,
     )
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:

@@ -32,6 +32,10 @@ def read_search(found: Any) -> Row:
     dict
         - ``metric`` that decided, ``choices`` of the layout, ``taken``, ``best``, ``alike``,
           ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``;
+        - ``front``: ``number`` of each recipe that none beats in every metric, and its ``values``,
+          by metric;
+        - ``ensemble``: ``weights`` with ``number`` and ``weight``, ``score`` and ``alone``; None
+          where one recipe is taken alone;
         - ``compared``: ``role``, ``prescribed``, ``taken``, ``importance``, ``error``,
           ``p``, ``difference`` and ``difference_error`` of each part of the recipe;
         - ``roles`` and ``fields`` with ``name``, ``n``, ``importance``, ``error``, ``p``,
@@ -62,6 +66,8 @@ def read_search(found: Any) -> Row:
         "validation": number(found["validation"]),
         "test": optional(number, found["test"]),
         "optimism": optional(number, found["optimism"]),
+        "front": rows(_front, found.get("front", [])),
+        "ensemble": _ensemble(found.get("ensemble")),
         "compared": rows(_compared, found.get("compared", [])),
         "roles": rows(_part, mattered.get("roles", [])),
         "fields": rows(_part, mattered.get("fields", [])),
@@ -69,6 +75,24 @@ def read_search(found: Any) -> Row:
         "trials": _trials(found["trials"], metric),
         "prescribed": _chosen(choices.get(0, {})),
         "chosen": _chosen(choices.get(found["taken"], {})),
+    }
+
+
+def _front(row: Mapping[str, Any]) -> Row:
+    values = {text(name): number(value) for name, value in row["values"].items()}
+    return {"number": count(row["number"]), "values": values}
+
+
+def _ensemble(found: Any) -> Row | None:
+    if found is None:
+        return None
+    return {
+        "weights": [
+            {"number": count(int(trial)), "weight": _share(weight)}
+            for trial, weight in found["weights"].items()
+        ],
+        "score": number(found["score"]),
+        "alone": number(found["alone"]),
     }
 
 

@@ -50,7 +50,8 @@ def search_aloud(search: Row) -> list[str]:
         What was tried, which recipe was taken and why, and how its score on held-out examples
         compares with that on the test set.
     """
-    return [_tried(search["trials"]), *_taken(search), *_optimism(search)]
+    chosen = _taken(search) if search["ensemble"] is None else _combined(search)
+    return [_tried(search["trials"]), *chosen, *_optimism(search)]
 
 
 def _tried(trials: list[Row]) -> str:
@@ -76,6 +77,19 @@ def _taken(search: Row) -> Iterator[str]:
             f"It is trial {search['taken']}; the prescription was not trained in full, so that "
             "there is nothing to compare it with."
         )
+
+
+def _combined(search: Row) -> Iterator[str]:
+    metric, ensemble = search["metric"], search["ensemble"]
+    weights = [f"{row['number']} ({row['weight']:.2f})" for row in ensemble["weights"]]
+    plural = len(weights) > 1
+    yield (
+        f"{'Trials' if plural else 'Trial'} {', '.join(weights)} predict{'' if plural else 's'} "
+        f"{'together' if plural else 'alone'}, by weights in brackets, as trained in the search: "
+        f"{METRICS[metric].label.lower()} {written(ensemble['score'], metric)} on held-out "
+        f"examples, where the best recipe alone has {written(ensemble['alone'], metric)}. They "
+        "were chosen on these examples, so that the gain is smaller elsewhere."
+    )
 
 
 def _choice(search: Row, alike: int) -> str:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise._typing import LogitArray, ProbaArray
 from equipoise.classifier import Classifier
+from equipoise.ensembles import Ensemble
 from equipoise.executors import open_executor
 from equipoise.fitting import Fit
 from equipoise.initial import example_hashes
@@ -22,10 +23,11 @@ from equipoise.settings import as_text
 from equipoise.spec import differing
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.ensemble import load_members, select
 from equipoise.tuning.identity import check_identity, only_here, write_identity
 from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
-from equipoise.tuning.records import read_records
+from equipoise.tuning.records import Record, read_records
 from equipoise.tuning.setup import base_params, set_up
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import journal
@@ -56,6 +58,9 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         At most so many recipes are tried; None: as many as there is time for.
     n_folds : int or None, default=None
         Folds by which a recipe is judged; None: by the size of the rarest class, and the time.
+    ensemble : int, default=1
+        At most so many recipes are combined, as their trials have trained them; 1: the one that
+        is taken is trained anew on all examples.
     executor : {"here", "processes", "ray"}, default="here"
         Where trials run.
     workers : int, default=1
@@ -69,7 +74,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     best_estimator_ : Classifier
-        The recipe that was taken, trained on all examples.
+        The recipe that was taken, trained on all examples; of an ensemble the best recipe alone,
+        whose ``model_`` is all of them.
     best_params_ : dict
         Its parameters that differ from those of the prescription.
     trials_ : list of Record
@@ -94,6 +100,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     search: Sequence[str] | None = None
     n_trials: int | None = None
     n_folds: int | None = None
+    ensemble: int = 1
     executor: str = "here"
     workers: int = 1
     folder: str | None = None
@@ -131,7 +138,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         self._options.validate()
         base = Classifier(**given).set_params(random_state=self.random_state)
         clock = Clock(folder, self._options.budget)
-        _, fit = base.prepare(X, y, sample_weight)
+        examples = (X, y, sample_weight)
+        _, fit = base.prepare(*examples)
         layout = self._laid_out(folder, fit, given, clock)
         clock.reserve = layout.reserve
         params = base_params(base.get_params(deep=False), layout, given)
@@ -150,24 +158,49 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
                 search.run(executor, clock)
             self.trials_ = read_records(folder)
             self.winner_ = choose_winner(folder, self.trials_, layout.metrics[0])
-        record, usual = self.winner_.record, self.trials_[0].params
+            self.best_estimator_, record = self._final(folder, layout, params, clock, examples)
+        usual = self.trials_[0].params
         self.best_params_ = {k: v for k, v in record.params.items() if v != usual[k]}
-        epochs = max(final_epochs(layout, record, clock.remaining), 1)
-        final = {**params, **record.params, "epochs": epochs, "validation": 0.0}
-        best = Classifier(**final)
-        classes, last = best.prepare(X, y, sample_weight)
-        last.run(deadline=time.monotonic() + clock.remaining)
-        self.best_estimator_ = best.keep(classes, last)
         self.classes_ = self.best_estimator_.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.best_estimator_, name):
                 setattr(self, name, getattr(self.best_estimator_, name))
         return self
 
+    def _final(
+        self,
+        folder: Path,
+        layout: Layout,
+        params: dict[str, Any],
+        clock: Clock,
+        examples: tuple[Any, Any, Any],
+    ) -> tuple[Classifier, Record]:
+        """Return what predicts, and its recipe, or the first of those that are combined."""
+        metric, record = layout.metrics[0], self.winner_.record
+        selection = None
+        if self.ensemble > 1:
+            selection = select(folder, self.trials_, metric, self.ensemble)
+        if selection is not None:
+            record = self.trials_[next(iter(selection.weights))]
+        epochs = max(final_epochs(layout, record, clock.remaining), 1)
+        final = {**params, **record.params, "epochs": epochs, "validation": 0.0}
+        best = Classifier(**final)
+        classes, fit = best.prepare(*examples)
+        if selection is None:
+            fit.run(deadline=time.monotonic() + clock.remaining)
+            return best.keep(classes, fit), record
+        members = load_members(folder, selection, layout.n_folds, fit.device.name)
+        best.keep(classes, fit)
+        best.model_ = Ensemble(members=members, counts=fit.task.counts, prior=fit.prior)
+        return best, record
+
     def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
         """Return how to search, and keep it in the folder, or go on with what is there."""
         options, stored = self._options, stored_layout(folder)
-        layout = stored or lay_out(fit, clock.remaining, options.metrics, options.n_folds)
+        predictions = 0 if self.ensemble > 1 else None
+        layout = stored or lay_out(
+            fit, clock.remaining, options.metrics, options.n_folds, predictions
+        )
         identity = {
             "data": _fingerprint(fit.task),
             "seed": self.random_state,
@@ -175,6 +208,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             "roles": list(options.roles),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
+            "ensemble": options.ensemble,
         }
         check_identity(folder, identity)
         write_identity(folder, identity)
@@ -190,6 +224,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             roles=tuple(self.search) if self.search is not None else ROLES,
             n_trials=self.n_trials,
             n_folds=self.n_folds,
+            ensemble=self.ensemble,
         )
 
     def predict_logits(self, X: Any) -> LogitArray:

@@ -39,6 +39,8 @@ class Job:
         Seed of folds and training; the same for all trials.
     until : float
         Time of `time.time` at which the search ends.
+    keeps_folds : bool, default=False
+        Whether the models of all folds are kept, not that of the first alone.
     address : Address or None
         Where the trial reports how it goes and asks whether to stop; None: nowhere.
     """
@@ -53,6 +55,7 @@ class Job:
     metric: str
     seed: int
     until: float
+    keeps_folds: bool = False
     address: Address | None = None
     data_hash: str = ""
 

@@ -91,7 +91,11 @@ def store_layout(folder: Path, layout: Layout) -> None:
 
 
 def lay_out(
-    fit: Fit, budget: float, metrics: Sequence[str] | None = None, n_folds: int | None = None
+    fit: Fit,
+    budget: float,
+    metrics: Sequence[str] | None = None,
+    n_folds: int | None = None,
+    predictions: int | None = None,
 ) -> Layout:
     """Return how to search in a given time.
 
@@ -105,6 +109,9 @@ def lay_out(
         What to search for; None: what the number of held-out examples allows.
     n_folds : int or None, default=None
         Folds of a trial; None: by the size of the rarest class and the time.
+    predictions : int or None, default=None
+        Examples that an ensemble predicts at the end, by one recipe after the other, for which
+        time is kept; None: for a final training of one recipe instead.
 
     Raises
     ------
@@ -112,9 +119,11 @@ def lay_out(
         If there cannot be so many folds.
     """
     task, epochs = fit.task, fit.settings.epochs
-    pace = measure_pace(fit, min(2.0, 0.02 * budget)).epoch
+    measured = measure_pace(fit, min(2.0, 0.02 * budget))
+    pace = measured.epoch
     whole = pace * fit.settings.batch_size.epochs(epochs)
-    reserve = SPARE_SHARE * budget + min(FINAL_SHARE * budget, 1.2 * whole)
+    last = 1.2 * whole if predictions is None else predictions * measured.prediction
+    reserve = SPARE_SHARE * budget + min(FINAL_SHARE * budget, last)
     search = budget - reserve
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     counts = task.counts + held
@@ -137,7 +146,10 @@ def lay_out(
             f"epochs take {format_duration(whole)} a fold here",
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
-        "reserve": (format_duration(reserve), "kept for the final training and the test"),
+        "reserve": (
+            format_duration(reserve),
+            f"kept for the {'final training' if predictions is None else 'ensemble'} and the test",
+        ),
     }
     choices = tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items())
     return Layout(

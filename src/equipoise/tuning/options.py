@@ -9,6 +9,9 @@ from equipoise.tuning.space import ROLES, check_roles
 SECONDS = "seconds"
 """A second metric: the time of an epoch, for full trainings take about the same time all."""
 
+NUMBERS = {"n_trials": "trials", "n_folds": "folds", "ensemble": "recipes in an ensemble"}
+"""What the numbers among the options count."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -30,6 +33,9 @@ class Options:
         How recipes are drawn.
     portfolio : bool, default=True
         Whether recipes that helped elsewhere are tried first.
+    ensemble : int, default=1
+        Recipes that are combined, at most, counted as often as they are drawn; 1: the one that
+        is taken is trained anew on all examples instead.
     storage : str or None, default=None
         URL of a data base for the study; None: a file in the run's folder.
     """
@@ -41,6 +47,7 @@ class Options:
     n_folds: int | None = None
     sampler: str = "tpe"
     portfolio: bool = True
+    ensemble: int = 1
     storage: str | None = None
 
     def validate(self) -> None:
@@ -67,10 +74,11 @@ class Options:
                 f"Put {SECONDS} last, and name each once.",
             )
         check_roles(self.roles)
-        for name, value in (("trials", self.n_trials), ("folds", self.n_folds)):
+        for name in ("n_trials", "n_folds", "ensemble"):
+            value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(
-                    f"The number of {name} must be at least 1.",
+                    f"The number of {NUMBERS[name]} must be at least 1.",
                     f"It is {value}.",
                     "Leave it out to have it chosen.",
                 )

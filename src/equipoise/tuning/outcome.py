@@ -10,6 +10,8 @@ import numpy as np
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS, validation_scores
+from equipoise.tuning.ensemble import Selection
+from equipoise.tuning.front import pareto_front
 from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.observations import observe
@@ -22,7 +24,12 @@ MOVED = 0.05
 
 
 def summary(
-    run: Run, layout: Layout, records: Sequence[Record], winner: Winner, test: float
+    run: Run,
+    layout: Layout,
+    records: Sequence[Record],
+    winner: Winner,
+    test: float,
+    ensemble: Selection | None = None,
 ) -> dict[str, Any]:
     """Return what ``tuning.json`` of the final run holds.
 
@@ -39,14 +46,21 @@ def summary(
         The recipe that was taken.
     test : float
         Its first metric on test examples, see `score_of_test`.
+    ensemble : Selection or None, default=None
+        The recipes that are combined; None: one is taken alone.
 
     Returns
     -------
     dict
         - ``metrics``, ``n_folds`` and ``choices``: how the search was laid out, and why;
-        - ``taken`` and ``best``: numbers of trials; ``alike``, ``over_prescription`` and
+        - ``taken``, of an ensemble its first, and ``best``: numbers of trials; ``alike``,
+          ``over_prescription`` and
           ``over_prescription_error``: see `Winner`;
-        - ``validation`` and ``test``: the first metric of the recipe that is taken, on held-out
+        - ``front``: what else there is to choose from where there are several metrics, see
+          `equipoise.tuning.front.pareto_front`;
+        - ``ensemble``: weights of trials, ``score`` of the combination and of the best recipe
+          ``alone`` on held-out examples; None where one is taken alone;
+        - ``validation`` and ``test``: the first metric of what predicts, on held-out
           and on test examples; ``optimism``: how much better it looked than it is, None where
           the metric depends on class shares that differ between the two;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
@@ -54,7 +68,12 @@ def summary(
         - ``trials``: every `Record`.
     """
     metric = layout.metrics[0]
-    validation = winner.record.scores[metric]
+    taken, over, error = winner.record, winner.over_prescription, winner.error
+    validation = taken.scores[metric]
+    if ensemble is not None:
+        first = next(iter(ensemble.weights))
+        taken = next(record for record in records if record.number == first)
+        over, error, validation = None, None, ensemble.score
     folder = run.path / SEARCH
     observed = observe(folder, records, metric, layout.n_folds, layout.first_rung)
     mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
@@ -62,16 +81,18 @@ def summary(
         "metrics": list(layout.metrics),
         "n_folds": layout.n_folds,
         "choices": [asdict(choice) for choice in layout.choices],
-        "taken": winner.record.number,
+        "taken": taken.number,
         "best": winner.best.number,
         "alike": winner.alike,
-        "over_prescription": winner.over_prescription,
-        "over_prescription_error": winner.error,
+        "over_prescription": over,
+        "over_prescription_error": error,
+        "front": pareto_front(records, layout.metrics),
+        "ensemble": None if ensemble is None else asdict(ensemble),
         "validation": validation,
         "test": test,
         "optimism": optimism(run, metric, validation, test),
         "mattered": mattered,
-        "compared": compare(records[0], winner.record, mattered, metric),
+        "compared": compare(records[0], taken, mattered, metric),
         "trials": [asdict(record) for record in records],
     }
 

@@ -77,6 +77,20 @@ def folder_of(search: Path, number: int) -> Path:
     return search / "trials" / f"{number:04d}"
 
 
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Return where the model of one fold is, in a trial's folder, if those of all are kept."""
+    return folder / f"fold{fold}"
+
+
+def remove_models(folder: Path) -> None:
+    """Remove the models of a trial; what it has predicted stays."""
+    for place in (folder, *folder.glob("fold[0-9]")):
+        for name in ("model.safetensors", "preprocessing.json", "network.json"):
+            (place / name).unlink(missing_ok=True)
+        if place != folder and not any(place.iterdir()):
+            place.rmdir()
+
+
 def read_record(folder: Path) -> Record | None:
     """Return what is recorded of a trial; None if it has not begun."""
     if not Run(folder).has("trial.json"):

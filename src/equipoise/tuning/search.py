@@ -15,7 +15,7 @@ from equipoise.experiment import Experiment
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, folder_of, read_record
+from equipoise.tuning.records import Record, folder_of, read_record, remove_models
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
 from equipoise.tuning.study import Address, open_study
@@ -29,9 +29,6 @@ GRACE_SECONDS = 10.0
 
 MOST_FAILURES = 10
 """After so many failures in a row no other recipe is tried: something else must be wrong."""
-
-MODEL = ("model.safetensors", "preprocessing.json")
-"""Files by which the model of a trial can be used as it is."""
 
 STATES = {
     "complete": TrialState.COMPLETE,
@@ -79,6 +76,8 @@ class Search:
         How recipes are drawn once the first ones are tried.
     seed : int, default=0
         Seed of everything random.
+    keeps_folds : bool, default=False
+        Whether the models of all folds are kept, not that of the first alone.
     address : Address
         Where the study is kept.
     """
@@ -97,6 +96,7 @@ class Search:
     n_trials: int | None = None
     sampler: str = "tpe"
     seed: int = 0
+    keeps_folds: bool = False
 
     def run(self, executor: Executor, clock: Clock, watchers: Sequence[Watcher] = ()) -> None:
         """Try recipes until the time is up; what was under way at a stop is gone on with.
@@ -194,6 +194,7 @@ class _Loop:
             most_epochs=search.most_epochs,
             metric=search.metrics[0],
             seed=search.seed,
+            keeps_folds=search.keeps_folds,
             until=self.clock.until,
             address=search.address if len(search.metrics) == 1 else None,
         )
@@ -221,8 +222,7 @@ class _Loop:
         self.stopped += [record.number] * (record.state != "complete")
         if self.is_any_complete:
             for number in self.stopped:
-                for name in MODEL:
-                    (folder_of(self.search.folder, number) / name).unlink(missing_ok=True)
+                remove_models(folder_of(self.search.folder, number))
             self.stopped.clear()
 
 

@@ -111,6 +111,7 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
         most_epochs=layout.most_epochs,
         n_trials=options.n_trials,
         sampler=options.sampler,
+        keeps_folds=options.ensemble > 1,
         seed=fit.seed,
         address=address,
     )

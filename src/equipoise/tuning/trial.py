@@ -15,7 +15,7 @@ from equipoise.task import Task
 from equipoise.tuning.examples import task_of
 from equipoise.tuning.folds import Fold, folds_of
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, read_held_out, read_record, save_held_out
+from equipoise.tuning.records import Record, fold_folder, read_held_out, read_record, save_held_out
 from equipoise.tuning.scores import HeldOut
 from equipoise.tuning.stopping import Rungs, Stop, Watch
 
@@ -143,7 +143,7 @@ class _Trial:
         self.record.save(job.folder)
 
     def _keep(self, fit: Fit, number: int, fold: Fold) -> None:
-        """Keep the best epoch's predictions, and the model of the first fold."""
+        """Keep the best epoch's predictions, and the model of the first fold or of each."""
         training = fit.training
         logits = training.corrected(fit.model.logits(self.task.X, fold.validation))
         held = HeldOut(fold.validation, self.task.codes[fold.validation], logits)
@@ -156,6 +156,11 @@ class _Trial:
         if number == 0:
             fit.model.save(self.job.folder)
             Run(self.job.folder).write_history(training.history)
+        if self.job.keeps_folds:
+            place = fold_folder(self.job.folder, number)
+            place.mkdir(exist_ok=True)
+            fit.model.save(place)
+            Run(place).write_json("network.json", fit.network)
         self.record.save(self.job.folder)
 
 

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.checkpoints import read_tensors
+from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import Executor, Here
 from equipoise.experiment import Experiment
@@ -21,8 +22,9 @@ from equipoise.resuming import discard_unfinished
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.ensemble import Selection, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
-from equipoise.tuning.folds import folds_of
+from equipoise.tuning.folds import MOST, folds_of
 from equipoise.tuning.identity import (
     check_identity,
     is_begun,
@@ -126,6 +128,7 @@ class Tuner:
             "roles": list(options.roles),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
+            "ensemble": options.ensemble,
             "storage": None if options.storage is None else Address(options.storage).public,
         }
 
@@ -161,8 +164,10 @@ class Tuner:
         """How the search is laid out; measured once, and kept."""
         if (stored := stored_layout(self.search_folder)) is not None:
             return stored
-        options = self.options
-        return lay_out(self.plan.fit, self.clock.remaining, options.metrics, options.n_folds)
+        options, plan = self.options, self.plan
+        # Folds are not known yet, of which each has a model that predicts.
+        n = MOST * options.ensemble * len(plan.parts.test) if options.ensemble > 1 else None
+        return lay_out(plan.fit, self.clock.remaining, options.metrics, options.n_folds, n)
 
     @property
     def address(self) -> Address:
@@ -217,7 +222,10 @@ class Tuner:
         return choose_winner(self.search_folder, self.records, self.layout.metrics[0])
 
     def finish(self, observers: Sequence[Observer] = (), *, refit: bool = True) -> Run:
-        """Train the recipe that is taken on all training examples, and look at the test set.
+        """Train the recipe that is taken, or combine several, and look at the test set.
+
+        One recipe is trained anew on all training examples; those of an ensemble predict as
+        their trials have trained them.
 
         Parameters
         ----------
@@ -227,23 +235,56 @@ class Tuner:
             Whether to train it anew; where not, or where there is no time for an epoch, the
             model of its trial is taken.
         """
-        winner = self.winner
+        winner, metric = self.winner, self.layout.metrics[0]
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
         ends = time.monotonic() + left
         if not self._is_decided:
             discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
-        epochs = self._final_epochs(winner.record, left if refit else 0.0)
-        plan = self._refitted(winner.record, epochs) if epochs else self._kept(winner.record)
+        selection = self._selection()
+        plan = self._final_plan(winner, selection, left if refit else 0.0)
 
         def conclude(run: Run) -> None:
-            test = score_of_test(run, plan, self.layout.metrics[0])
-            found = summary(run, self.layout, self.records, winner, test)
+            test = score_of_test(run, plan, metric)
+            found = summary(run, self.layout, self.records, winner, test, selection)
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
             return plan.run(
                 self.folder, resume=True, observers=observers, deadline=ends, conclude=conclude
             )
+
+    def _selection(self) -> Selection | None:
+        """Return which recipes are combined, as decided before a stop; None: none are."""
+        if self.options.ensemble == 1:
+            return None
+        run = Run(self.search_folder)
+        if run.has("final.json"):
+            return stored(run)
+        metric, most = self.layout.metrics[0], self.options.ensemble
+        found = select(self.search_folder, self.records, metric, most)
+        if found is not None:
+            run.write_json("final.json", {"epochs": 0, "ensemble": asdict(found)})
+        return found
+
+    def _final_plan(self, winner: Winner, selection: Selection | None, left: float) -> Plan:
+        if selection is not None:
+            return self._combined(selection)
+        epochs = self._final_epochs(winner.record, left)
+        return self._refitted(winner.record, epochs) if epochs else self._kept(winner.record)
+
+    def _combined(self, selection: Selection) -> Plan:
+        """Return a plan that has nothing left to train: several recipes predict together."""
+        by_number = {record.number: record for record in self.records}
+        plan = self._kept(by_number[next(iter(selection.weights))])
+        n_folds, device = self.layout.n_folds, plan.fit.device.name
+        parts = plan.parts
+        if n_folds > 1:  # each example was learnt from in all folds but one
+            learnt = np.union1d(self.plan.parts.train, self.plan.parts.validation)
+            parts = replace(parts, train=learnt, validation=parts.validation[:0])
+        counts = np.bincount(parts.dataset.codes[parts.train], minlength=plan.fit.task.n_classes)
+        members = load_members(self.search_folder, selection, n_folds, device)
+        ensemble = Ensemble(members=members, counts=counts, prior=plan.fit.prior)
+        return replace(plan, parts=parts, ensemble=ensemble)
 
     def _final_epochs(self, record: Record, left: float) -> int:
         """Return the epochs of the final training, of its start if it was stopped; 0: none."""
