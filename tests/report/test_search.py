@@ -70,6 +70,18 @@ def test_an_earlier_version_told_less(found: dict[str, Any]) -> None:
     assert search["roles"] == search["fields"] == search["compared"] == search["said"] == []
 
 
+def test_an_ensemble_and_what_none_beats_are_shown(make_run, found: dict[str, Any]) -> None:
+    """On the page, with trials, weights and values."""
+    folder = make_run(classes=("a", "b"), counts=(9, 3), n_test=(3, 3), done_epochs=1)
+    ensemble = {"weights": {"10": 0.75, "0": 0.25}, "score": 0.8, "alone": 0.75}
+    front = [{"number": 10, "values": {"balanced_accuracy": 0.75, "seconds": 0.3125}}]
+    (folder / "tuning.json").write_text(json.dumps({**found, "ensemble": ensemble, "front": front}))
+    page = render([summarise(folder)])
+    assert "Trials 10 (0.75), 0 (0.25) predict together" in page
+    assert "none beats in every metric" in page
+    assert "0.3125</td>" in page
+
+
 HOSTILE: list[tuple[tuple[str | int, ...], Any]] = [
     (("metrics",), []),
     (("metrics", 0), "<script>"),
@@ -92,6 +104,15 @@ HOSTILE: list[tuple[tuple[str | int, ...], Any]] = [
     (("mattered", "fields", 0, "ranges", 0, "high"), 1e300),
     (("compared", 0), "a row"),
     (("compared", 0, "taken"), {"a": 1}),
+    (("ensemble",), [1]),
+    (("ensemble",), {"weights": {"<b>": 1.0}, "score": 0.5, "alone": 0.5}),
+    (("ensemble",), {"weights": [0.5], "score": 0.5, "alone": 0.5}),
+    (("ensemble",), {"weights": {"0": 2.0}, "score": 0.5, "alone": 0.5}),
+    (("ensemble",), {"weights": {"0": 1.0}, "score": "high", "alone": 0.5}),
+    (("front",), "all"),
+    (("front",), [{"number": 0, "values": [1]}]),
+    (("front",), [{"number": "0", "values": {"accuracy": 0.5}}]),
+    (("front",), [{"number": 0, "values": {"accuracy": "<i>"}}]),
     (("trials",), []),
     (("trials", 3), None),
     (("trials", 3, "state"), "<i>"),

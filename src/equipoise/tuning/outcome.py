@@ -54,8 +54,7 @@ def summary(
     dict
         - ``metrics``, ``n_folds`` and ``choices``: how the search was laid out, and why;
         - ``taken``, of an ensemble its first, and ``best``: numbers of trials; ``alike``,
-          ``over_prescription`` and
-          ``over_prescription_error``: see `Winner`;
+          ``over_prescription`` and ``over_prescription_error``: see `Winner`;
         - ``front``: what else there is to choose from where there are several metrics, see
           `equipoise.tuning.front.pareto_front`;
         - ``ensemble``: weights of trials, ``score`` of the combination and of the best recipe
