@@ -379,3 +379,30 @@ def test_a_full_disk_ends_in_words_and_leaves_the_old_file(table_run, table, tmp
     assert "Traceback" not in told
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+
+
+@pytest.mark.parametrize(
+    ("message", "is_memory"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", True),
+        ("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory", True),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes", True),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+        ("a tensor of the memory format channels_last is needed", False),
+    ],
+)
+def test_memory_that_runs_out_is_told_as_that_and_nothing_else_is(
+    message, is_memory, monkeypatch, capsys
+):
+    """An error that only speaks of memory is a fault of ours, and is shown with its traceback."""
+
+    def fail(*_, **__):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("equipoise.cli.require_command", fail)
+    if is_memory:
+        assert main(["recipes"]) == 1
+        assert "Memory ran out." in capsys.readouterr().err
+    else:
+        with pytest.raises(RuntimeError, match=r"memory|mat1"):
+            main(["recipes"])

@@ -105,3 +105,22 @@ def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_pa
     assert main(["tune", table, *QUICK, *out]) == 2
     assert main(["tune", table, *QUICK, *out, "--resume"]) == 0
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+
+
+def test_an_ensemble_is_a_run_that_every_command_takes(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its models predict together; another --ensemble is another search."""
+    out = str(tmp_path / "run")
+    more = ["--metric", "balanced_log_loss", "--metric", "seconds"]
+    search = ["tune", table, *QUICK, *more, "--out", out]
+    assert main([*search, "--ensemble", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["tuning"]
+    assert sum(found["ensemble"]["weights"].values()) == pytest.approx(1)
+    assert {row["number"] for row in found["front"]} <= {0, 1, 2}
+    assert (tmp_path / "run" / "ensemble" / "00" / "model.safetensors").exists()
+    assert main(["predict", out, table, "--out", str(tmp_path / "p.csv")]) == 0
+    assert main(["evaluate", out, table]) == 0
+    assert main(["report", out]) == 0
+    assert main([*search, "--resume", "--ensemble", "3"]) == 2
+    assert "ensemble was 2" in " ".join(capsys.readouterr().err.split())
