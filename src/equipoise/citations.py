@@ -73,7 +73,8 @@ ABLATION_YEAST = "benchmarks/results/ablation/yeast.jsonl"
 ABLATION_FASHION = "benchmarks/results/ablation/fashion-mnist.jsonl"
 """The same on Fashion-MNIST at ratio 100, 3 seeds."""
 
-ABLATIONS = f"{ABLATION_FASHION}; {ABLATION_YEAST}"
+ABLATION_SHUTTLE = "benchmarks/results/ablation/shuttle.jsonl"
+"""The same on shuttle, 3 splits."""
 
 COSTS = "docs/log.md: what components cost"
 COMPONENTS_ON_YEAST = "docs/log.md: defaults again, and components one by one on yeast"
