@@ -31,7 +31,8 @@ STANDING: Mapping[str, tuple[str, str]] = {
     ),
     "initial": (
         "none is assumed to be at hand; where one is, pre-training helps more under imbalance; "
-        "made for one training alone, it lost 19 ± 2 points to labelled training as long on CIFAR-10",
+        "made for one training alone, it lost 19 ± 2 points to labelled training as long on "
+        "CIFAR-10",
         f"Shwartz-Ziv et al. 2023 (pre-training); {citations.PRETRAINING}",
     ),
     "finetuning": (
