@@ -96,12 +96,16 @@ def searched(args: argparse.Namespace, method: str, seed: int) -> dict[str, Any]
 def measure(args: argparse.Namespace) -> None:
     """Run what is missing, seed by seed, the methods in turns."""
     own = {"data": Path(args.data).stem, "metric": args.metric, "folds": args.folds}
-    done = [(line["data"], line["method"], line["seed"]) for line in read_lines(RESULTS)]
+    done = [_key(line) for line in read_lines(RESULTS)]
     for seed in range(args.first_seed, args.seeds):
         for method in METHODS:
-            if (own["data"], method, seed) not in done:
-                told = {**own, "method": method, "seed": seed, "budget": args.budget}
+            told = {**own, "method": method, "seed": seed, "budget": args.budget}
+            if _key(told) not in done:
                 add_line(RESULTS, {**told, **searched(args, method, seed)})
+
+
+def _key(line: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(line[k] for k in ("data", "metric", "folds", "budget", "method", "seed"))
 
 
 def reached(curve: list[list[float]], value: float, metric: str) -> float | None:
@@ -118,8 +122,8 @@ def table() -> str:
         "| data | metric | random | TPE | ours | ours passes random's end after | seeds |",
         "|" + "---|" * 7,
     ]
-    for data in dict.fromkeys(line["data"] for line in lines):
-        own = [line for line in lines if line["data"] == data]
+    for search in dict.fromkeys(_key(line)[:4] for line in lines):
+        own, data = [line for line in lines if _key(line)[:4] == search], search[0]
         ends = {
             method: {
                 r["seed"]: r["curve"][-1][1] for r in own if r["method"] == method and r["curve"]

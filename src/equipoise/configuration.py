@@ -37,6 +37,13 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
         ),
     ),
     (
+        "network.members must be a whole number above zero",
+        lambda c: (
+            (members := c.get("network", {}).get("members")) is None
+            or (_all([members], int) and members > 0)
+        ),
+    ),
+    (
         "data.kind must be images, with data.shape, or table, with data.columns",
         lambda c: (
             _all(c["data"]["shape"], int)

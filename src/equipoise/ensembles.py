@@ -1,5 +1,6 @@
 """Several trained models that predict as one."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,17 @@ import pandas as pd
 
 from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray, PriorArray
 from equipoise.devices import Device
+from equipoise.errors import InputError
 from equipoise.metrics import log_softmax
 from equipoise.models import Model
 from equipoise.preprocessing import Preprocessing
-from equipoise.runs import write_json
+from equipoise.runs import Run, write_json
 
 NAME = "ensemble.json"
 """The file of a run that says how its models are weighted."""
+
+MEMBERS = "ensemble"
+"""The folder of a run that holds them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,20 +56,18 @@ class Ensemble:
         At least one; they know the same classes.
     counts : ndarray of int, shape (classes,)
         Training examples of each class.
-    prior : ndarray of float, shape (classes,)
-        The class probabilities that its logits shall contain.
 
     Notes
     -----
-    With weights :math:`w_m` that sum to 1, log-probabilities :math:`\log p_m(k \mid x)` and the
-    class probabilities :math:`\pi_m` that member :math:`m` was trained to, the logits are
+    With weights :math:`w_m`, scaled to sum to 1, and log-probabilities :math:`\log p_m(k \mid x)`
+    of member :math:`m`, which contain the class probabilities :math:`\pi_m`, logits and the class
+    probabilities that they contain are
 
     .. math::
-        z_k = \log \pi_k + \sum_m w_m \left( \log p_m(k \mid x) - \log \pi_{m,k} \right)
+        z_k = \sum_m w_m \log p_m(k \mid x), \qquad \pi_k \propto \prod_m \pi_{m,k}^{w_m}
 
     A logarithmic opinion pool [1]_: unlike a mean of probabilities it commutes with Bayes' rule,
-    so it is the same whether the prior is corrected before or after, and members that were
-    smoothed in different ways can be mixed.
+    so it is the same whether the prior is corrected before or after.
 
     References
     ----------
@@ -74,7 +77,13 @@ class Ensemble:
 
     members: Sequence[Member]
     counts: CountArray
-    prior: PriorArray
+
+    @property
+    def prior(self) -> PriorArray:
+        """The class probabilities that the logits contain, shape (classes,)."""
+        logs = sum(w * np.log(m.model.prior) for w, m in self._weighted)
+        found = np.exp(logs - np.max(logs))
+        return found / found.sum()
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -86,32 +95,80 @@ class Ensemble:
         """Where the first member is."""
         return self.members[0].model.device
 
+    @property
+    def _weighted(self) -> list[tuple[float, Member]]:
+        total = sum(member.weight for member in self.members)
+        return [(member.weight / total, member) for member in self.members]
+
     def logits(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> LogitArray:
         """Return logits, float32, shape ``(examples, classes)``; see `Model.logits`."""
-        total = sum(member.weight for member in self.members)
         pooled: np.ndarray | float = 0.0
-        for member in self.members:
-            own = log_softmax(member.model.logits(X, rows).astype(np.float64))
-            pooled = pooled + member.weight / total * (own - _log(member.model.prior))
-        return (_log(self.prior) + pooled).astype(np.float32)
+        for weight, member in self._weighted:
+            logits = member.model.logits(X, rows).astype(np.float64)
+            pooled = pooled + weight * log_softmax(logits)
+        return np.asarray(pooled).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write all members into a run's folder; the first one also as the run's own model."""
         self.members[0].model.save(folder)
+        shutil.rmtree(folder / MEMBERS, ignore_errors=True)  # what a stop has left
         for number, member in enumerate(self.members):
-            member.model.save(member_folder(folder, number, create=True))
+            place = member_folder(folder, number)
+            place.mkdir(parents=True)
+            member.model.save(place)
         described = [{"weight": m.weight, "network": dict(m.network)} for m in self.members]
         write_json(folder / NAME, {"members": described})
 
 
-def _log(prior: PriorArray) -> np.ndarray:
-    # A class whose examples all weigh nothing has no share.
-    return np.log(np.maximum(prior, np.finfo(np.float64).tiny))
-
-
-def member_folder(folder: Path, number: int, *, create: bool = False) -> Path:
+def member_folder(folder: Path, number: int) -> Path:
     """Return where a member of an ensemble is kept, in a run's folder."""
-    place = folder / "ensemble" / f"{number:02d}"
-    if create:
-        place.mkdir(parents=True, exist_ok=True)
-    return place
+    return folder / MEMBERS / f"{number:02d}"
+
+
+def read_ensemble(run: Run) -> list[tuple[float, dict[str, Any]]]:
+    """Return the weight of each member of a run's ensemble, and what its network is built from.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run; a stranger may have made it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or does not say all that is needed.
+    """
+    found = run.read_json(NAME)
+    classes, expected = len(run.config["data"]["classes"]), run.config["network"].get("members")
+    try:
+        members = [(float(m["weight"]), dict(m["network"])) for m in found["members"]]
+        fault = None if len(members) == expected else f"there are not {expected} models"
+        for weight, network in members:
+            fault = fault or _fault(weight, network, classes)
+    except (KeyError, TypeError, ValueError) as error:
+        members, fault = [], f"it lacks what is needed: {error!r}"
+    if fault is not None:
+        raise InputError(
+            "A run's ensemble.json must say which models there are, and how they are weighted.",
+            f"In that of `{run.path}` {fault}.",
+            "Search again, or restore the file.",
+        )
+    return members
+
+
+def _fault(weight: float, network: dict[str, Any], classes: int) -> str | None:
+    """Return what is wrong with the description of a member; None: nothing."""
+    counts, prior = np.asarray(network["counts"], float), np.asarray(network["prior"], float)
+    rules = {
+        "a weight is not above zero": np.isfinite(weight) and weight > 0,
+        "backbone and head are not text": isinstance(network["backbone"], str)
+        and isinstance(network["head"], str),
+        "a norm is not known": network["norm"] in ("batch", "group", "frozen"),
+        "a precision is not known": network["precision"] in ("fp32", "bf16"),
+        "counts are not whole numbers, one for each class": counts.shape == (classes,)
+        and bool((counts >= 0).all() and (counts == counts.round()).all()),
+        "a prior is not probabilities above zero, one for each class": prior.shape == (classes,)
+        and bool((prior > 0).all())
+        and abs(prior.sum() - 1) < 1e-6,
+    }
+    return next((words for words, holds in rules.items() if not holds), None)

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from equipoise._typing import CountArray, PriorArray
+from equipoise._typing import CountArray
 from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
 from equipoise.devices import Device, choose_device
-from equipoise.ensembles import NAME as ENSEMBLE
-from equipoise.ensembles import Ensemble, Member, member_folder
-from equipoise.errors import InputError
+from equipoise.ensembles import Ensemble, Member, member_folder, read_ensemble
 from equipoise.features import FINDS_COLUMNS
 from equipoise.models import Model
 from equipoise.preprocessing import preprocessing_from_state
@@ -75,9 +73,9 @@ def load_run_model(run: Run, device: str = "auto") -> Model | Ensemble:
     """
     run.require_classifier()
     config = run.config
-    counts, prior = config["data"]["counts_train"], trained_prior(config)
-    if run.has(ENSEMBLE):
-        return _ensemble(run, np.asarray(counts), np.asarray(prior), device)
+    counts = config["data"]["counts_train"]
+    if config.get("network", {}).get("members") is not None:
+        return _ensemble(run, np.asarray(counts), device)
     settings = config["classifier"]
     described = {
         "backbone": settings["backbone"],
@@ -85,31 +83,21 @@ def load_run_model(run: Run, device: str = "auto") -> Model | Ensemble:
         "norm": settings.get("norm", "batch"),
         "precision": config["environment"]["precision"],
         "counts": counts,
-        "prior": prior,
+        "prior": trained_prior(config),
     }
     return rebuild_model(run.path, described, device)
 
 
-def _ensemble(run: Run, counts: CountArray, prior: PriorArray, device: str) -> Ensemble:
-    try:
-        told = [(m["weight"], m["network"]) for m in run.read_json(ENSEMBLE)["members"]]
-        members = [
-            Member(
-                model=rebuild_model(member_folder(run.path, number), network, device),
-                weight=float(weight),
-                network=network,
-            )
-            for number, (weight, network) in enumerate(told)
-        ]
-        return Ensemble(members=members, counts=counts, prior=prior)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            "A run's ensemble.json must say which models there are, and how they are weighted.",
-            f"It is damaged: {error!r}.",
-            "Search again, or restore the file.",
-        ) from None
+def _ensemble(run: Run, counts: CountArray, device: str) -> Ensemble:
+    members = [
+        Member(
+            model=rebuild_model(member_folder(run.path, number), network, device),
+            weight=weight,
+            network=network,
+        )
+        for number, (weight, network) in enumerate(read_ensemble(run))
+    ]
+    return Ensemble(members=members, counts=counts)
 
 
 def load_run(folder: str | Path, device: str = "auto") -> Classifier:

@@ -32,7 +32,7 @@ from equipoise.recipes import find_recipe
 from equipoise.resuming import clear, measured_choices, open_or_create
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
-from equipoise.standard.counting import NetworkSize, describe_network
+from equipoise.standard.counting import NetworkSize, describe_network, total_size
 
 
 @dataclass(eq=False)
@@ -121,11 +121,11 @@ class Plan:
         if self.experiment.budget is None:
             return self
         ends = self.begun + self.experiment.budget
-        fit, pace = paced(self.fit, ends, self._n_predicted)
+        fit, pace = paced(self.fit, ends, self.n_predicted)
         return replace(self, fit=fit, pace=pace, is_paced=True)
 
     @property
-    def _n_predicted(self) -> int:
+    def n_predicted(self) -> int:
         """Examples that are predicted after training."""
         return len(self.parts.validation) + len(self.parts.test)
 
@@ -142,8 +142,12 @@ class Plan:
 
     @cached_property
     def network_size(self) -> NetworkSize:
-        """Parameters and multiply-adds of the network."""
-        return describe_network(self.fit.training.network, self.fit.preprocessing.spec)
+        """Parameters and multiply-adds of the network, or of all that predict together."""
+        fit = self.fit
+        if self.ensemble is None:
+            return describe_network(fit.training.network, fit.preprocessing.spec)
+        models = [member.model for member in self.ensemble.members]
+        return total_size([describe_network(m.network, m.preprocessing.spec) for m in models])
 
     @property
     def model(self) -> Model | Ensemble:
@@ -228,7 +232,7 @@ class Plan:
         if self.experiment.budget is None:
             return deadline
         spent = sum(row["seconds"] for row in run.history)
-        after = 0.0 if self.pace is None else self.pace.after(self._n_predicted)
+        after = 0.0 if self.pace is None else self.pace.after(self.n_predicted)
         ends = self.begun + self.experiment.budget - spent - after
         return ends if deadline is None else min(ends, deadline)
 
@@ -324,7 +328,7 @@ def _config(plan: Plan) -> dict[str, Any]:
         "test": {"looks": 0},
         "network": {
             **asdict(plan.network_size),
-            "prior": fit.prior.tolist(),
+            "prior": plan.model.prior.tolist(),
             **({} if plan.ensemble is None else {"members": len(plan.ensemble.members)}),
         },
         **_budget(plan),
@@ -343,7 +347,7 @@ def _prior(plan: Plan) -> str | list[float]:
     given = plan.params["prior"]
     if given is None or isinstance(given, str):
         return as_text(given)
-    resolved = resolve_prior(given, plan.parts.dataset.classes, plan.fit.prior)
+    resolved = resolve_prior(given, plan.parts.dataset.classes, plan.model.prior)
     return np.asarray(resolved).tolist()
 
 

@@ -99,5 +99,7 @@ def test_recipes_that_predict_together_are_named_with_their_weights() -> None:
     assert "Trials 3 (0.75), 0 (0.25) predict together" in text
     assert "72.0 % on held-out examples, where the best recipe alone has 70.0 %" in text
     assert "is taken" not in text
+    assert "final training" not in text
     one = spoken(ensemble={"weights": weights[:1], "score": 0.7, "alone": 0.7})
-    assert "Trial 3 (0.75) predicts alone" in one
+    assert "Trial 3 predicts alone" in one
+    assert "smaller elsewhere" not in one

@@ -106,7 +106,7 @@ def _print_trials(found: Mapping[str, Any]) -> None:
         table.add_column(name, justify="right" if name == "epoch" else "left")
     start = found["trials"][0]["params"]
     for trial in ranked[:N_SHOWN]:
-        mark = f"{trial['number']}{' (taken)' if trial['number'] == found['taken'] else ''}"
+        mark = _marked(trial["number"], found)
         table.add_row(
             mark,
             f"{trial['scores'][metric]:.4f}",
@@ -116,11 +116,19 @@ def _print_trials(found: Mapping[str, Any]) -> None:
     console.results.print(table)
 
 
+def _marked(number: int, found: Mapping[str, Any]) -> str:
+    ensemble = found["ensemble"] or {"weights": {found["taken"]: 1.0}}
+    return f"{number} (taken)" if number in map(int, ensemble["weights"]) else str(number)
+
+
 def _print_front(found: Mapping[str, Any]) -> None:
     """Print what there is to choose from where there are several metrics."""
     if not found["front"]:
         return
-    table = Table(title="Recipes that none beats in every metric", title_justify="left")
+    table = Table(
+        title="Recipes that none beats in one metric without losing in another",
+        title_justify="left",
+    )
     table.add_column("trial")
     for metric in found["metrics"]:
         name = "seconds an epoch" if metric == SECONDS else metric.replace("_", " ")
@@ -128,7 +136,7 @@ def _print_front(found: Mapping[str, Any]) -> None:
     table.add_column("changes of the prescription")
     params = {trial["number"]: trial["params"] for trial in found["trials"]}
     for row in found["front"]:
-        mark = f"{row['number']}{' (taken)' if row['number'] == found['taken'] else ''}"
+        mark = _marked(row["number"], found)
         values = [f"{value:.4g}" for value in row["values"].values()]
         table.add_row(mark, *values, escape(brief(_changes(params[row["number"]], params[0]))))
     console.results.print(table)
@@ -144,7 +152,8 @@ def _print_compared(found: Mapping[str, Any]) -> None:
     is_known = bool(found["mattered"]["roles"])
     if not is_known and all(row["prescribed"] == row["taken"] for row in found["compared"]):
         return
-    table = Table(title="The prescription and the recipe that is taken", title_justify="left")
+    what = "the recipe that is taken" if found["ensemble"] is None else "the first of the ensemble"
+    table = Table(title=f"The prescription and {what}", title_justify="left")
     for name in ("part", "prescribed", "taken"):
         table.add_column(name)
     for name in ("importance", "better on average by") if is_known else ():
@@ -196,10 +205,14 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _combined(ensemble: Mapping[str, Any], metric: str) -> str:
     weights = [f"{number} ({weight:.2f})" for number, weight in ensemble["weights"].items()]
-    plural = "s" if len(weights) > 1 else ""
+    if len(weights) == 1:
+        return (
+            f"Trial {next(iter(ensemble['weights']))} predicts alone, as it was trained in the "
+            f"search: with no other one the {metric} on held-out examples got better."
+        )
     return (
-        f"Trial{plural} {', '.join(weights)} predict{'' if plural else 's'} together, weights in "
-        f"brackets: on held-out examples the {metric} is {ensemble['score']:.4f}, that of the "
+        f"Trials {', '.join(weights)} predict together, weights in brackets, as they were trained "
+        f"in the search: on held-out examples the {metric} is {ensemble['score']:.4f}, that of the "
         f"best alone {ensemble['alone']:.4f}. They were chosen on these, so the gain is smaller "
         "elsewhere."
     )

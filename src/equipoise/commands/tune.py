@@ -143,9 +143,12 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
         except KeyboardInterrupt:
             refit = False
             executor.close()
+            taken = "the best recipe so far is taken, as its trial has trained it"
+            if tuner.options.ensemble > 1:
+                taken = "the recipes that were trained in full so far are combined"
             console.say(
-                "Stopped: the best recipe so far is taken, as its trial has trained it. Press "
-                f"again to end without a model; --out {tuner.folder} --resume goes on then."
+                f"Stopped: {taken}. Press again to end without a model; "
+                f"--out {tuner.folder} --resume goes on then."
             )
     with console.training_bar() as bar:
         return tuner.finish([bar], refit=refit)

@@ -19,16 +19,19 @@ def network(config: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``parameters``, ``trainable``, ``multiply_adds`` (of one example) and ``prior``, the
-        probability of each class that the logits contain.
+        ``parameters``, ``trainable``, ``multiply_adds`` (of one example), ``members``, the number
+        of networks that predict together, and ``prior``, the probability of each class that the
+        logits contain.
 
     Examples
     --------
     >>> network({"network": {"parameters": 650}})
-    {'parameters': 650, 'trainable': None, 'multiply_adds': None, 'prior': None}
+    {'parameters': 650, 'trainable': None, 'multiply_adds': None, 'members': None, 'prior': None}
     """
     kept = config.get("network", {})
-    sizes = {name: kept.get(name) for name in ("parameters", "trainable", "multiply_adds")}
+    sizes = {
+        name: kept.get(name) for name in ("parameters", "trainable", "multiply_adds", "members")
+    }
     prior = [float(p) for p in kept["prior"]] if "prior" in kept else None
     if prior is not None and len(prior) != len(config["data"]["classes"]):
         raise ValueError("network.prior needs one probability for each class")
@@ -150,8 +153,15 @@ def _prior(run: dict[str, Any]) -> str:
     (high, most), (low, least) = (pick(pairs, key=lambda pair: pair[0]) for pick in (max, min))
     return (
         f"from {percent(high)} ({quoted(most['name'])}) to {percent(low)} "
-        f"({quoted(least['name'])}), since targets were smoothed or weighted"
+        f"({quoted(least['name'])}), {_why_another(run['network'])}"
     )
+
+
+def _why_another(network: dict[str, Any]) -> str:
+    """Return why the probabilities are not those of the training examples."""
+    if network["members"] is None:
+        return "since targets were smoothed or weighted"
+    return "a geometric mean of those of the networks"
 
 
 def _content(data: dict[str, Any]) -> str:

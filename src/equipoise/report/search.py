@@ -32,10 +32,10 @@ def read_search(found: Any) -> Row:
     dict
         - ``metric`` that decided, ``choices`` of the layout, ``taken``, ``best``, ``alike``,
           ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``;
-        - ``front``: ``number`` of each recipe that none beats in every metric, and its ``values``,
-          by metric;
+        - ``front``: ``number`` of each recipe that none beats in one metric without losing in
+          another, and its ``values``, by metric;
         - ``ensemble``: ``weights`` with ``number`` and ``weight``, ``score`` and ``alone``; None
-          where one recipe is taken alone;
+          where one recipe is taken alone; ``predicting``: the numbers of the recipes that do;
         - ``compared``: ``role``, ``prescribed``, ``taken``, ``importance``, ``error``,
           ``p``, ``difference`` and ``difference_error`` of each part of the recipe;
         - ``roles`` and ``fields`` with ``name``, ``n``, ``importance``, ``error``, ``p``,
@@ -55,6 +55,7 @@ def read_search(found: Any) -> Row:
         raise ValueError("a search is for one of the known metrics")
     mattered = found.get("mattered", {})
     choices = {count(row["number"]): row.get("choices", {}) for row in found["trials"]}
+    ensemble = _ensemble(found.get("ensemble"))
     return {
         "metric": metric,
         "choices": rows(_choice, found["choices"]),
@@ -67,7 +68,10 @@ def read_search(found: Any) -> Row:
         "test": optional(number, found["test"]),
         "optimism": optional(number, found["optimism"]),
         "front": rows(_front, found.get("front", [])),
-        "ensemble": _ensemble(found.get("ensemble")),
+        "ensemble": ensemble,
+        "predicting": [row["number"] for row in ensemble["weights"]]
+        if ensemble
+        else [count(found["taken"])],
         "compared": rows(_compared, found.get("compared", [])),
         "roles": rows(_part, mattered.get("roles", [])),
         "fields": rows(_part, mattered.get("fields", [])),

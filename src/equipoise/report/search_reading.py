@@ -82,10 +82,16 @@ def _taken(search: Row) -> Iterator[str]:
 def _combined(search: Row) -> Iterator[str]:
     metric, ensemble = search["metric"], search["ensemble"]
     weights = [f"{row['number']} ({row['weight']:.2f})" for row in ensemble["weights"]]
-    plural = len(weights) > 1
+    if len(weights) == 1:
+        yield (
+            f"Trial {ensemble['weights'][0]['number']} predicts alone, as it was trained in the "
+            f"search: with no other one its {METRICS[metric].label.lower()} on held-out examples "
+            "got better."
+        )
+        return
     yield (
-        f"{'Trials' if plural else 'Trial'} {', '.join(weights)} predict{'' if plural else 's'} "
-        f"{'together' if plural else 'alone'}, by weights in brackets, as trained in the search: "
+        f"Trials {', '.join(weights)} predict together, by weights in brackets, as they were "
+        "trained in the search: "
         f"{METRICS[metric].label.lower()} {written(ensemble['score'], metric)} on held-out "
         f"examples, where the best recipe alone has {written(ensemble['alone'], metric)}. They "
         "were chosen on these examples, so that the gain is smaller elsewhere."
@@ -131,8 +137,10 @@ def _optimism(search: Row) -> Iterator[str]:
     if gap <= 0:
         yield f"{start}: no worse there than the search had promised."
         return
+    final = ", and that the final training differs from the trial's"
+    final = final if search["ensemble"] is None else ""
     yield (
         f"{start}, worse by {written_difference(gap, metric)}. A part of that is optimism: the "
         "best of many looks better than it is, because it was chosen for looking good. The rest "
-        "is chance, and that the final training differs from the trial's. Believe the test set."
+        f"is chance{final}. Believe the test set."
     )

@@ -1,7 +1,8 @@
 """How large a network is: its parameters, and the multiply-adds of one forward pass."""
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,18 @@ class NetworkSize:
             f"{self.parameters:,} parameters ({self.trainable:,} trained), "
             f"{_rounded(self.multiply_adds)} multiply-adds an example"
         )
+
+
+def total_size(sizes: Sequence[NetworkSize]) -> NetworkSize:
+    """Return what several networks cost together.
+
+    Examples
+    --------
+    >>> total_size([NetworkSize(parameters=5, trainable=3, multiply_adds=4)] * 2)
+    NetworkSize(parameters=10, trainable=6, multiply_adds=8)
+    """
+    names = [field.name for field in fields(NetworkSize)]
+    return NetworkSize(**{name: sum(getattr(size, name) for size in sizes) for name in names})
 
 
 def describe_network(network: nn.Module, inputs: ImageInput | TableInput) -> NetworkSize:

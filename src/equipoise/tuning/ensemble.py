@@ -1,15 +1,18 @@
 """Which recipes to combine: greedy selection on held-out predictions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from equipoise._typing import CountArray
 from equipoise.ensembles import Member
+from equipoise.errors import InputError
 from equipoise.loading import rebuild_model
 from equipoise.metrics import log_softmax
 from equipoise.runs import Run
+from equipoise.task import Task
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_held_out
 from equipoise.tuning.scores import HeldOut, gain
 
@@ -128,9 +131,36 @@ def load_members(search: Path, selection: Selection, n_folds: int, device: str) 
 
 
 def stored(run: Run) -> Selection | None:
-    """Return what a search has decided to combine, before it was stopped; None: nothing."""
+    """Return what a search has decided to combine, before it was stopped; None: nothing.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     found = run.read_json("final.json").get("ensemble")
     if found is None:
         return None
-    weights = {int(number): weight for number, weight in found["weights"].items()}
-    return replace(Selection(**found), weights=weights)
+    try:
+        weights = {int(number): float(weight) for number, weight in found["weights"].items()}
+        return Selection(weights=weights, score=found["score"], alone=found["alone"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            "final.json of a search says which recipes are combined.",
+            f"That in `{run.path}` is damaged: {error!r}.",
+            "Delete it: what was tried is kept, and the choice is made again.",
+        ) from None
+
+
+def counts_learnt(task: Task, n_folds: int) -> CountArray:
+    """Return from how many examples of each class the models of a recipe have learnt together.
+
+    Parameters
+    ----------
+    task : Task
+        The examples of the search.
+    n_folds : int
+        Folds of a trial: with one, what it holds out was never learnt from.
+    """
+    rows = task.train if n_folds == 1 else np.union1d(task.train, task.validation)
+    return np.bincount(task.codes[rows], minlength=task.n_classes)

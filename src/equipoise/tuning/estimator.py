@@ -16,18 +16,22 @@ from sklearn.utils.validation import check_is_fitted
 from equipoise._typing import LogitArray, ProbaArray
 from equipoise.classifier import Classifier
 from equipoise.ensembles import Ensemble
+from equipoise.errors import InputError
 from equipoise.executors import open_executor
 from equipoise.fitting import Fit
 from equipoise.initial import example_hashes
-from equipoise.settings import as_text
-from equipoise.spec import differing
+from equipoise.runs import Run
+from equipoise.settings import COMPONENTS, as_text
+from equipoise.spec import differing, resolve
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.ensemble import load_members, select
+from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select
+from equipoise.tuning.examples import task_of
 from equipoise.tuning.identity import check_identity, only_here, write_identity
 from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
-from equipoise.tuning.records import Record, read_records
+from equipoise.tuning.records import Record, folder_of, read_records
+from equipoise.tuning.search import Search
 from equipoise.tuning.setup import base_params, set_up
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import journal
@@ -140,6 +144,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         clock = Clock(folder, self._options.budget)
         examples = (X, y, sample_weight)
         _, fit = base.prepare(*examples)
+        if self.ensemble > 1:
+            _require_text(fit)
         layout = self._laid_out(folder, fit, given, clock)
         clock.reserve = layout.reserve
         params = base_params(base.get_params(deep=False), layout, given)
@@ -158,7 +164,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
                 search.run(executor, clock)
             self.trials_ = read_records(folder)
             self.winner_ = choose_winner(folder, self.trials_, layout.metrics[0])
-            self.best_estimator_, record = self._final(folder, layout, params, clock, examples)
+            self.best_estimator_, record = self._final(search, layout, clock, examples)
         usual = self.trials_[0].params
         self.best_params_ = {k: v for k, v in record.params.items() if v != usual[k]}
         self.classes_ = self.best_estimator_.classes_
@@ -168,30 +174,33 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _final(
-        self,
-        folder: Path,
-        layout: Layout,
-        params: dict[str, Any],
-        clock: Clock,
-        examples: tuple[Any, Any, Any],
+        self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
     ) -> tuple[Classifier, Record]:
         """Return what predicts, and its recipe, or the first of those that are combined."""
-        metric, record = layout.metrics[0], self.winner_.record
-        selection = None
-        if self.ensemble > 1:
-            selection = select(folder, self.trials_, metric, self.ensemble)
+        metric, most = layout.metrics[0], self.ensemble
+        selection = select(search.folder, self.trials_, metric, most) if most > 1 else None
         if selection is not None:
-            record = self.trials_[next(iter(selection.weights))]
+            return self._combined(search, selection, layout.n_folds, examples)
+        record = self.winner_.record
         epochs = max(final_epochs(layout, record, clock.remaining), 1)
-        final = {**params, **record.params, "epochs": epochs, "validation": 0.0}
-        best = Classifier(**final)
+        params = {**search.base, **record.params, "epochs": epochs, "validation": 0.0}
+        best = Classifier(**params)
         classes, fit = best.prepare(*examples)
-        if selection is None:
-            fit.run(deadline=time.monotonic() + clock.remaining)
-            return best.keep(classes, fit), record
-        members = load_members(folder, selection, layout.n_folds, fit.device.name)
+        fit.run(deadline=time.monotonic() + clock.remaining)
+        return best.keep(classes, fit), record
+
+    def _combined(
+        self, search: Search, selection: Selection, n_folds: int, examples: tuple[Any, Any, Any]
+    ) -> tuple[Classifier, Record]:
+        """Return the best recipe alone, which predicts with the models of all."""
+        first = next(iter(selection.weights))
+        record = next(trial for trial in self.trials_ if trial.number == first)
+        best = Classifier(**{**search.base, **record.params, "epochs": record.epochs})
+        classes, fit = best.prepare(*examples)
+        fit.training.history = Run(folder_of(search.folder, record.number)).history
         best.keep(classes, fit)
-        best.model_ = Ensemble(members=members, counts=fit.task.counts, prior=fit.prior)
+        members = load_members(search.folder, selection, n_folds, fit.device.name)
+        best.model_ = Ensemble(members=members, counts=counts_learnt(task_of(search.data), n_folds))
         return best, record
 
     def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
@@ -241,6 +250,19 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         """Return the most probable class of each example."""
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
+
+
+def _require_text(fit: Fit) -> None:
+    """Refuse components that an ensemble, which is rebuilt from text, could not be made of."""
+    for name in ("backbone", "head"):
+        try:
+            resolve(fit.network[name], COMPONENTS[name], name)
+        except InputError as error:
+            raise InputError(
+                f"The {name} of an ensemble must be one of Equipoise's own.",
+                f"It is {fit.network[name]}.",
+                "Leave out `ensemble`, or use another.",
+            ) from error
 
 
 def _fingerprint(task: Task) -> str:

@@ -7,7 +7,7 @@ from equipoise.task import Task
 _TASKS: dict[str, Task] = {}
 
 
-def task_of(data: Experiment | Task, validation: float, expected: str) -> Task:
+def task_of(data: Experiment | Task, validation: float = 0.0, expected: str = "") -> Task:
     """Return the examples; a worker reads them once for all trials of a search.
 
     Parameters

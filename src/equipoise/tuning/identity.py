@@ -36,7 +36,8 @@ def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
     """
     if not is_begun(folder):
         return
-    for name, was in Run(folder).read_json(NAME).items():
+    # Of a search that was begun before there were ensembles, the file does not name them.
+    for name, was in {"ensemble": 1, **Run(folder).read_json(NAME)}.items():
         if name in identity and was != identity[name]:
             raise InputError(
                 "A search can only be resumed with the data and settings of its start.",

@@ -122,15 +122,20 @@ def lay_out(
     measured = measure_pace(fit, min(2.0, 0.02 * budget))
     pace = measured.epoch
     whole = pace * fit.settings.batch_size.epochs(epochs)
-    last = 1.2 * whole if predictions is None else predictions * measured.prediction
-    reserve = SPARE_SHARE * budget + min(FINAL_SHARE * budget, last)
-    search = budget - reserve
+    spare = SPARE_SHARE * budget
+    last = 1.2 * whole if predictions is None else 0.0
+    search = budget - spare - min(FINAL_SHARE * budget, last)
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     counts = task.counts + held
     folds, why_folds = choose_n_folds(counts, held, search / whole)
     if n_folds is not None:
         _check_n_folds(n_folds, int(counts.max()), len(task.validation))
         folds, why_folds = n_folds, "as given"
+    if predictions is not None:
+        # Each fold of each recipe has a model that predicts.
+        last = folds * predictions * measured.prediction
+        search = budget - spare - min(FINAL_SHARE * budget, last)
+    reserve = budget - search
     # A class of one example is learnt from in each fold, and never held out.
     rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
     metric, why_metric = choose_metric(rarest)

@@ -80,5 +80,7 @@ class Options:
                 raise InputError(
                     f"The number of {NUMBERS[name]} must be at least 1.",
                     f"It is {value}.",
-                    "Leave it out to have it chosen.",
+                    "Leave it out to have it chosen."
+                    if name != "ensemble"
+                    else "Leave it out to train the best recipe anew.",
                 )

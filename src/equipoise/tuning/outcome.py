@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.metrics import resolve_prior, shift_logits
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS, validation_scores
@@ -180,5 +181,8 @@ def optimism(run: Run, metric: str, validation: float, test: float) -> float | N
 def score_of_test(run: Run, plan: Plan, metric: str) -> float:
     """Return the score of the test set, predicted for the prior of use as held-out examples are."""
     found = run.read_arrays("predictions.npz")
-    logits = plan.fit.training.corrected(found["test_logits"])
+    logits, own = found["test_logits"].astype(np.float64), plan.model.prior
+    used = resolve_prior(plan.params["prior"], plan.parts.dataset.classes, own)
+    if used is not None:
+        logits = shift_logits(logits, own, used)
     return validation_scores(logits, found["test_labels"])[metric]

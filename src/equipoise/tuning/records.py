@@ -84,7 +84,7 @@ def fold_folder(folder: Path, fold: int) -> Path:
 
 def remove_models(folder: Path) -> None:
     """Remove the models of a trial; what it has predicted stays."""
-    for place in (folder, *folder.glob("fold[0-9]")):
+    for place in (folder, *filter(Path.is_dir, folder.glob("fold*"))):
         for name in ("model.safetensors", "preprocessing.json", "network.json"):
             (place / name).unlink(missing_ok=True)
         if place != folder and not any(place.iterdir()):

@@ -154,9 +154,8 @@ class _Trial:
         # With scores, so that a trial that is stopped by Ctrl-C can be taken where no other is.
         self.record = replace(self._ended("running"), best_epochs=best_epochs)
         if number == 0:
-            fit.model.save(self.job.folder)
             Run(self.job.folder).write_history(training.history)
-        if self.job.keeps_folds:
+        if number == 0 or self.job.keeps_folds:
             place = fold_folder(self.job.folder, number)
             place.mkdir(exist_ok=True)
             fit.model.save(place)

@@ -22,9 +22,9 @@ from equipoise.resuming import discard_unfinished
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.ensemble import Selection, load_members, select, stored
+from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
-from equipoise.tuning.folds import MOST, folds_of
+from equipoise.tuning.folds import folds_of
 from equipoise.tuning.identity import (
     check_identity,
     is_begun,
@@ -41,7 +41,7 @@ from equipoise.tuning.layout import (
 )
 from equipoise.tuning.options import Options
 from equipoise.tuning.outcome import score_of_test, summary
-from equipoise.tuning.records import Record, folder_of, read_records
+from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, searched_roles, set_up
 from equipoise.tuning.study import Address, journal
@@ -165,8 +165,7 @@ class Tuner:
         if (stored := stored_layout(self.search_folder)) is not None:
             return stored
         options, plan = self.options, self.plan
-        # Folds are not known yet, of which each has a model that predicts.
-        n = MOST * options.ensemble * len(plan.parts.test) if options.ensemble > 1 else None
+        n = options.ensemble * plan.n_predicted if options.ensemble > 1 else None
         return lay_out(plan.fit, self.clock.remaining, options.metrics, options.n_folds, n)
 
     @property
@@ -235,13 +234,13 @@ class Tuner:
             Whether to train it anew; where not, or where there is no time for an epoch, the
             model of its trial is taken.
         """
+        if Run(self.folder).done:
+            return Run(self.folder)
         winner, metric = self.winner, self.layout.metrics[0]
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
         ends = time.monotonic() + left
         if not self._is_decided:
             discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
-        selection = self._selection()
-        plan = self._final_plan(winner, selection, left if refit else 0.0)
 
         def conclude(run: Run) -> None:
             test = score_of_test(run, plan, metric)
@@ -249,22 +248,31 @@ class Tuner:
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
-            return plan.run(
+            selection = self._selection()
+            plan = self._final_plan(winner, selection, left if refit else 0.0)
+            if selection is not None and refit:
+                # Now, for what cannot be loaded must not be decided for good.
+                self._decide(epochs=0, ensemble=asdict(selection))
+            run = plan.run(
                 self.folder, resume=True, observers=observers, deadline=ends, conclude=conclude
             )
+        if selection is not None:
+            for record in self.records:
+                remove_models(folder_of(self.search_folder, record.number))
+        return run
 
     def _selection(self) -> Selection | None:
         """Return which recipes are combined, as decided before a stop; None: none are."""
         if self.options.ensemble == 1:
             return None
-        run = Run(self.search_folder)
-        if run.has("final.json"):
-            return stored(run)
+        if Run(self.search_folder).has("final.json"):
+            return stored(Run(self.search_folder))
         metric, most = self.layout.metrics[0], self.options.ensemble
-        found = select(self.search_folder, self.records, metric, most)
-        if found is not None:
-            run.write_json("final.json", {"epochs": 0, "ensemble": asdict(found)})
-        return found
+        return select(self.search_folder, self.records, metric, most)
+
+    def _decide(self, **decision: Any) -> None:
+        """Keep what was decided, so that a final training that is stopped goes on with it."""
+        Run(self.search_folder).write_json("final.json", decision)
 
     def _final_plan(self, winner: Winner, selection: Selection | None, left: float) -> Plan:
         if selection is not None:
@@ -281,9 +289,9 @@ class Tuner:
         if n_folds > 1:  # each example was learnt from in all folds but one
             learnt = np.union1d(self.plan.parts.train, self.plan.parts.validation)
             parts = replace(parts, train=learnt, validation=parts.validation[:0])
-        counts = np.bincount(parts.dataset.codes[parts.train], minlength=plan.fit.task.n_classes)
         members = load_members(self.search_folder, selection, n_folds, device)
-        ensemble = Ensemble(members=members, counts=counts, prior=plan.fit.prior)
+        counts = counts_learnt(self.plan.fit.task, n_folds)
+        ensemble = Ensemble(members=members, counts=counts)
         return replace(plan, parts=parts, ensemble=ensemble)
 
     def _final_epochs(self, record: Record, left: float) -> int:
@@ -295,7 +303,7 @@ class Tuner:
         if epochs and self.base["epochs"] != "auto":
             epochs = self.base["epochs"]
         if epochs:
-            run.write_json("final.json", {"epochs": epochs})
+            self._decide(epochs=epochs)
         return epochs
 
     def _refitted(self, record: Record, epochs: int) -> Plan:
@@ -322,5 +330,5 @@ class Tuner:
             # The model was kept after the end of its training, where this is done.
             fit.settings.finetuning.merge(fit.training.network)  # type: ignore[arg-type]
         fit.training.history = history
-        fit.training.best = read_tensors(folder / "model.safetensors")
+        fit.training.best = read_tensors(fold_folder(folder, 0) / "model.safetensors")
         return replace(self.plan, parts=replace(parts, **cut), fit=fit, params=params)
