@@ -73,6 +73,9 @@ BOUNDS = {
 }
 """The values that the other fields may take, once ``"auto"`` is resolved."""
 
+PLURALS = {"images": "images", "table": "tables"}
+"""What a kind of data is called in sentences."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settings:
@@ -290,15 +293,15 @@ def _check_modality(settings: Settings, kind: str) -> None:
     if settings.backbone.modality != kind:
         fitting = [n for n, b in BACKBONES.items() if b.modality == kind]
         raise InputError(
-            f"The backbone must read {kind}: {', '.join(fitting)}.",
-            f"{name} reads {settings.backbone.modality}.",
+            f"The backbone must read {PLURALS[kind]}: {', '.join(fitting)}.",
+            f"{name} reads {PLURALS[settings.backbone.modality]}.",
             "Leave the backbone out to have one chosen.",
         )
     augmentation = settings.augmentation
     if augmentation is not None and augmentation.modality != kind:
         fitting = [n for n, b in AUGMENTATIONS.items() if b.modality == kind]
         raise InputError(
-            f"The augmentation must be one for {kind}: {', '.join(fitting)}.",
-            f"{augmentation!r} is for {augmentation.modality}.",
+            f"The augmentation must be one for {PLURALS[kind]}: {', '.join(fitting)}.",
+            f"{augmentation!r} is for {PLURALS[augmentation.modality]}.",
             "Leave the augmentation out to have one chosen.",
         )

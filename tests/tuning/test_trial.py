@@ -169,7 +169,7 @@ def test_one_fold_is_the_split_of_the_task(searches: ModuleType, tmp_path: Path)
     [
         ({"optimizer": "SGD(lr=1e9)"}, "TrainingError: Training diverged"),
         ({"optimizer": "SGD(lr=-1.0)"}, "InputError: `lr` of `SGD`"),
-        ({"augmentation": "CropFlip()"}, "InputError: The augmentation must be one for table"),
+        ({"augmentation": "CropFlip()"}, "InputError: The augmentation must be one for tables"),
         ({"batch_size": 10**6, "backbone": "Nonsense()"}, "InputError: The backbone must be"),
     ],
 )
