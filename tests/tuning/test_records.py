@@ -7,10 +7,12 @@ import numpy as np
 
 from equipoise.tuning.records import (
     Record,
+    fold_folder,
     folder_of,
     read_held_out,
     read_record,
     read_records,
+    remove_models,
     save_held_out,
 )
 from equipoise.tuning.scores import HeldOut
@@ -83,3 +85,15 @@ def test_without_predictions_there_are_none(tmp_path: Path) -> None:
     assert read_held_out(tmp_path) is None
     save_held_out(tmp_path, 0, _held([1]))
     assert read_held_out(tmp_path, 1) is None
+
+
+def test_models_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    """Of all folds, however many there are."""
+    for fold in (0, 1, 12):
+        fold_folder(tmp_path, fold).mkdir()
+        for name in ("model.safetensors", "preprocessing.json", "network.json"):
+            (fold_folder(tmp_path, fold) / name).touch()
+        (tmp_path / f"fold{fold}.npz").touch()
+    remove_models(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"fold0.npz", "fold1.npz", "fold12.npz"}
+    remove_models(tmp_path)

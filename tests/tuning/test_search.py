@@ -152,7 +152,8 @@ def test_models_of_stopped_recipes_are_not_kept(
     search, records = calm
     for record in records:
         folder = folder_of(search.folder, record.number)
-        assert (folder / "model.safetensors").exists() == (record.state == "complete")
+        assert (folder / "fold0").exists() == (record.state == "complete")
+        assert not list(folder.glob("fold1/*"))
         assert read_held_out(folder) is not None
 
 

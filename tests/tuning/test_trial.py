@@ -89,8 +89,10 @@ def test_an_ended_trial_leaves_what_is_needed_and_no_more(calm: Path) -> None:
     names = {path.name for path in calm.iterdir()}
     assert names == {
         *("trial.json", "history.jsonl", "fold0.npz", "fold1.npz"),
-        *("model.safetensors", "preprocessing.json"),
+        "fold0",
     }
+    kept = {path.name for path in (calm / "fold0").iterdir()}
+    assert kept == {"model.safetensors", "preprocessing.json", "network.json"}
     assert len(Run(calm).history) == 6
 
 
@@ -206,7 +208,7 @@ def test_without_time_a_step_of_the_prescription_is_trained(
     record = run_trial(searches.trial(tmp_path, until=0.0))
     assert (record.state, record.best_epochs) == ("unfinished", (1,))
     assert record.scores
-    assert (tmp_path / "model.safetensors").exists()
+    assert (tmp_path / "fold0" / "model.safetensors").exists()
 
 
 def test_the_clock_ends_a_trial_in_its_middle(searches: ModuleType, tmp_path: Path) -> None:
@@ -277,7 +279,7 @@ def test_a_trial_that_ctrl_c_has_stopped_ends_as_if_nothing_had_happened(
     record = run_trial(torn)
     assert searches.without_times(record) == searches.without_times(expected)
     assert _equal(calm.folder, torn.folder)
-    weights = [read_tensors(job.folder / "model.safetensors") for job in (calm, torn)]
+    weights = [read_tensors(job.folder / "fold0" / "model.safetensors") for job in (calm, torn)]
     assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
 
 

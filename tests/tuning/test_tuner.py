@@ -252,7 +252,7 @@ def test_ctrl_c_leaves_a_run_of_the_best_recipe_so_far(table: Path, tmp_path: Pa
     assert run.done
     number = run.read_json("tuning.json")["taken"]
     folder = folder_of(tuner.search_folder, number)
-    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder)]
+    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder / "fold0")]
     assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
     [fold, _] = folds_of(tuner.plan.fit.task, 2, seed=0)
     assert np.array_equal(run.read_arrays("split.npz")["validation"], fold.validation)
@@ -414,5 +414,5 @@ def test_an_update_of_low_rank_can_be_tuned_and_kept(table: Path, tmp_path: Path
         tuner.search(executor)
     run = tuner.finish(refit=False)
     folder = folder_of(tuner.search_folder, 0)
-    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder)]
+    weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder / "fold0")]
     assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())

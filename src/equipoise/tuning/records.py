@@ -1,5 +1,6 @@
 """What a trial leaves behind in its folder: what it was, how it went, what it predicted."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,11 +85,8 @@ def fold_folder(folder: Path, fold: int) -> Path:
 
 def remove_models(folder: Path) -> None:
     """Remove the models of a trial; what it has predicted stays."""
-    for place in (folder, *filter(Path.is_dir, folder.glob("fold*"))):
-        for name in ("model.safetensors", "preprocessing.json", "network.json"):
-            (place / name).unlink(missing_ok=True)
-        if place != folder and not any(place.iterdir()):
-            place.rmdir()
+    for place in filter(Path.is_dir, folder.glob("fold*")):
+        shutil.rmtree(place)
 
 
 def read_record(folder: Path) -> Record | None:
