@@ -120,12 +120,17 @@ def tune(  # noqa: PLR0913 (each is an option)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         folder = out or _default_folder(data, seed)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
-    for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
-        console.say(line)
+    _tell(tuner)
     if not dry_run:
         with open_executor(executor, workers=workers, address=address, threads=threads) as where:
             _show(_searched(tuner, where), as_json=json)
     return 0
+
+
+def _tell(tuner: Tuner) -> None:
+    """Print every automatic choice."""
+    for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
+        console.say(line)
 
 
 def _show(run: Run, *, as_json: bool) -> None:

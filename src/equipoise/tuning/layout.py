@@ -122,26 +122,23 @@ def lay_out(
     measured = measure_pace(fit, min(2.0, 0.02 * budget))
     pace = measured.epoch
     whole = pace * fit.settings.batch_size.epochs(epochs)
-    spare = SPARE_SHARE * budget
-    last = 1.2 * whole if predictions is None else 0.0
-    search = budget - spare - min(FINAL_SHARE * budget, last)
+    most = (1 - SPARE_SHARE) * budget
+    search = most - min(FINAL_SHARE * budget, 1.2 * whole if predictions is None else 0.0)
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     counts = task.counts + held
     folds, why_folds = choose_n_folds(counts, held, search / whole)
     if n_folds is not None:
-        _check_n_folds(n_folds, int(counts.max()), len(task.validation))
-        folds, why_folds = n_folds, "as given"
+        folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
     if predictions is not None:
         # Each fold of each recipe has a model that predicts.
-        last = folds * predictions * measured.prediction
-        search = budget - spare - min(FINAL_SHARE * budget, last)
-    reserve = budget - search
+        search = most - min(FINAL_SHARE * budget, folds * predictions * measured.prediction)
     # A class of one example is learnt from in each fold, and never held out.
     rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
     metric, why_metric = choose_metric(rarest)
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS, folds * whole)
     first_rung, why_rung = first_rung_of(seconds, pace, folds)
+    after = "final training" if predictions is None else "ensemble"
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
@@ -151,20 +148,16 @@ def lay_out(
             f"epochs take {format_duration(whole)} a fold here",
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
-        "reserve": (
-            format_duration(reserve),
-            f"kept for the {'final training' if predictions is None else 'ensemble'} and the test",
-        ),
+        "reserve": (format_duration(budget - search), f"kept for the {after} and the test"),
     }
-    choices = tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items())
     return Layout(
         metrics=names,
         n_folds=folds,
         seconds=seconds,
         epochs=epochs,
         first_rung=first_rung,
-        reserve=reserve,
-        choices=choices,
+        reserve=budget - search,
+        choices=tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items()),
     )
 
 
@@ -194,7 +187,8 @@ def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:
     return RUNGS[1], f"at {RUNGS[0]}/{RUNGS[-1]} it has had fewer than {EARLIEST} epochs"
 
 
-def _check_n_folds(n_folds: int, most: int, n_held_out: int) -> None:
+def _given_folds(n_folds: int, most: int, n_held_out: int) -> tuple[int, str]:
+    """Return folds as given, and why; refuse what cannot be."""
     if n_folds == 1 and not n_held_out:
         raise InputError(
             "Recipes are judged by examples that are held out.",
@@ -207,6 +201,7 @@ def _check_n_folds(n_folds: int, most: int, n_held_out: int) -> None:
             f"It was asked for {n_folds}.",
             "Leave it out, or give for example 5.",
         )
+    return n_folds, "as given"
 
 
 def final_epochs(layout: Layout, record: Record, left: float) -> int:
