@@ -184,8 +184,10 @@ def real_mlp(rows: Rows, seed: int) -> Answer:
     from pytabkit import RealMLP_TD_Classifier  # noqa: PLC0415 (need not be there)
 
     model = RealMLP_TD_Classifier(random_state=seed, device="cpu", n_threads=1)
-    model.fit(rows.X.iloc[rows.pool], rows.codes[rows.pool])
-    logits = log_proba(model, rows.X.iloc[rows.test], rows.n_classes)
+    numbers = rows.X.select_dtypes("number").columns  # of which it takes none that are missing
+    X = rows.X.fillna(rows.X.iloc[rows.pool][numbers].median().fillna(0.0))
+    model.fit(X.iloc[rows.pool], rows.codes[rows.pool])
+    logits = log_proba(model, X.iloc[rows.test], rows.n_classes)
     return Answer(logits=logits, prior=contained(rows, 0.0), facts={})
 
 

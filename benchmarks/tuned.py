@@ -64,6 +64,7 @@ class Case:
         return Experiment(
             source=self.args.data,
             options=ReadOptions(label=self.args.label),
+            rare=self.args.rare,
             ratio=None if self.is_table else self.args.ratio,
             seed=self.seed,
             split_seed=self.seed,
@@ -203,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("data", nargs="?", help="as for `equipoise fit`")
     parser.add_argument("--label", help="label column of a table")
+    parser.add_argument("--rare", default="refuse", help="as for `equipoise fit`")
     parser.add_argument("--ratio", type=float, default=100.0, help="for images")
     parser.add_argument("--budget", default="3m")
     parser.add_argument("--first-seed", type=int, default=0)

@@ -86,10 +86,10 @@ def test_no_component_is_proposed_because_another_is() -> None:
 
 
 def test_every_role_has_something_to_choose_from() -> None:
-    """For images and for tables; scaling is of tables alone."""
-    for kind in ("images", "table"):
+    """For images and for tables; scaling, which is no component, and schedules of tables alone."""
+    for kind, others in (("images", {"scaling", "schedule"}), ("table", {"scaling"})):
         proposed = {name.partition(".")[0] for name, c in BUILT.items() if kind in c.tuned_for}
-        assert proposed == set(ROLES) - {"scaling"}
+        assert proposed == set(ROLES) - others
 
 
 @cache

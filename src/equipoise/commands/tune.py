@@ -68,7 +68,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         not stopped early.
     search : list of str
         Parameters that are searched; by default all of backbone, head, scaling, augmentation,
-        mixing, smoothing, auxiliary, optimizer, sharpness, batch_size.
+        mixing, smoothing, auxiliary, optimizer, schedule, sharpness, batch_size.
     trials : int
         At most so many recipes are tried.
     folds : int

@@ -67,6 +67,8 @@ class Constant(WarmedUp):
     [0.0, 0.5, 1.0, 1.0]
     """
 
+    tuned_for = ("table",)
+
     def after_warmup(self, progress: float) -> float:  # noqa: ARG002 (the base's contract)
         """Return 1."""
         return 1.0
@@ -93,6 +95,8 @@ class Cosine(WarmedUp):
     >>> [round(Cosine(warmup=0)(p), 3) for p in (0.0, 0.5, 1.0)]
     [1.0, 0.5, 0.0]
     """
+
+    tuned_for = ("table",)
 
     final: float = bounded(0.0, low=0, high=1)
 

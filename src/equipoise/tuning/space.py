@@ -21,7 +21,7 @@ NONE = "None"
 
 ROLES = (
     *("backbone", "head", "scaling", "augmentation", "mixing", "smoothing", "auxiliary"),
-    *("optimizer", "sharpness", "batch_size"),
+    *("optimizer", "schedule", "sharpness", "batch_size"),
 )
 """What can be searched, in the order in which it is chosen."""
 
