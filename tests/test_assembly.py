@@ -40,7 +40,7 @@ def _assembly(*transforms: Any, mixing: Mixing | None = None, **others: Any) -> 
         "mixing": mixing,
         "n_numeric": None,
         "rates": RATES,
-        "rarity": rarity(COUNTS),
+        "counts": COUNTS,
         "seed": 3,
         "device": "cpu",
     }

@@ -125,7 +125,7 @@ def test_several_weightings_in_one_call_are_those_of_separate_calls() -> None:
     """They share a forward pass and nothing else; the loss is unweighted in each."""
     objective, batch = _objective(_network(dropout=0.4), accumulate=2), _batch()
     asked = [torch.tensor([1.0, 3.0, 0.25]), None, torch.tensor([0.0, 0.0, 1.0])]
-    passes = _count_calls(objective.learner.network)
+    passes = _count_calls(objective.learner.network.backbone)
     loss, together = objective.gradients(batch, N, 7, asked)
     assert len(passes) == 2  # one for each piece
     for weights, found in zip(asked, together, strict=True):

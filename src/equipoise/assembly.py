@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -77,8 +78,10 @@ class Assembly:
         Numeric columns of a table; None: images.
     rates : Tensor of float, shape (classes,)
         Smoothing rate of each class.
-    rarity : Tensor of float, shape (classes,)
-        0 for the largest class, 1 for the smallest.
+    counts : Tensor of float, shape (classes,)
+        Training examples of each class.
+    class_weights : Tensor of float, shape (classes,), or None
+        What the weight of an example is multiplied by for its class; None: nothing.
     seed : int
         Seed of everything random.
     device : str
@@ -89,9 +92,15 @@ class Assembly:
     mixing: Mixing | None
     n_numeric: int | None
     rates: ClassCounts
-    rarity: Tensor
+    counts: ClassCounts
+    class_weights: ClassCounts | None = None
     seed: int
     device: str
+
+    @cached_property
+    def rarity(self) -> Tensor:
+        """How rare each class is, see `rarity`."""
+        return rarity(self.counts)
 
     def batch(self, examples: Examples, positions: np.ndarray, *names: int) -> Batch:
         """Return the examples at these positions as a batch; `names` tell the steps apart."""
@@ -110,13 +119,14 @@ class Assembly:
             targets=soft_targets(labels, self.rates),
             labels=labels,
             shares=F.one_hot(labels, len(self.rates)).to(self.rates.dtype),
-            weights=_weights(examples, positions, self.device),
+            weights=self._weights(examples, positions, labels),
         )
         return batch if self.mixing is None else self._mixed(batch, self.mixing, names)
 
     def _mixed(self, batch: Batch, mixing: Mixing, names: tuple[int, ...]) -> Batch:
         generator = self._generator("mixing", *names)
         mixture = mixing.draw(batch.views[0], generator, self.n_numeric)
+        mixture = mixing.relabel(mixture, batch.labels, self.counts)
         weights = batch.weights
         mixed = None if weights is None else mixture.values(weights)
 
@@ -134,6 +144,14 @@ class Assembly:
             shares=blended(batch.shares),
             weights=mixed,
         )
+
+    def _weights(self, examples: Examples, positions: np.ndarray, labels: Labels) -> Tensor | None:
+        """Return the weight of each example: its own times that of its class."""
+        classes = None if self.class_weights is None else self.class_weights[labels]
+        if examples.weights is None:
+            return classes
+        own = torch.from_numpy(examples.weights[positions]).float().to(self.device)
+        return own if classes is None else own * classes
 
     def _generator(self, *names: str | int) -> torch.Generator:
         return torch.Generator().manual_seed(derive_seed(self.seed, *names))
@@ -203,9 +221,3 @@ def view_transforms(
             'Give one, such as --augmentation "CropFlip() | ColorJitter()".',
         )
     return first, bound(own) if own is not None else first
-
-
-def _weights(examples: Examples, positions: np.ndarray, device: str) -> Tensor | None:
-    if examples.weights is None:
-        return None
-    return torch.from_numpy(examples.weights[positions]).float().to(device)

@@ -5,22 +5,22 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, assert_all_finite, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
-from equipoise._typing import CodeArray, LogitArray, ProbaArray, WeightArray
+from equipoise._typing import LogitArray, ProbaArray
 from equipoise.data.splits import hold_out
 from equipoise.ensembles import Ensemble
-from equipoise.errors import InputError
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
+from equipoise.labels import check_labels, check_weights, draw_seed
 from equipoise.metrics import log_softmax, resolve_prior, shift_logits
 from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
+from equipoise.specialized.samplers import Sampler
+from equipoise.specialized.weighting import Weighting
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
 from equipoise.standard.backbones import Backbone
@@ -64,11 +64,17 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Random changes to training examples, joined with ``|``, such as CropFlip, AutoAugment,
         RandAugment, TrivialAugment, Preset, or FeatureSwap for tables; None: none.
     mixing : Mixing, str or None, default=None
-        How examples are mixed: Mixup, CutMix; None: not.
+        How examples are mixed: Mixup, CutMix, Remix; None: not.
+    sampler : Sampler, str or None, default=None
+        How often each class is shown: PowerSampling, ClassBalanced, SquareRoot, Progressive,
+        Mixed; None: every example once an epoch.
     scaling : {"auto", "standard", "quantile", "robust", "none"}, default="auto"
         How the numbers of a table are scaled.
     loss : Loss or str, default="CrossEntropy()"
-        What training minimises: CrossEntropy.
+        What training minimises: CrossEntropy, Focal, LDAM, BalancedSoftmax, LogitAdjusted,
+        VectorScaling, InfluenceBalanced.
+    weighting : Weighting, str or None, default=None
+        What the loss of a class is multiplied by: Inverse, EffectiveNumber; None: nothing.
     smoothing : Smoothing, str or None, default=None
         Label smoothing: Uniform, ClassConditional; None: none.
     auxiliary : SelfSupervision, str or None, default=None
@@ -167,8 +173,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
     finetuning: FineTuning | str | None = None
     augmentation: Augmentation | str | None = "auto"
     mixing: Mixing | str | None = None
+    sampler: Sampler | str | None = None
     scaling: str = "auto"
     loss: Loss | str = "CrossEntropy()"
+    weighting: Weighting | str | None = None
     smoothing: Smoothing | str | None = None
     auxiliary: SelfSupervision | str | None = None
     optimizer: Optimizer | str = "auto"
@@ -274,8 +282,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             What is to be trained.
         """
         checked = check_features(self, X, reset=True)
-        classes, codes = _check_labels(y, len(checked))
-        seed = _draw_seed(self.random_state)
+        classes, codes = check_labels(y, len(checked))
+        seed = draw_seed(self.random_state)
         train, validation = hold_out(codes, self.validation, seed)
         task = Task(
             X=checked,
@@ -283,7 +291,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             n_classes=len(classes),
             train=train,
             validation=validation,
-            weights=_check_weights(sample_weight, len(checked)),
+            weights=check_weights(sample_weight, len(checked)),
             classes=classes.tolist(),
         )
         return classes, Fit.prepare(task, self.get_params(deep=False), seed)
@@ -337,59 +345,3 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         winners = self.predict_proba(X).argmax(axis=1)
         return self.classes_[winners]
-
-
-def _check_labels(y: Any, n: int) -> tuple[np.ndarray, CodeArray]:
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    y = column_or_1d(y, warn=True)
-    if pd.isna(y).any():
-        raise InputError(
-            "Every example needs a label.",
-            f"Input y contains NaN at {np.flatnonzero(pd.isna(y))[:5].tolist()}.",
-            "Leave these examples out, or label them.",
-        )
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    if len(y) != n:
-        raise InputError(
-            "X and y must have the same number of examples.",
-            f"X has {n} and y has {len(y)}.",
-            "Check that both come from the same rows.",
-        )
-    try:
-        classes, codes = np.unique(y, return_inverse=True)
-    except TypeError:
-        raise InputError(
-            "Labels must be all text or all numbers.",
-            f"They are of the types {sorted({type(label).__name__ for label in y})}.",
-            "Convert them to text with y.astype(str).",
-        ) from None
-    if len(classes) < 2:
-        raise InputError(
-            "A classifier needs examples of at least two classes.",
-            f"There is one class: {classes[0]!r}.",
-            "Check the labels, or add examples of another class.",
-        )
-    return classes, codes.astype(np.int64)
-
-
-def _check_weights(sample_weight: Any, n: int) -> WeightArray | None:
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape == ():
-        weights = np.full(n, float(weights))
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
-        raise InputError(
-            f"sample_weight must hold {n} finite weights of at least 0.",
-            f"Its shape is {weights.shape}, or a weight is negative or not finite.",
-            "Give one weight for each example.",
-        )
-    return weights
-
-
-def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31))

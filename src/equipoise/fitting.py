@@ -169,11 +169,24 @@ class Fit:
 
     @property
     def prior(self) -> PriorArray:
-        """The mean of the targets in training: class shares, weighted and smoothed."""
+        """What the logits contain: the mean of the targets, less what the loss takes out.
+
+        Class shares, as they are sampled, mixed, weighted and smoothed in training.
+        """
+        stage, counts = self.training.stage, torch.from_numpy(self.task.counts).double()
         weights = self.task.class_weights
-        shares = torch.from_numpy(self.task.counts if weights is None else weights).double()
-        rates = self.training.assembly.rates.double().cpu()
-        return smoothed_prior(shares / shares.sum(), rates).numpy()
+        # Of a sampler the shares at the end: those that the logits were last fitted to.
+        shares = counts if stage.sampler is None else stage.sampler.shares(counts, 1.0)
+        shares = shares / shares.sum()
+        if stage.mixing is not None:
+            shares = stage.mixing.mean_shares(shares, counts)
+        # Each half of a mixture has its own weight.
+        if weights is not None:
+            shares = shares * torch.from_numpy(weights / self.task.counts)
+        if stage.weighting is not None:
+            shares = shares * stage.weighting.weights(counts)
+        shares = smoothed_prior(shares / shares.sum(), self.training.assembly.rates.double().cpu())
+        return (shares if stage.loss is None else stage.loss.prior(shares, counts)).numpy()
 
     def lasting(self, epochs: int) -> "Fit":
         """Return this fit with another number of epochs, as if it had been given.

@@ -2,18 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts, Inputs, Logits
 from equipoise.assembly import Batch
-from equipoise.devices import Device, seed_generators
+from equipoise.devices import Device, reproducible, seed_generators
 from equipoise.distributed import World
+from equipoise.seeds import derive_seed
+from equipoise.stage import Stage
 from equipoise.standard.losses import Loss
 from equipoise.standard.networks import Network, member_losses
 from equipoise.standard.self_supervision import SelfSupervision
 from equipoise.standard.sharpness.base import Gradients, added, trainable
+
+
+class Outputs(NamedTuple):
+    """What a learner returns: logits, the features that they are of, and projections of views.
+
+    Features are None of a network that does not tell them apart; projections are empty where
+    nothing projects.
+    """
+
+    logits: Logits
+    features: Tensor | None
+    projections: Sequence[Tensor]
 
 
 class Learner(nn.Module):
@@ -32,20 +47,24 @@ class Learner(nn.Module):
         self.network = network
         self.projector = projector
 
-    def forward(self, views: Sequence[Inputs]) -> tuple[Logits, Sequence[Tensor]]:
-        """Return the logits of the first view, and the projections of both if there are two.
+    def forward(self, views: Sequence[Inputs]) -> Outputs:
+        """Return logits and features of the first view, and projections if there are two.
 
         Both views go through the backbone in one pass.
         """
-        if self.projector is None:
-            return self.network(views[0]), ()
         if not isinstance(self.network, Network):
-            raise TypeError("a projector needs a Network, which tells features from logits")
-        features = self.network.backbone(torch.cat(list(views))).float()
+            if self.projector is not None:
+                raise TypeError("a projector needs a Network, which tells features from logits")
+            return Outputs(self.network(views[0]), None, ())
+        both = views[0] if self.projector is None else torch.cat(list(views))
+        features = self.network.backbone(both).float()
+        first = features[: len(views[0])]
         with torch.autocast(features.device.type, enabled=False):
-            logits = self.network.head(features[: len(views[0])])
+            logits = self.network.head(first)
+        if self.projector is None:
+            return Outputs(logits, first, ())
         pooled = features if features.ndim == 2 else features.mean(dim=1)
-        return logits, self.projector(pooled).float().chunk(2)
+        return Outputs(logits, first, self.projector(pooled).float().chunk(2))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,12 +147,11 @@ class Objective:
     ) -> list[Tensor]:
         """Return this piece's part of the objective: unweighted, then for each weighting."""
         with self.device.autocast():
-            logits, projections = self.learner(batch.views)
+            logits, features, projections = self.learner(batch.views)
         losses = torch.zeros(len(batch), device=logits.device)
         if self.loss is not None:
-            losses = member_losses(
-                self.loss, logits.float(), batch.targets, batch.labels, self.counts
-            )
+            asked = (batch.targets, batch.labels, self.counts, features)
+            losses = member_losses(self.loss, logits.float(), *asked)
         if batch.weights is not None:
             losses = losses * batch.weights
         if self.auxiliary is not None and projections:
@@ -142,3 +160,12 @@ class Objective:
         factors = [None if w is None else batch.shares @ w for w in weights]
         parts = [losses if f is None else losses * f for f in (None, *factors)]
         return [part.sum() / total for part in parts]
+
+
+def build_learner(stage: Stage, network: nn.Module, seed: int, device: Device) -> Learner:
+    """Return a network with the projector of a stage's auxiliary loss, if there is one."""
+    if stage.auxiliary is None:
+        return Learner(network, None)
+    with reproducible(derive_seed(seed, "projector")):
+        projector = stage.auxiliary.projector(network.backbone.n_features)  # type: ignore[union-attr, arg-type]
+    return Learner(network, projector.to(device.name))

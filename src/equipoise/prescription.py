@@ -44,8 +44,18 @@ STANDING: Mapping[str, tuple[str, str]] = {
         "Fashion-MNIST) nor CutMix (-0.1 ± 0.3) was better, nor on yeast",
         _ABLATIONS,
     ),
+    "sampler": (
+        "every example is shown once an epoch; no specialised sampling is needed where the "
+        "standard parts are tuned",
+        "Shwartz-Ziv et al. 2023",
+    ),
     "loss": (
         "no specialised loss is needed where the standard parts are tuned",
+        "Shwartz-Ziv et al. 2023",
+    ),
+    "weighting": (
+        "the loss of all classes counts alike; predictions are corrected to the prior of use "
+        "instead",
         "Shwartz-Ziv et al. 2023",
     ),
     "smoothing": (

@@ -15,6 +15,10 @@ from equipoise.defaults import (
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.spec import Bounds, Component, resolve
+from equipoise.specialized import LOSSES as SPECIALIZED_LOSSES
+from equipoise.specialized import MIXINGS as SPECIALIZED_MIXINGS
+from equipoise.specialized.samplers import SAMPLERS, Sampler
+from equipoise.specialized.weighting import WEIGHTINGS, Weighting
 from equipoise.stage import Stage
 from equipoise.standard.augmentation import AUGMENTATIONS, Augmentation, Pipeline
 from equipoise.standard.averaging import AVERAGES, Average
@@ -36,8 +40,10 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "head": HEADS,
     "finetuning": FINETUNINGS,
     "augmentation": AUGMENTATIONS,
-    "mixing": MIXINGS,
-    "loss": LOSSES,
+    "mixing": {**MIXINGS, **SPECIALIZED_MIXINGS},
+    "sampler": SAMPLERS,
+    "loss": {**LOSSES, **SPECIALIZED_LOSSES},
+    "weighting": WEIGHTINGS,
     "smoothing": SMOOTHINGS,
     "auxiliary": SELF_SUPERVISIONS,
     "optimizer": OPTIMIZERS,
@@ -52,6 +58,8 @@ OPTIONAL = (
     "finetuning",
     "augmentation",
     "mixing",
+    "sampler",
+    "weighting",
     "smoothing",
     "auxiliary",
     "sharpness",
@@ -87,6 +95,8 @@ class Settings:
         The components that always are.
     finetuning, augmentation, mixing, smoothing, auxiliary : Component or None
         None: not used.
+    sampler, weighting : Component or None
+        None: not used.
     sharpness, constraint, average : Component or None
         None: not used.
     norm : {"batch", "group", "frozen"}
@@ -117,8 +127,10 @@ class Settings:
     finetuning: FineTuning | None
     augmentation: Augmentation | None
     mixing: Mixing | None
+    sampler: Sampler | None
     scaling: Scaling
     loss: Loss
+    weighting: Weighting | None
     smoothing: Smoothing | None
     auxiliary: SelfSupervision | None
     optimizer: Optimizer

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from equipoise.specialized.samplers import Sampler
+from equipoise.specialized.weighting import Weighting
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
 from equipoise.standard.constraints import Constraint
@@ -34,6 +36,8 @@ class Stage:
         Factor on the optimizer's learning rate.
     smoothing, augmentation, mixing, auxiliary, sharpness, constraint, average : component or None
         None: not used.
+    weighting, sampler : component or None
+        See `equipoise.specialized`; None: not used.
     clip_norm : float or None
         Largest norm of the whole gradient; None: not clipped.
     monitor : str
@@ -49,6 +53,8 @@ class Stage:
     loss: Loss | None
     accumulate: int = 1
     rate: float = 1.0
+    weighting: Weighting | None = None
+    sampler: Sampler | None = None
     smoothing: Smoothing | None = None
     augmentation: Augmentation | None = None
     mixing: Mixing | None = None

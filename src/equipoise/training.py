@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts, Inputs
-from equipoise.assembly import Assembly, rarity, view_transforms
+from equipoise.assembly import Assembly, view_transforms
 from equipoise.batches import Examples, shuffled
 from equipoise.checkpoints import (
     Checkpoint,
@@ -32,7 +32,7 @@ from equipoise.devices import Device, reproducible
 from equipoise.distributed import World
 from equipoise.divergence import require_finite
 from equipoise.errors import InputError
-from equipoise.objective import Learner, Objective
+from equipoise.objective import Learner, Objective, build_learner
 from equipoise.prediction import predict_logits
 from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
@@ -115,7 +115,7 @@ class Training:
 
     def __post_init__(self) -> None:
         stage = self.stage
-        self.learner = _learner(stage, self.network, self.seed, self.device)
+        self.learner = build_learner(stage, self.network, self.seed, self.device)
         scales = {f"network.{name}": scale for name, scale in self.scales.items()}
         self.optimizer = stage.optimizer.build(self.learner, scales)
         self.average = stage.average.start(self.network) if stage.average else None
@@ -147,7 +147,11 @@ class Training:
         """Take one step for every batch, of the first epoch until a deadline; return the loss."""
         epoch, stage = len(self.history), self.stage
         order = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-        batches = shuffled(len(examples), stage.batch_size, order)
+        if stage.sampler is None:
+            batches = shuffled(len(examples), stage.batch_size, order)
+        else:
+            drawn = stage.sampler.order(examples.codes, epoch, stage.epochs, order)
+            batches = np.array_split(drawn, -(-len(drawn) // stage.batch_size))
         total = torch.zeros((), device=self.device.name)
         started, seen = time.perf_counter(), 0
         self.learner.train()
@@ -295,14 +299,6 @@ class Training:
         self.selection.restore(checkpoint.facts["selection"])
 
 
-def _learner(stage: Stage, network: nn.Module, seed: int, device: Device) -> Learner:
-    if stage.auxiliary is None:
-        return Learner(network, None)
-    with reproducible(derive_seed(seed, "projector")):
-        projector = stage.auxiliary.projector(network.backbone.n_features)  # type: ignore[union-attr, arg-type]
-    return Learner(network, projector.to(device.name))
-
-
 def _assembly(training: Training) -> Assembly:
     stage, inputs = training.stage, training.inputs
     none = torch.zeros_like(training.counts)
@@ -311,7 +307,8 @@ def _assembly(training: Training) -> Assembly:
         mixing=stage.mixing,
         n_numeric=inputs.n_numeric if isinstance(inputs, TableInput) else None,
         rates=none if stage.smoothing is None else stage.smoothing.rates(training.counts),
-        rarity=rarity(training.counts),
+        counts=training.counts,
+        class_weights=stage.weighting.weights(training.counts) if stage.weighting else None,
         seed=training.seed,
         device=training.device.name,
     )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 import torch
+from scipy.special import betainc
+from torch import Tensor
 
 from equipoise._tensors import ClassCounts, Labels
 from equipoise.spaces import Options, Span
@@ -65,28 +67,41 @@ class Remix(Mixup):
     tensor([0.0000, 0.4000])
     """
 
+    tuned_for = ()
+
     alpha: float = bounded(1.0, low=0, open_low=True, tune=Span(0.1, 1.0, log=True))
     kappa: float = bounded(3.0, low=1, tune=Options((1.5, 3.0, 10.0)))
     tau: float = bounded(0.5, low=0, high=1, tune=Span(0.1, 0.9))
 
     def relabel(self, mixture: Mixture, labels: Labels, counts: ClassCounts) -> Mixture:
-        """Return the mixture with other shares of the targets; inputs are mixed as before.
-
-        Parameters
-        ----------
-        mixture : Mixture
-            What `draw` returned for the batch.
-        labels : Tensor of int64, shape (batch,)
-            Class codes before mixing.
-        counts : Tensor of float, shape (classes,)
-            Training examples of each class.
-        """
+        """Return the mixture with other shares of the targets; inputs are mixed as before."""
         sizes = counts.to(mixture.share.device)[labels.to(mixture.share.device)]
         others, share = sizes[mixture.partners], mixture.share
         to_partner = (sizes >= self.kappa * others) & (share < self.tau)
         to_itself = (others >= self.kappa * sizes) & (1 - share < self.tau)
         kept = torch.where(to_itself, 1.0, share)
         return replace(mixture, share=torch.where(to_partner, 0.0, kept))
+
+    def mean_shares(self, shares: Tensor, counts: ClassCounts) -> Tensor:
+        r"""Return the shares of the classes in targets, on average: rare classes gain.
+
+        Notes
+        -----
+        Of a pair in which the first class is common and the second rare, the first keeps on
+        average :math:`E[\lambda; \lambda \ge \tau] = (1 - I_\tau(\alpha + 1, \alpha)) / 2`
+        with :math:`I` the regularised incomplete beta function, instead of a half; the rare one
+        has the rest, whichever comes first.
+
+        Examples
+        --------
+        >>> shares = torch.tensor([0.9, 0.1], dtype=torch.float64)
+        >>> Remix().mean_shares(shares, torch.tensor([90.0, 10.0]))
+        tensor([0.8775, 0.1225], dtype=torch.float64)
+        """
+        common = counts[:, None] >= self.kappa * counts[None, :]
+        lost = 0.5 - (1 - betainc(self.alpha + 1, self.alpha, self.tau)) / 2
+        moved = 2 * self.probability * lost * shares[:, None] * shares[None, :] * common
+        return shares - moved.sum(dim=1) + moved.sum(dim=0)
 
 
 MIXINGS: dict[str, type[Mixing]] = {"Remix": Remix}

@@ -2,7 +2,9 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
+from torch import Tensor
 from torch.nn import functional as F
 
 from equipoise._tensors import ClassCounts, Labels, Logits, Losses, Targets
@@ -11,13 +13,42 @@ from equipoise.spec import Component
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Loss(Component):
-    """Base of losses: one value an example, so that weights multiply it and nothing else."""
+    """Base of losses: one value an example, so that weights multiply it and nothing else.
+
+    `needs_features` says whether the loss must be called with the keyword ``features``, of
+    shape ``(batch, n_features)``: what the backbone returns.
+    """
+
+    needs_features: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
         self, logits: Logits, targets: Targets, labels: Labels, counts: ClassCounts
     ) -> Losses:
         """Return the loss of each example, shape ``(batch,)``, in nats."""
+
+    def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:  # noqa: ARG002
+        """Return the class probabilities that the logits contain once the loss was minimised.
+
+        A classifier's logits are corrected from this prior to that of use, so that every method
+        is compared under the same one. Cross-entropy puts the mean of its targets there; losses
+        that shift logits leave out a part of it.
+
+        Parameters
+        ----------
+        shares : Tensor of float, shape (classes,)
+            Mean of the targets that were trained on, as they were sampled, weighted, smoothed
+            and mixed; sums to 1.
+        counts : Tensor of float, shape (classes,), or None, default=None
+            The counts that the loss was called with. None: in proportion to `shares`, which is
+            so unless targets were smoothed, weighted or sampled.
+
+        Returns
+        -------
+        Tensor of float, shape (classes,)
+            Sums to 1.
+        """
+        return shares
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

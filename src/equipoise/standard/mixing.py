@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from equipoise._tensors import Inputs
+from equipoise._tensors import ClassCounts, Inputs, Labels
 from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 
@@ -117,6 +117,32 @@ class Mixing(Component):
             share=share.to(inputs.device),
             kept=kept.to(inputs.device) if bool((share < 1).any()) else None,
         )
+
+    def relabel(self, mixture: "Mixture", labels: Labels, counts: ClassCounts) -> "Mixture":  # noqa: ARG002
+        """Return the mixture with the shares of targets that class sizes ask for: as it is here.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            What `draw` returned for the batch.
+        labels : Tensor of int64, shape (batch,)
+            Class codes before mixing.
+        counts : Tensor of float, shape (classes,)
+            Training examples of each class.
+        """
+        return mixture
+
+    def mean_shares(self, shares: Tensor, counts: ClassCounts) -> Tensor:  # noqa: ARG002
+        """Return the shares of the classes in targets after mixing, on average: as before here.
+
+        Parameters
+        ----------
+        shares : Tensor of float64, shape (classes,)
+            Those before mixing; they sum to 1.
+        counts : Tensor of float, shape (classes,)
+            Training examples of each class.
+        """
+        return shares
 
     @abstractmethod
     def pattern(

@@ -111,7 +111,12 @@ def pooled_logits(logits: Tensor) -> Logits:
 
 
 def member_losses(
-    loss: Loss, logits: Tensor, targets: Targets, labels: Labels, counts: ClassCounts
+    loss: Loss,
+    logits: Tensor,
+    targets: Targets,
+    labels: Labels,
+    counts: ClassCounts,
+    features: Tensor | None = None,
 ) -> Losses:
     """Return the loss of each example; of an ensemble, the mean of its members' losses.
 
@@ -131,6 +136,8 @@ def member_losses(
         Class codes.
     counts : Tensor, shape (classes,)
         Training examples of each class.
+    features : Tensor, shape (batch, n_features) or (batch, members, n_features), or None
+        What the logits were made of, for a loss that needs it.
 
     Returns
     -------
@@ -146,11 +153,17 @@ def member_losses(
     tensor([0.3466])
     """
     if logits.ndim == 2:
-        return loss(logits, targets, labels, counts)
+        return loss(logits, targets, labels, counts, **_asked(loss, features))
     batch, members, _ = logits.shape
-    each_target = targets.repeat_interleave(members, dim=0)
-    losses = loss(logits.flatten(0, 1), each_target, labels.repeat_interleave(members), counts)
+    each_target, each_label = (t.repeat_interleave(members, dim=0) for t in (targets, labels))
+    asked = _asked(loss, None if features is None else features.flatten(0, 1))
+    losses = loss(logits.flatten(0, 1), each_target, each_label, counts, **asked)
     return losses.view(batch, members).mean(dim=1)
+
+
+def _asked(loss: Loss, features: Tensor | None) -> dict[str, Tensor]:
+    """Return the features for a loss that needs them."""
+    return {"features": features} if loss.needs_features and features is not None else {}
 
 
 def build_network(

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,36 +12,14 @@ from equipoise.standard.losses import Loss
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class SpecializedLoss(Loss):
-    r"""Base of losses that treat rare classes, or hard examples, otherwise than cross-entropy does.
+    """Base of losses that treat rare classes, or hard examples, otherwise than cross-entropy does.
 
-    `needs_features` says whether the loss must be called with the keyword ``features``, of
-    shape ``(batch, n_features)``: what the backbone returns.
+    Each says what prior its logits contain.
     """
-
-    needs_features: ClassVar[bool] = False
 
     @abstractmethod
     def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:
-        r"""Return the class probabilities that the logits contain once the loss was minimised.
-
-        A classifier's logits are corrected from this prior to that of use, so that every method
-        is compared under the same one. Cross-entropy puts the mean of its targets there; losses
-        that shift logits leave out a part of it.
-
-        Parameters
-        ----------
-        shares : Tensor of float, shape (classes,)
-            Mean of the targets that were trained on, as they were sampled, weighted, smoothed
-            and mixed; sums to 1.
-        counts : Tensor of float, shape (classes,), or None, default=None
-            The counts that the loss was called with. None: in proportion to `shares`, which is
-            so unless targets were smoothed, weighted or sampled.
-
-        Returns
-        -------
-        Tensor of float, shape (classes,)
-            Sums to 1.
-        """
+        """Return the class probabilities that the logits contain; see `Loss.prior`."""
 
 
 def class_shares(counts: ClassCounts) -> Tensor:
