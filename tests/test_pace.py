@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from equipoise import Classifier
 from equipoise import pace as pace_module
+from equipoise.batches import Examples
 from equipoise.defaults import Choice
 from equipoise.fitting import Fit
+from equipoise.learning import Learning
 from equipoise.outcome import both_priors
 from equipoise.pace import (
     BUDGET_SHARE,
@@ -280,11 +282,22 @@ def test_other_epochs_are_as_if_given() -> None:
     assert len(chosen.training.history) == 3
 
 
-def test_of_several_processes_the_share_of_one_is_measured() -> None:
-    """It takes less than the whole work, and needs no other process."""
-    params = {"backbone": "ResNet18(width=8)", "batch_size": 64}
-    whole, half = (measure_pace(_fit(**params, devices=n), 0.5).epoch for n in (1, 2))
-    assert 0 < half < whole
+def test_of_several_processes_the_share_of_one_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its steps are of half the batch, and need no other process."""
+    sizes, step = [], Learning.step
+
+    def counted(self: Learning, examples: Examples, positions: np.ndarray, *rest: int) -> Any:
+        sizes.append(len(positions))
+        return step(self, examples, positions, *rest)
+
+    monkeypatch.setattr(Learning, "step", counted)
+    largest = []
+    for devices in (1, 2):
+        sizes.clear()
+        fit = _fit(backbone="ResNet18(width=8)", batch_size=24, devices=devices)
+        assert measure_pace(fit, 0.1).epoch > 0
+        largest.append(max(sizes))
+    assert largest[1] == math.ceil(largest[0] / 2)
 
 
 @pytest.mark.parametrize("first", NARROWER)

@@ -82,8 +82,8 @@ def test_weights_act_as_those_of_torch() -> None:
     """The gradient is that of torch's weighted cross-entropy, summed and over the batch's size."""
     fit = _fit(weighting="EffectiveNumber(beta=0.99)")
     training, positions = fit.training, np.arange(0, 200, 5)
-    batch = training.assembly.batch(fit.examples[0], positions, 0)
-    value, (found,) = training.objective.gradients(batch, len(positions), 0, [None])
+    batch = training.learning.assembly.batch(fit.examples[0], positions, 0)
+    value, (found,) = training.learning.objective.gradients(batch, len(positions), 0, [None])
     effective = 1 - 0.99 ** np.array([160, 30, 10])
     weights = torch.tensor(1 / effective * (200 / (np.array([160, 30, 10]) / effective).sum()))
     logits = training.network(batch.views[0])
@@ -104,14 +104,14 @@ def test_an_epoch_shows_classes_as_the_sampler_says(
     """Codes of the positions of all steps; plain training shows every example once."""
     training = (fit := _fit(sampler=sampler)).training
     seen: list[np.ndarray] = []
-    step = training.step
+    step = training.learning.step
 
     def watched(examples: Examples, positions: np.ndarray, done: int, steps: int) -> Any:
         seen.append(positions)
         assert len(positions) == 50
         return step(examples, positions, done, steps)
 
-    training.step = watched  # type: ignore[method-assign]
+    training.learning.step = watched  # type: ignore[method-assign]
     fit.run()
     counts = np.bincount(CODES[np.concatenate(seen)])
     assert counts.sum() == 200
@@ -144,9 +144,9 @@ def test_a_loss_that_needs_features_gets_those_of_the_logits(backbone: str) -> N
             return super().__call__(logits, targets, labels, counts)
 
     training = fit.training
-    batch = training.assembly.batch(fit.examples[0], np.arange(6), 0)
-    object.__setattr__(training.objective, "loss", Spy())
-    training.objective.gradients(batch, 6, 0, [None])
+    batch = training.learning.assembly.batch(fit.examples[0], np.arange(6), 0)
+    object.__setattr__(training.learning.objective, "loss", Spy())
+    training.learning.objective.gradients(batch, 6, 0, [None])
     [(logits, features)] = given
     members = len(logits) // 6
     assert features.shape == (len(logits), fit.training.network.backbone.n_features)  # type: ignore[union-attr]
@@ -160,7 +160,7 @@ def test_remix_labels_mixtures_by_class_size() -> None:
     fit = _fit(mixing="Remix(kappa=2.0)")
     examples = Examples(Source(np.zeros((200, 1), np.float32), np.arange(200)), CODES)
     shares = [
-        fit.training.assembly.batch(examples, np.arange(200), step).shares.mean(dim=0)
+        fit.training.learning.assembly.batch(examples, np.arange(200), step).shares.mean(dim=0)
         for step in range(200)
     ]
     found = torch.stack(shares).mean(dim=0)

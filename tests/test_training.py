@@ -49,7 +49,7 @@ def _none() -> Examples:
 
 def _training(stage: Stage) -> Training:
     counts = torch.from_numpy(np.bincount(_table().codes)).float()
-    return Training(stage, _network(), Device("cpu"), counts, seed=0)
+    return Training((stage,), _network(), Device("cpu"), counts, seed=0)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ def test_the_learning_rate_is_that_of_the_middle_of_each_step() -> None:
     stage = replace(PLAIN, schedule=Cosine(warmup=0.3, final=0.1))
     rates: list[float] = []
     training = _training(stage)
-    look = training.optimizer.param_groups
+    look = training.learning.optimizer.param_groups
     observers = [lambda p: rates.append(look[0]["lr"]) if p.step else None]
     train(training, _table(), _none(), observers=observers)
     steps = EPOCHS * 5

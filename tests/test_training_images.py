@@ -66,7 +66,7 @@ def _network(dropout: float = 0.3) -> nn.Module:
 def _training(stage: Stage, network: nn.Module | None = None, seed: int = 0) -> Training:
     counts = torch.from_numpy(np.bincount(CODES[:N])).float()
     network = _network() if network is None else network
-    return Training(stage, network, Device("cpu"), counts, seed)
+    return Training((stage,), network, Device("cpu"), counts, seed)
 
 
 def _images() -> tuple[Examples, Examples]:
@@ -221,9 +221,9 @@ def test_the_average_is_validated() -> None:
     ends: list[dict[str, Tensor]] = []
     observers = [lambda p: ends.append(_state(training.network)) if p.row else None]
     train(training, learn, check, observers=observers)
-    assert training.average is not None
+    assert training.learning.average is not None
     losses = []
-    for state in training.average.state_dict(), ends[-1]:
+    for state in training.learning.average.state_dict(), ends[-1]:
         training.network.load_state_dict(state)
         logits = predict_logits(training.network, check.source, training.device)
         loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(check.codes))

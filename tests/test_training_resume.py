@@ -69,7 +69,7 @@ def _network() -> nn.Module:
 def _training(stage: Stage, network: nn.Module | None = None, seed: int = 0) -> Training:
     counts = torch.from_numpy(np.bincount(CODES[:N])).float()
     network = _network() if network is None else network
-    return Training(stage, network, Device("cpu"), counts, seed)
+    return Training((stage,), network, Device("cpu"), counts, seed)
 
 
 def _images() -> tuple[Examples, Examples]:

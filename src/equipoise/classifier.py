@@ -20,6 +20,7 @@ from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
 from equipoise.specialized.samplers import Sampler
+from equipoise.specialized.stages import Stages
 from equipoise.specialized.weighting import Weighting
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
@@ -75,6 +76,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         VectorScaling, InfluenceBalanced.
     weighting : Weighting, str or None, default=None
         What the loss of a class is multiplied by: Inverse, EffectiveNumber; None: nothing.
+    stages : Stages, str or None, default=None
+        How training is divided: DRW, DRS, CRT, WeightBalancing; None: into one stage.
     smoothing : Smoothing, str or None, default=None
         Label smoothing: Uniform, ClassConditional; None: none.
     auxiliary : SelfSupervision, str or None, default=None
@@ -177,6 +180,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     scaling: str = "auto"
     loss: Loss | str = "CrossEntropy()"
     weighting: Weighting | str | None = None
+    stages: Stages | str | None = None
     smoothing: Smoothing | str | None = None
     auxiliary: SelfSupervision | str | None = None
     optimizer: Optimizer | str = "auto"

@@ -104,7 +104,7 @@ class Fit:
         network = _network(task, settings, preprocessing, initial, shown, seed)
         tuning = settings.finetuning
         training = Training(
-            stage=_stage(task, settings),
+            stages=_stages(task, settings),
             network=network.to(device.name),
             device=device,
             counts=torch.from_numpy(task.counts).float().to(device.name),
@@ -173,7 +173,7 @@ class Fit:
 
         Class shares, as they are sampled, mixed, weighted and smoothed in training.
         """
-        stage, counts = self.training.stage, torch.from_numpy(self.task.counts).double()
+        stage, counts = self.training.stages[-1], torch.from_numpy(self.task.counts).double()
         weights = self.task.class_weights
         # Of a sampler the shares at the end: those that the logits were last fitted to.
         shares = counts if stage.sampler is None else stage.sampler.shares(counts, 1.0)
@@ -185,7 +185,7 @@ class Fit:
             shares = shares * torch.from_numpy(weights / self.task.counts)
         if stage.weighting is not None:
             shares = shares * stage.weighting.weights(counts)
-        shares = smoothed_prior(shares / shares.sum(), self.training.assembly.rates.double().cpu())
+        shares = smoothed_prior(shares / shares.sum(), stage.rates(counts))
         return (shares if stage.loss is None else stage.loss.prior(shares, counts)).numpy()
 
     def lasting(self, epochs: int) -> "Fit":
@@ -201,7 +201,7 @@ class Fit:
             self,
             settings=settings,
             choices=[choice for choice in self.choices if choice.field != "epochs"],
-            training=replace(self.training, stage=_stage(self.task, settings)),
+            training=replace(self.training, stages=_stages(self.task, settings)),
             params={**self.params, "epochs": epochs},
         )
 
@@ -267,8 +267,8 @@ class Fit:
         return Examples(joined, np.concatenate([codes, filled]))
 
 
-def _stage(task: Task, settings: Settings) -> Stage:
-    return settings.stage() if task.supervised else pretraining_stage(settings)
+def _stages(task: Task, settings: Settings) -> tuple[Stage, ...]:
+    return settings.all_stages() if task.supervised else (pretraining_stage(settings),)
 
 
 def pretraining_stage(settings: Settings) -> Stage:

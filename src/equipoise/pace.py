@@ -108,7 +108,7 @@ def _copied(training: Training) -> Training:
     """Return training of the same kind on a copy of its network, alone."""
     return replace(
         training,
-        stage=copy.deepcopy(training.stage),
+        stages=copy.deepcopy(training.stages),
         network=copy.deepcopy(training.network),
         world=World(),
     )
@@ -133,14 +133,14 @@ def _batches(training: Training, examples: Examples) -> list[np.ndarray]:
 def _seconds_a_step(
     training: Training, examples: Examples, batches: list[np.ndarray], seconds: float
 ) -> float:
-    training.learner.train()
+    training.learning.learner.train()
     done = 0
 
     def step() -> None:
         nonlocal done
         at = done % len(batches)
         # Reading the loss waits for the device, which else would still be at work.
-        float(training.step(examples, batches[at], at, len(batches)))
+        float(training.learning.step(examples, batches[at], at, len(batches)))
         done += 1
 
     _repeated(step, seconds / 4)

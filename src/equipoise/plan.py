@@ -274,7 +274,7 @@ def _record_end(run: Run, fit: Fit) -> None:
     config, training = run.config, fit.training
     before = config["environment"].pop("ended", None)
     if training.is_cut_short:
-        done, epochs = len(training.history), training.stage.epochs
+        done, epochs = len(training.history), training.epochs
         config["environment"]["ended"] = f"by its deadline, after epoch {done} of {epochs}"
     if config["environment"].get("ended") != before:
         run.write_config(config)

@@ -58,6 +58,10 @@ STANDING: Mapping[str, tuple[str, str]] = {
         "instead",
         "Shwartz-Ziv et al. 2023",
     ),
+    "stages": (
+        "training in one stage; what begins late are methods that are not part of the prescription",
+        "Shwartz-Ziv et al. 2023",
+    ),
     "smoothing": (
         "not part of the prescription: uniform smoothing gained 0.7 ± 0.1 points on Fashion-MNIST "
         "and 1.1 ± 0.6 on shuttle, more of it for rare classes 0.5 ± 0.3 and 0.5 ± 0.4, and on "

@@ -18,6 +18,7 @@ from equipoise.spec import Bounds, Component, resolve
 from equipoise.specialized import LOSSES as SPECIALIZED_LOSSES
 from equipoise.specialized import MIXINGS as SPECIALIZED_MIXINGS
 from equipoise.specialized.samplers import SAMPLERS, Sampler
+from equipoise.specialized.stages import STAGES, Stages
 from equipoise.specialized.weighting import WEIGHTINGS, Weighting
 from equipoise.stage import Stage
 from equipoise.standard.augmentation import AUGMENTATIONS, Augmentation, Pipeline
@@ -44,6 +45,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "sampler": SAMPLERS,
     "loss": {**LOSSES, **SPECIALIZED_LOSSES},
     "weighting": WEIGHTINGS,
+    "stages": STAGES,
     "smoothing": SMOOTHINGS,
     "auxiliary": SELF_SUPERVISIONS,
     "optimizer": OPTIMIZERS,
@@ -60,6 +62,7 @@ OPTIONAL = (
     "mixing",
     "sampler",
     "weighting",
+    "stages",
     "smoothing",
     "auxiliary",
     "sharpness",
@@ -95,7 +98,7 @@ class Settings:
         The components that always are.
     finetuning, augmentation, mixing, smoothing, auxiliary : Component or None
         None: not used.
-    sampler, weighting : Component or None
+    sampler, weighting, stages : Component or None
         None: not used.
     sharpness, constraint, average : Component or None
         None: not used.
@@ -131,6 +134,7 @@ class Settings:
     scaling: Scaling
     loss: Loss
     weighting: Weighting | None
+    stages: Stages | None
     smoothing: Smoothing | None
     auxiliary: SelfSupervision | None
     optimizer: Optimizer
@@ -147,8 +151,13 @@ class Settings:
     precision: str
     devices: int
 
+    def all_stages(self) -> tuple[Stage, ...]:
+        """Return the parts that training works by, one after the other."""
+        whole = self.stage()
+        return (whole,) if self.stages is None else self.stages.split(whole)
+
     def stage(self) -> Stage:
-        """Return the part that training works by."""
+        """Return training as a whole, as one stage."""
         own = {f.name for f in fields(self)} - {"batch_size", "epochs"}
         shared = {f.name: getattr(self, f.name) for f in fields(Stage) if f.name in own}
         return Stage(

@@ -1,7 +1,11 @@
 """A stage of training: every component and number resolved."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
+
+from equipoise._tensors import ClassCounts
 from equipoise.specialized.samplers import Sampler
 from equipoise.specialized.weighting import Weighting
 from equipoise.standard.augmentation import Augmentation
@@ -44,6 +48,16 @@ class Stage:
         Validation score by which the best epoch is chosen.
     patience : int or None
         Epochs without a new best after which training stops; None: it runs to the end.
+    trains : {"all", "head"}
+        Which weights are trained; with ``"head"`` the backbone stays as it is, its batch
+        statistics included.
+    fresh_head : bool
+        Whether the head begins as it was before any training.
+    continues : bool
+        Whether the stage goes on with the last weights of the one before and the state of its
+        optimizer; else with the best weights, and anew.
+    span : tuple of float
+        Part of the schedules that the stage goes through, from 0 to 1.
     """
 
     epochs: int
@@ -65,3 +79,25 @@ class Stage:
     clip_norm: float | None = None
     monitor: str = "balanced_accuracy"
     patience: int | None = None
+    trains: Literal["all", "head"] = "all"
+    fresh_head: bool = False
+    continues: bool = False
+    span: tuple[float, float] = (0.0, 1.0)
+
+    def progress(self, done: float) -> float:
+        """Return at which point of its schedule the stage is, given the share of it that is done.
+
+        Examples
+        --------
+        >>> from equipoise.standard.optimizers import SGD
+        >>> from equipoise.standard.schedules import Cosine
+        >>> parts = {"optimizer": SGD(), "schedule": Cosine(), "loss": None}
+        >>> Stage(epochs=1, batch_size=8, span=(0.8, 1.0), **parts).progress(0.5)
+        0.9
+        """
+        begin, end = self.span
+        return begin + (end - begin) * done
+
+    def rates(self, counts: ClassCounts) -> ClassCounts:
+        """Return the smoothing rate of each class, 0 without smoothing."""
+        return torch.zeros_like(counts) if self.smoothing is None else self.smoothing.rates(counts)

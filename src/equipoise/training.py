@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts, Inputs
-from equipoise.assembly import Assembly, view_transforms
-from equipoise.batches import Examples, shuffled
+from equipoise.batches import Examples
 from equipoise.checkpoints import (
     Checkpoint,
     grouped,
@@ -28,19 +27,17 @@ from equipoise.checkpoints import (
     restore_optimizer,
     write_checkpoint,
 )
-from equipoise.devices import Device, reproducible
+from equipoise.devices import Device
 from equipoise.distributed import World
 from equipoise.divergence import require_finite
 from equipoise.errors import InputError
-from equipoise.objective import Learner, Objective, build_learner
+from equipoise.learning import Learning
 from equipoise.prediction import predict_logits
 from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
 from equipoise.stage import Stage
-from equipoise.standard.averaging import recompute_statistics
-from equipoise.standard.backbones import InputFormat, TableInput
-from equipoise.standard.sharpness.base import Gradients, trainable
+from equipoise.standard.backbones import InputFormat
 
 CHECKPOINT_SHARE = 0.02
 """Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
@@ -52,8 +49,8 @@ class Training:
 
     Parameters
     ----------
-    stage : Stage
-        What training does.
+    stages : sequence of Stage
+        What training does, one after the other.
     network : Module
         What is trained, on its device.
     device : Device
@@ -72,28 +69,22 @@ class Training:
         The processes that train together.
     shift : ndarray of float, shape (classes,), or None
         Added to the logits of validation examples before they are scored: what the prior of
-        training is corrected by; None: nothing.
-    learner : Learner
-        The network, and the projector of an auxiliary loss.
-    optimizer : torch.optim.Optimizer
-        Built from the stage.
-    average : Module or None
-        The averaged network, if there is one.
+        the last stage is corrected by; None: nothing.
+    index : int
+        Number of the stage that training is in, from 0.
+    learning : Learning
+        What that stage needs and changes.
     best : dict of str to Tensor
         State of the network that is kept.
     selection : Selection
-        Which epoch is kept.
+        Which epoch of the stage is kept.
     history : list of dict
-        One row an epoch.
-    assembly : Assembly
-        How batches are made.
-    objective : Objective
-        What a step minimises.
+        One row an epoch, of all stages.
     is_cut_short : bool
         Whether a deadline has ended training before its last epoch.
     """
 
-    stage: Stage
+    stages: Sequence[Stage]
     network: nn.Module
     device: Device
     counts: ClassCounts
@@ -103,138 +94,78 @@ class Training:
     scales: Mapping[str, float] = field(default_factory=dict)
     world: World = World()  # noqa: RUF009 (frozen)
     shift: np.ndarray | None = None
-    learner: Learner = field(init=False)
-    optimizer: torch.optim.Optimizer = field(init=False)
-    average: nn.Module | None = field(init=False)
+    index: int = field(init=False, default=0)
+    learning: Learning = field(init=False)
     best: dict[str, Tensor] = field(init=False)
     selection: Selection = field(init=False)
     history: list[dict[str, Any]] = field(init=False, default_factory=list)
-    assembly: Assembly = field(init=False)
-    objective: Objective = field(init=False)
     is_cut_short: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        stage = self.stage
-        self.learner = build_learner(stage, self.network, self.seed, self.device)
-        scales = {f"network.{name}": scale for name, scale in self.scales.items()}
-        self.optimizer = stage.optimizer.build(self.learner, scales)
-        self.average = stage.average.start(self.network) if stage.average else None
+        is_needed = any(stage.fresh_head for stage in self.stages)
+        self._head = copy.deepcopy(self.network.head.state_dict()) if is_needed else {}  # type: ignore[union-attr]
+        self._enter(0, first=0)
+
+    def _enter(self, index: int, first: int) -> None:
+        """Begin a stage with the network as it is, after `first` epochs of the stages before."""
+        self.index, stage = index, self.stages[index]
+        before = self.learning.optimizer if stage.continues else None
+        if stage.trains == "head":
+            self.network.freeze_backbone()  # type: ignore[operator]
+        if stage.fresh_head:
+            self.network.head.load_state_dict(self._head)  # type: ignore[union-attr]
+        self.learning = Learning(
+            stage=stage,
+            network=self.network,
+            device=self.device,
+            counts=self.counts,
+            seed=derive_seed(self.seed, "stage", index) if index else self.seed,
+            inputs=self.inputs,
+            shown=self.shown,
+            scales=self.scales,
+            world=self.world,
+            first=first,
+            epochs=first + sum(each.epochs for each in self.stages[index:]),
+        )
+        if before is not None:
+            self.learning.optimizer.load_state_dict(before.state_dict())
         self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
-        self.assembly = _assembly(self)
-        self.objective = Objective(
-            learner=self.learner,
-            loss=stage.loss,
-            auxiliary=stage.auxiliary,
-            counts=self.counts,
-            device=self.device,
-            accumulate=stage.accumulate,
-            world=self.world,
+
+    def advance(self) -> None:
+        """Begin the next stage, with the weights that the one before has left."""
+        following = self.stages[self.index + 1]
+        if not following.continues:
+            self.network.load_state_dict(self.best)
+        self._enter(self.index + 1, first=len(self.history))
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that training is in."""
+        return self.stages[self.index]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages: those done of the stages before, those planned of the others."""
+        return self.learning.epochs
+
+    @property
+    def ends_stage(self) -> bool:
+        """Whether the last epoch of the stage is done or its patience has ended."""
+        done = len(self.history) - self.learning.first
+        return done >= self.stage.epochs or (
+            done > 0 and self.selection.exhausted(len(self.history))
         )
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch is done or patience has ended."""
-        done = len(self.history)
-        return done >= self.stage.epochs or self.selection.exhausted(done)
+        """Whether the last stage has ended."""
+        return self.index == len(self.stages) - 1 and self.ends_stage
 
     @property
     def evaluated(self) -> nn.Module:
         """The network that is validated and kept: the average where there is one."""
-        return self.network if self.average is None else self.average
-
-    def run_epoch(self, examples: Examples, observe: Observer, deadline: float | None) -> float:
-        """Take one step for every batch, of the first epoch until a deadline; return the loss."""
-        epoch, stage = len(self.history), self.stage
-        order = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-        if stage.sampler is None:
-            batches = shuffled(len(examples), stage.batch_size, order)
-        else:
-            drawn = stage.sampler.order(examples.codes, epoch, stage.epochs, order)
-            batches = np.array_split(drawn, -(-len(drawn) // stage.batch_size))
-        total = torch.zeros((), device=self.device.name)
-        started, seen = time.perf_counter(), 0
-        self.learner.train()
-        with reproducible(0, self.device.name):
-            for i, positions in enumerate(batches):
-                loss = self.step(examples, positions, epoch * len(batches) + i, len(batches))
-                total += loss * len(positions)
-                seen += len(positions)
-                elapsed = time.perf_counter() - started
-                observe(Progress(epoch + 1, stage.epochs, i + 1, len(batches), loss, seen, elapsed))
-                if epoch == 0 and self._is_late(deadline):
-                    break
-        self.world.share_buffers(self.learner)
-        if self.average is not None:
-            self.world.share_buffers(self.average)
-        self._finish_average(examples, (epoch + 1) * len(batches))
-        return (total / seen).item()
-
-    def _is_late(self, deadline: float | None) -> bool:
-        """Whether a deadline has passed; not asked of several processes, which must agree."""
-        return deadline is not None and self.world.size == 1 and time.monotonic() > deadline
-
-    def step(self, examples: Examples, positions: np.ndarray, done: int, steps: int) -> Tensor:
-        """Update the network on one batch, as step number `done`; return the batch's loss.
-
-        Parameters
-        ----------
-        examples : Examples
-            The training examples.
-        positions : ndarray of int
-            Which of them are in the batch, over all processes.
-        done : int
-            Number of the step, from 0.
-        steps : int
-            Steps in an epoch.
-        """
-        stage, world = self.stage, self.world
-        # Named by rank only where there are several: one process draws as it always did.
-        names = (done, world.rank) if world.size > 1 else (done,)
-        batch = self.assembly.batch(examples, world.share(positions), *names)
-        seed = derive_seed(self.seed, "network", *names)
-
-        def closure(*weights: ClassCounts | None) -> tuple[Tensor, list[Gradients]]:
-            return self.objective.gradients(batch, len(positions), seed, weights)
-
-        if stage.sharpness is None:
-            loss, (gradients,) = closure(None)
-        else:
-            loss, gradients = stage.sharpness.gradient(closure, self.learner, self.counts, done)
-        self._descend(gradients, (done + 0.5) / (stage.epochs * steps))
-        if stage.constraint is not None:
-            stage.constraint.apply(self.network)  # type: ignore[arg-type]
-        if stage.average is not None and self.average is not None:
-            stage.average.update(self.average, self.network, done, stage.epochs * steps)
-        return loss
-
-    def _descend(self, gradients: Gradients, progress: float) -> None:
-        """Clip, hand the gradients to the optimizer, and let it step."""
-        stage = self.stage
-        for group in self.optimizer.param_groups:
-            rate = stage.optimizer.lr * stage.rate * stage.schedule(progress)
-            group["lr"] = rate * group["lr_scale"]
-        parameters = trainable(self.learner)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        if stage.clip_norm is not None:
-            nn.utils.clip_grad_norm_(parameters, stage.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-    def _finish_average(self, examples: Examples, done: int) -> None:
-        """Measure batch statistics anew where averaged weights have none of their own."""
-        stage, epochs = self.stage, len(self.history) + 1
-        total = done // epochs * stage.epochs
-        if self.average is None or not stage.average.needs_statistics(done, total):  # type: ignore[union-attr]
-            return
-        # Shuffled: in the order of many data sets a batch would hold a single class.
-        order = torch.Generator().manual_seed(derive_seed(self.seed, "statistics", epochs))
-        batches = (
-            examples.source.take(positions).to(self.device.name)
-            for positions in shuffled(len(examples), max(2, stage.batch_size), order)
-        )
-        recompute_statistics(self.average, batches, self.device.autocast)
+        return self.learning.evaluated
 
     def require_finite(self, loss: float, logits: np.ndarray) -> None:
         """Raise `TrainingError` if an epoch's loss, weights or logits are not finite."""
@@ -249,7 +180,7 @@ class Training:
             self.best = copy.deepcopy(self.evaluated.state_dict())
         row = {
             "epoch": len(self.history) + 1,
-            "learning_rate": max(group["lr"] for group in self.optimizer.param_groups),
+            "learning_rate": max(group["lr"] for group in self.learning.optimizer.param_groups),
             "train_loss": loss,
             "validation": scores,
             "best": is_best,
@@ -263,14 +194,16 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state, from which `restore` goes on."""
-        average = {} if self.average is None else self.average.state_dict()
+        learning = self.learning
+        average = {} if learning.average is None else learning.average.state_dict()
         tensors = grouped(
-            learner=self.learner.state_dict(),
+            learner=learning.learner.state_dict(),
             average=average,
-            optimizer=optimizer_tensors(self.optimizer),
+            optimizer=optimizer_tensors(learning.optimizer),
             best=self.best,
         )
-        return Checkpoint(tensors, {"history": self.history, "selection": self.selection.state()})
+        facts = {"history": self.history, "selection": self.selection.state()}
+        return Checkpoint(tensors, {**facts, "stage": self.index, "first": learning.first})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over the state that `checkpoint` returned.
@@ -290,28 +223,16 @@ class Training:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        self.learner.load_state_dict(checkpoint.group("learner"))
-        if self.average is not None:
-            self.average.load_state_dict(checkpoint.group("average"))
-        restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
+        for index in range(self.index + 1, checkpoint.facts["stage"] + 1):
+            self._enter(index, first=checkpoint.facts["first"])
+        learning = self.learning
+        learning.learner.load_state_dict(checkpoint.group("learner"))
+        if learning.average is not None:
+            learning.average.load_state_dict(checkpoint.group("average"))
+        restore_optimizer(learning.optimizer, checkpoint.group("optimizer"))
         self.best = checkpoint.group("best")
         self.history = list(checkpoint.facts["history"])
         self.selection.restore(checkpoint.facts["selection"])
-
-
-def _assembly(training: Training) -> Assembly:
-    stage, inputs = training.stage, training.inputs
-    none = torch.zeros_like(training.counts)
-    return Assembly(
-        transforms=view_transforms(stage.augmentation, stage.auxiliary, inputs, training.shown),
-        mixing=stage.mixing,
-        n_numeric=inputs.n_numeric if isinstance(inputs, TableInput) else None,
-        rates=none if stage.smoothing is None else stage.smoothing.rates(training.counts),
-        counts=training.counts,
-        class_weights=stage.weighting.weights(training.counts) if stage.weighting else None,
-        seed=training.seed,
-        device=training.device.name,
-    )
 
 
 def train(
@@ -361,7 +282,9 @@ def train(
     due = -math.inf if world.is_first else math.inf
     while not training.finished and not _cut_short(training, deadline):
         started = time.perf_counter()
-        loss = training.run_epoch(examples, observe, deadline)
+        if training.ends_stage:
+            training.advance()
+        loss = training.learning.run_epoch(examples, len(training.history), observe, deadline)
         logits = predict_logits(training.evaluated, validation.source, training.device, world)
         training.require_finite(loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)
@@ -392,5 +315,4 @@ def _cut_short(training: Training, deadline: float | None) -> bool:
 
 
 def _epoch_done(training: Training, row: Mapping[str, Any], loss: float, n: int) -> Progress:
-    epochs = training.stage.epochs
-    return Progress(row["epoch"], epochs, 0, 0, torch.tensor(loss), n, row["seconds"], row)
+    return Progress(row["epoch"], training.epochs, 0, 0, torch.tensor(loss), n, row["seconds"], row)

@@ -22,6 +22,7 @@ REPEATED = (
     "scaling",
     "loss",
     "weighting",
+    "stages",
     "smoothing",
     "auxiliary",
     "optimizer",

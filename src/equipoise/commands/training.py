@@ -49,7 +49,7 @@ def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
         with console.training_bar() as bar:
             run = plan.run(folder, resume=resume, observers=[bar])
     except KeyboardInterrupt:
-        place = resumed_at(folder, plan.fit.training.stage.epochs)
+        place = resumed_at(folder, plan.fit.training.epochs)
         console.say(f"Go on {place} with the same command and --out {folder} --resume.")
         raise
     if ended := run.config["environment"].get("ended"):

@@ -21,6 +21,12 @@ from equipoise.specialized.samplers import PowerSampling as PowerSampling
 from equipoise.specialized.samplers import Progressive as Progressive
 from equipoise.specialized.samplers import Sampler as Sampler
 from equipoise.specialized.samplers import SquareRoot as SquareRoot
+from equipoise.specialized.stages import CRT as CRT
+from equipoise.specialized.stages import DRS as DRS
+from equipoise.specialized.stages import DRW as DRW
+from equipoise.specialized.stages import STAGES as STAGES
+from equipoise.specialized.stages import Stages as Stages
+from equipoise.specialized.stages import WeightBalancing as WeightBalancing
 from equipoise.specialized.weighting import WEIGHTINGS as WEIGHTINGS
 from equipoise.specialized.weighting import EffectiveNumber as EffectiveNumber
 from equipoise.specialized.weighting import Inverse as Inverse

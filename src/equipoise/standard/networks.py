@@ -63,6 +63,11 @@ class Network(nn.Module):
             self.get_submodule(name).eval()
         return self
 
+    def freeze_backbone(self) -> None:
+        """Exclude the backbone from training, its batch statistics included."""
+        names = (name for name, _ in self.backbone.named_modules(prefix="backbone"))
+        self.freeze((n for n, _ in self.backbone.named_parameters(prefix="backbone")), names)
+
     def freeze(self, parameters: Iterable[str], modules: Iterable[str] = ()) -> None:
         """Exclude parameters from training, and hold submodules in evaluation mode.
 

@@ -1,0 +1,90 @@
+"""The sentences of a verdict."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from equipoise.comparison.judging import Judged
+from equipoise.comparison.results import Comparison, Estimate
+from equipoise.comparison.spread import POWER
+from equipoise.comparison.wording import METRIC_NAMES, amount, counted, interval, listed, score
+
+
+def opening(comparison: Comparison, best: str) -> list[str]:
+    """Return who is best, and whether the seeds are few enough to warn of."""
+    found, metric, n = comparison.means[best], comparison.metric, comparison.n_seeds
+    return [
+        f"The best {METRIC_NAMES[metric]} is that of {best}: {score(found.value, metric)} "
+        f"({100 * comparison.level:g} % interval {interval(found, metric)}), "
+        f"{'from 1 seed' if n == 1 else f'the mean over {n} seeds'}."
+    ] + [
+        "With 1 seed, intervals and tests know nothing of what training again would change: "
+        "differences may be due to the seed alone."
+    ] * (n == 1)
+
+
+def standing(reference: str, against: Sequence[Judged], metric: str) -> list[str]:
+    """Return sentences on who is better, worse, the same, or not told apart."""
+    told = [each for each in against if each.is_told_apart]
+    copies = [each.found.method for each in against if each.is_copy]
+    unsure = [each for each in against if not each.is_told_apart and not each.is_copy]
+    lines = [
+        f"{word} than {reference}: {'; '.join(_by(each, metric) for each in some)}."
+        for word, some in (
+            ("Better", [each for each in told if each.gain > 0]),
+            ("Worse", [each for each in told if each.gain < 0]),
+        )
+        if some
+    ]
+    if unsure:
+        lines.append(
+            f"Not told apart from {reference}: {listed([each.found.method for each in unsure])}. "
+            f"{_blind(unsure, metric)}"
+        )
+    if copies:
+        lines.append(f"No example tells {listed(copies)} from {reference}.")
+    return lines
+
+
+def _by(each: Judged, metric: str) -> str:
+    sign = 1 if each.found.value > 0 else -1
+    size = amount(abs(each.gain), metric)
+    return f"{each.found.method} by {size} ({interval(each.found, metric, sign)})"
+
+
+def _blind(unsure: Sequence[Judged], metric: str) -> str:
+    least, most = (amount(f(each.detectable for each in unsure), metric) for f in (min, max))
+    size = least if least == most else f"{least} to {most}, depending on the method,"
+    return (
+        f"A true difference of {size} would have been found with a chance of {100 * POWER:.0f} %."
+    )
+
+
+def bias_sentence(fact: dict[str, Any], control: str | None, metric: str) -> str:
+    """Return how much of one gain, an entry of `prior_bias`, equal priors leave."""
+    gain, left = fact["gain_as_is"]["value"], fact["gain_balanced"]
+    ends = interval(Estimate(**left, error=0.0), metric)
+    start = f"As trained, {fact['method']} gains {amount(gain, metric)} over {control}; "
+    both = "with both corrected to equal priors"
+    if left["value"] <= 0:
+        return f"{start}{both}, nothing of it is left ({amount(left['value'], metric)}, {ends})."
+    if left["value"] >= gain:
+        return f"{start}{both}, {amount(left['value'], metric)} ({ends}): none of it is prior bias."
+    share = f"{1 - left['value'] / gain:.0%}".replace("%", " %")
+    unsure = "" if fact["told_apart_balanced"] else ", and what is left may be chance"
+    return (
+        f"{start}{both}, {amount(left['value'], metric)} ({ends}): {share} of the gain was "
+        f"prior bias{unsure}."
+    )
+
+
+def rule(comparison: Comparison, control: str | None) -> list[str]:
+    """Return when a difference counts."""
+    n = len(comparison.means)
+    if n < 2:
+        return []
+    against = f", and over {counted(n - 1, 'pair')} against {control}" if control else ""
+    return [
+        f"A difference is told where chance alone would show any in at most "
+        f"{100 * (1 - comparison.level):.3g} % of comparisons: Holm's correction over "
+        f"{counted(n * (n - 1) // 2, 'pair')}{against}."
+    ]

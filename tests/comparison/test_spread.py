@@ -1,0 +1,61 @@
+"""Laws of joined noise from examples and seeds."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from equipoise.comparison.spread import Spread
+
+
+def _spread(examples, common, seeds, freedom=2, example_freedom=1e6):
+    return Spread(
+        examples=examples,
+        common=common,
+        example_freedom=example_freedom,
+        seeds=seeds,
+        seed_freedom=freedom,
+    )
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.05, 1e-3])
+def test_either_noise_alone_gives_the_textbook_interval(alpha):
+    """Seeds alone: Student's t at S - 1; examples alone: the normal quantile."""
+    seeds = _spread(0.0, 0.0, 4.0).half_width(alpha)
+    assert seeds == pytest.approx(2 * stats.t.isf(alpha / 2, 2))
+    examples = _spread(4.0, 4.0, 0.0).half_width(alpha)
+    assert examples == pytest.approx(2 * stats.norm.isf(alpha / 2), rel=1e-4)
+    assert _spread(4.0, 4.0, None).half_width(alpha) == pytest.approx(examples)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+def test_no_mixture_of_the_two_misses_more_often_than_claimed(share, n_seeds):
+    """With any share of the variance from seeds, at most 5 % of intervals miss."""
+    random, n = np.random.default_rng(n_seeds), 3000
+    seeds = share * random.chisquare(n_seeds - 1, n) / (n_seeds - 1)
+    errors = random.normal(size=n)
+    missed = [
+        abs(error) > _spread(1 - share, 1 - share, a, n_seeds - 1).half_width(0.05)
+        for error, a in zip(errors, seeds, strict=True)
+    ]
+    assert np.mean(missed) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_p_is_the_level_whose_interval_just_touches_zero():
+    """At p the half-width is the difference; no difference has p = 1."""
+    spread = _spread(2.0, 1.0, 1.5, example_freedom=30)
+    for difference in (0.5, -3.0, 12.0):
+        assert spread.half_width(spread.p(difference)) == pytest.approx(abs(difference), rel=1e-6)
+    assert spread.p(0.0) == 1.0
+    assert spread.p(-3.0) == spread.p(3.0)
+    assert _spread(0.0, 0.0, 0.0).p(0.0) == 1.0
+    assert _spread(1.0, 1.0, None).p(1.96) == pytest.approx(0.05, abs=1e-4)
+
+
+def test_a_difference_of_the_detectable_size_is_found_as_often_as_promised():
+    """One variance of known size: four of five draws around it are significant."""
+    spread = _spread(1.0, 1.0, None)
+    expected = stats.norm.isf(0.025) + stats.norm.isf(0.2)
+    assert spread.detectable(0.05) == pytest.approx(expected, rel=1e-4)
+    draws = spread.detectable(0.05) + np.random.default_rng(0).normal(size=20000)
+    assert np.mean(np.abs(draws) > spread.half_width(0.05)) == pytest.approx(0.8, abs=0.01)

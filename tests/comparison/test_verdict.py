@@ -1,0 +1,105 @@
+"""Laws of what a comparison says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from equipoise.comparison.paired import Predictions, differences
+from equipoise.comparison.verdict import verdict
+from equipoise.errors import InputError
+from equipoise.metrics import shift_logits
+
+CODES = np.repeat([0, 1], [400, 400])
+
+
+def _wrong(*parts):
+    """Predictions with these shares of wrong answers, in blocks from the start of each class."""
+    place = np.arange(800) % 400
+    flipped = np.where(place < 400 * parts[0], 1 - CODES, CODES)
+    return Predictions(codes=CODES, logits=4.0 * np.eye(2)[flipped])
+
+
+def _told(shares, **options):
+    methods = {name: [_wrong(share)] for name, share in shares.items()}
+    return verdict(differences(methods, options.pop("metric", "balanced_accuracy")), **options)
+
+
+def test_the_best_is_named_and_others_stand_below_it():
+    """Best, worse with size and interval, and not told apart with what could have been seen."""
+    found = _told({"ldam": 0.10, "plain": 0.30, "focal": 0.1025})
+    assert found.facts["best"] == "ldam"
+    assert found.sentences[0].startswith("The best balanced accuracy is that of ldam: 90.0 % (95 %")
+    assert found.sentences[2].startswith("Worse than ldam: plain by 20.0 points (1")
+    assert "Not told apart from ldam: focal." in found.sentences[3]
+    assert "points would have been found with a chance of 80 %." in found.sentences[3]
+
+
+def test_lower_log_loss_is_better():
+    """The direction follows the metric, and so does the unit."""
+    found = _told({"a": 0.4, "b": 0.1}, metric="balanced_log_loss", control="a")
+    assert found.facts["best"] == "b"
+    assert any(line.startswith("Worse than b: a by 1.200 nats") for line in found.sentences)
+    assert any(line.startswith("Better than a: b by 1.200 nats") for line in found.sentences)
+
+
+def test_copies_are_said_to_be_alike():
+    """No smallest difference is told of methods that no example tells apart."""
+    found = _told({"a": 0.2, "b": 0.2})
+    assert "No example tells b from a." in found.sentences
+    assert not any("Not told apart" in line for line in found.sentences)
+
+
+@pytest.mark.parametrize(("n_seeds", "words"), [(1, "from 1 seed."), (2, "mean over 2 seeds.")])
+def test_one_seed_is_warned_of(n_seeds, words):
+    """Singular and plural are right, and only one seed carries the warning."""
+    methods = {name: [_wrong(share)] * n_seeds for name, share in (("a", 0.1), ("b", 0.3))}
+    found = verdict(differences(methods))
+    assert found.sentences[0].endswith(words)
+    assert any("With 1 seed" in line for line in found.sentences) == (n_seeds == 1)
+    assert found.facts["holds_seed_noise"] == (n_seeds > 1)
+
+
+def test_a_gain_that_is_a_mere_shift_of_the_prior_is_unmasked():
+    """Plain with its logits shifted gains as trained, and nothing once both are corrected."""
+    random = np.random.default_rng(0)
+    plain = random.normal(size=(800, 2)) + 2 * np.eye(2)[CODES] + [3.0, 0.0]
+    prior, even = np.array([0.95, 0.05]), np.full(2, 0.5)
+    corrected = shift_logits(plain, prior, even)
+    as_is = {"plain": [plain], "shifted": [corrected]}
+    equal = {"plain": [corrected], "shifted": [corrected]}
+    compared = [
+        differences({m: [Predictions(codes=CODES, logits=z) for z in of] for m, of in each.items()})
+        for each in (as_is, equal)
+    ]
+    found = verdict(compared[0], control="plain", balanced=compared[1])
+    (fact,) = found.facts["prior_bias"]
+    assert fact["gain_as_is"]["value"] > 0.05
+    assert fact["gain_balanced"]["value"] == 0
+    assert fact["removed"] == fact["gain_as_is"]["value"]
+    assert any("nothing of it is left (0.0 points, 0.0 to 0.0)" in s for s in found.sentences)
+    kept = verdict(compared[0], control="plain", balanced=compared[0])
+    assert any("none of it is prior bias" in line for line in kept.sentences)
+
+
+def test_looks_at_the_best_are_corrected_over_all_pairs():
+    """Which method is best is not known before, so all pairs of methods are one family."""
+    shares = {"a": 0.10, "b": 0.13, "c": 0.14, "d": 0.16}
+    (first,) = [row for row in _told(shares).facts["to_best"] if row["method"] == "d"]
+    assert first["p_adjusted"] == pytest.approx(min(1, 6 * first["p"]))
+    (last,) = [r for r in _told(shares, control="a").facts["to_control"] if r["method"] == "d"]
+    assert last["p_adjusted"] == pytest.approx(min(1, 3 * last["p"]))
+    assert last["detectable"] < first["detectable"]
+
+
+def test_facts_are_plain_data():
+    """They survive JSON without change."""
+    found = _told({"a": 0.1, "b": 0.3, "c": 0.1}, control="b")
+    assert json.loads(json.dumps(found.facts, allow_nan=False)) == found.facts
+
+
+def test_one_method_alone_has_no_rule_and_an_unknown_control_is_refused():
+    """There is nothing to correct for, and nothing to compare with."""
+    assert len(_told({"a": 0.1}).sentences) == 2
+    with pytest.raises(InputError):
+        _told({"a": 0.1}, control="plain")

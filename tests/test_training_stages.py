@@ -1,0 +1,172 @@
+"""Laws of training in stages."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from equipoise.classifier import Classifier
+from equipoise.fitting import Fit
+from equipoise.progress import Progress
+from equipoise.specialized import CRT, DRS, DRW, ClassBalanced, Inverse, WeightBalancing
+from equipoise.specialized.stages import STAGES
+from equipoise.standard.constraints import MaxNorm
+
+PIXELS, TARGET = map(np.asarray, load_digits(n_class=3, return_X_y=True))
+ROWS = np.concatenate([np.flatnonzero(np.equal(TARGET, i))[:n] for i, n in enumerate((90, 40, 12))])
+
+
+def _fit(epochs: int = 5, kind: str = "table", **params: Any) -> Fit:
+    """Return a fit of 142 digits of three classes, as rows or as images."""
+    images = (PIXELS[ROWS].reshape(-1, 8, 8, 1) * 15).astype(np.uint8)
+    X = images if kind == "images" else pd.DataFrame(PIXELS[ROWS, 18:30])
+    small = "ResNet18(width=8)" if kind == "images" else "MLP(numeric=None, width=16)"
+    given = {"backbone": small, "device": "cpu", "epochs": epochs}
+    return Classifier(**{**given, "batch_size": 32, **params}).prepare(X, TARGET[ROWS])[1]
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(("epochs", "expected"), [(1, 2), (2, 2), (7, 7), (40, 40)])
+def test_stages_are_together_as_long_as_one(name: str, epochs: int, expected: int) -> None:
+    """Each has an epoch at least, so that one epoch becomes two."""
+    for start in (0.0, 0.5, 1.0):
+        lengths = [s.epochs for s in STAGES[name](start=start).split(_fit(epochs).training.stage)]
+        assert sum(lengths) == expected
+        assert min(lengths) >= 1
+    assert STAGES[name](start=0.5).epochs(_fit(40).training.stage) == (20, 20)
+
+
+def test_what_is_deferred_is_off_in_the_first_stage_and_as_set_in_the_second() -> None:
+    """What a classifier sets stands in for the method's own."""
+    whole = _fit().training.stage
+    first, second = DRW().split(whole)
+    assert first.weighting is None
+    assert repr(second.weighting) == "EffectiveNumber()"
+    given = _fit(weighting=Inverse(power=0.5)).training.stage
+    assert repr(DRW().split(given)[1].weighting) == "Inverse(power=0.5)"
+    assert [repr(s.sampler) for s in DRS().split(whole)] == ["None", repr(ClassBalanced())]
+    assert [repr(s.constraint) for s in WeightBalancing().split(whole)] == ["None", repr(MaxNorm())]
+
+
+def test_deferred_stages_go_through_one_schedule() -> None:
+    """The learning rates of all epochs are those of a training in one stage."""
+    rates = []
+    for stages in (None, DRW(start=0.6)):
+        (fit := _fit(stages=stages)).run()
+        rates.append([row["learning_rate"] for row in fit.training.history])
+    np.testing.assert_allclose(rates[1], rates[0], rtol=1e-12)
+
+
+def test_a_new_stage_of_the_head_begins_at_the_peak() -> None:
+    """And goes through the whole schedule."""
+    (fit := _fit(epochs=10, stages=CRT(start=0.5), schedule="Cosine(warmup=0.0)")).run()
+    rates = [row["learning_rate"] for row in fit.training.history]
+    np.testing.assert_allclose(rates[:5], rates[5:], rtol=1e-12)
+
+
+def test_a_deferred_stage_that_changes_nothing_changes_nothing() -> None:
+    """Weights of power 0: each epoch's loss and rate of the first stage are as without stages."""
+    (plain := _fit()).run()
+    (staged := _fit(stages=DRW(start=0.6), weighting=Inverse(power=0.0))).run()
+    losses = [[row["train_loss"] for row in fit.training.history] for fit in (plain, staged)]
+    assert losses[0][:3] == losses[1][:3]
+    assert losses[0][3:] != losses[1][3:]  # other batches, of another seed
+    np.testing.assert_allclose(losses[0][3:], losses[1][3:], rtol=0.5)
+
+
+def test_a_continued_stage_has_the_optimizer_of_the_one_before() -> None:
+    """Its moments and its count of steps; the network has the last weights, not the best."""
+    training = (fit := _fit(stages=DRW(start=0.6))).training
+    seen: list[int] = []
+    advance = training.advance
+
+    def watched() -> None:
+        last = {k: v.clone() for k, v in training.network.state_dict().items()}
+        moments = training.learning.optimizer.state_dict()["state"]
+        advance()
+        again = training.learning.optimizer.state_dict()["state"]
+        assert moments.keys() == again.keys()
+        assert all(torch.equal(moments[i]["exp_avg"], again[i]["exp_avg"]) for i in moments)
+        assert all(torch.equal(last[k], v) for k, v in training.network.state_dict().items())
+        seen.append(len(training.history))
+
+    training.advance = watched  # type: ignore[method-assign]
+    fit.run()
+    assert seen == [3]
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_the_stage_of_the_head_leaves_the_backbone_as_it_was(kind: str) -> None:
+    """Weights and batch statistics are those of the best epoch before; the head begins anew."""
+    training = (fit := _fit(kind=kind, stages=CRT(start=0.6))).training
+    first = {k: v.clone() for k, v in training.network.state_dict().items()}
+    found: list[dict[str, torch.Tensor]] = []
+    advance = training.advance
+
+    def watched() -> None:
+        advance()
+        found.append({k: v.clone() for k, v in training.network.state_dict().items()})
+
+    training.advance = watched  # type: ignore[method-assign]
+    fit.run()
+    [entered], left = found, training.network.state_dict()
+    heads = {name for name in left if name.startswith("head.")}
+    assert all(torch.equal(entered[name], left[name]) for name in left.keys() - heads)
+    assert all(torch.equal(entered[name], first[name]) for name in heads)
+    assert any(not torch.equal(left[name], first[name]) for name in heads)
+    assert any(not torch.equal(left[name], first[name]) for name in left.keys() - heads)
+
+
+@pytest.mark.parametrize("stages", ["DRW(start=0.5)", "CRT(start=0.5)", "WeightBalancing()"])
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_training_that_was_stopped_in_any_stage_goes_on_the_same(
+    tmp_path: Path, stages: str, stop: int
+) -> None:
+    """Stopped before, at and after the change of stages: the same history and weights."""
+
+    class Stopped(Exception):  # noqa: N818 (no error)
+        pass
+
+    def stopping(progress: Progress) -> None:
+        if progress.row is not None and progress.epoch == stop:
+            raise Stopped
+
+    (whole := _fit(epochs=4, stages=stages)).run()
+    path = tmp_path / "state"
+    with pytest.raises(Stopped):
+        _fit(epochs=4, stages=stages).run(observers=[stopping], checkpoint=path)
+    (again := _fit(epochs=4, stages=stages)).run(checkpoint=path)
+    losses = [[row["train_loss"] for row in f.training.history] for f in (whole, again)]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 4
+    own, others = (f.training.network.state_dict() for f in (whole, again))
+    assert all(torch.equal(own[name], others[name]) for name in own)
+
+
+def test_patience_ends_a_stage_and_not_training() -> None:
+    """Each stage has its own."""
+    fit = _fit(epochs=40, stages=CRT(start=0.5), patience=1, optimizer="SGD(lr=1e-9)")
+    fit.run()
+    assert fit.training.index == 1
+    assert 4 <= len(fit.training.history) < 40
+
+
+def test_epochs_are_told_over_all_stages() -> None:
+    """A user sees one training."""
+    told: list[tuple[int, int]] = []
+    fit = _fit(epochs=4, stages=DRS(start=0.5))
+    fit.run(observers=[lambda p: told.append((p.epoch, p.epochs))])
+    assert sorted(set(told)) == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [row["epoch"] for row in fit.training.history] == [1, 2, 3, 4]
+
+
+def test_the_prior_is_that_of_the_last_stage() -> None:
+    """Balanced after a stage with balanced classes, that of the data without."""
+    shares = np.bincount(TARGET[ROWS][_fit().task.train]) / len(_fit().task.train)
+    np.testing.assert_allclose(_fit().prior, shares)
+    for stages in (DRS(), CRT(), WeightBalancing()):
+        np.testing.assert_allclose(_fit(stages=stages).prior, np.full(3, 1 / 3))
