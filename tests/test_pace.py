@@ -77,7 +77,7 @@ def test_chosen_epochs_fit_into_their_share(
         (225, "images", 20, "the automatic number, and as many as fit"),
         (235, "images", 21, "longer training pays"),
         (300, "images", 27, "longer training pays"),
-        (9999, "images", 40, "none longer was measured"),
+        (9999, "images", 80, "none longer was measured"),
         (9999, "table", 20, "overfit"),
         (225, "table", 20, "overfit"),
         (100, "table", 9, "instead of 20"),

@@ -201,8 +201,8 @@ def test_the_page_says_what_the_code_does() -> None:
     assert page == rewritten(page)
     assert f"{100 * pace.BUDGET_SHARE:.0f} % of what is left" in page
     assert f"fewer than {pace.USEFUL_EPOCHS} epochs fit" in page
-    assert pace.LONGER == {"images": 2, "table": 1}
-    assert "longer training pays up to twice the automatic epochs" in page
+    assert pace.LONGER == {"images": 4, "table": 1}
+    assert "longer training pays up to four times the automatic epochs" in page
 
 
 def test_the_page_has_every_automatic_setting() -> None:

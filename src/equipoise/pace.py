@@ -33,7 +33,7 @@ BUDGET_SHARE = 0.9
 USEFUL_EPOCHS = 10
 """Fewer leave a network under-trained; the automatic number is never lower."""
 
-LONGER = {"images": 2, "table": 1}
+LONGER = {"images": 4, "table": 1}
 """At most so many times the automatic epochs are trained, however much time there is."""
 
 JUDGED = 1_000
@@ -234,7 +234,7 @@ def choose_epochs(seconds: float, epoch: float, automatic: int, kind: str) -> Ch
     Examples
     --------
     >>> [choose_epochs(s, 8.0, 20, "images").value for s in (1.0, 100.0, 250.0, 9999.0)]
-    [1, 11, 28, 40]
+    [1, 11, 28, 80]
     """
     fitting, most = fitting_epochs(seconds, epoch), LONGER[kind] * automatic
     room = f"{100 * BUDGET_SHARE:.0f} % of the {format_duration(max(seconds, 0))} that are left"
@@ -248,7 +248,7 @@ def choose_epochs(seconds: float, epoch: float, automatic: int, kind: str) -> Ch
     if LONGER[kind] == 1:
         reason = f"the automatic number, which fits into {room}; more overfit small tables"
         return Choice("epochs", automatic, reason, f"{measured}; {citations.TABLE_EMBEDDINGS}")
-    known = f"{measured}; {citations.FIRST_IMAGES}; {citations.TEST_SETS}"
+    known = f"{measured}; {citations.LONGER_IMAGES}"
     if fitting == automatic:
         reason = f"the automatic number, and as many as fit into {room}"
         return Choice("epochs", automatic, reason, known)
@@ -297,7 +297,7 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace]:
     # The last network that was measured need not be the one that is taken.
     best = replace(best, left=best.pace.left(ends, n_predicted))
     chosen = {choice.field: choice for choice in best.fit.choices}
-    kind = "images" if isinstance(fit.task.X, np.ndarray) else "table"
+    kind = fit.task.facts["kind"]
     chosen["epochs"] = choose_epochs(best.left, best.unit, automatic["epochs"].value, kind)
     if best.fit is not first.fit:
         chosen["backbone"] = _narrowed(first, best)

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equipoise.classifier import Classifier
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import Pace
 from equipoise.selection import MONITORS
+from equipoise.task import Task
 from equipoise.tuning.layout import Layout, final_epochs, first_rung_of, lay_out
 from equipoise.tuning.records import Record
 
@@ -42,6 +45,34 @@ def test_without_time_it_is_an_eighth_of_the_search(slow: Callable[..., Fit]) ->
     assert layout.reserve == pytest.approx(1.8 + 21)
     assert layout.n_folds == 1
     assert layout.seconds == pytest.approx((60 - 22.8) / 8)
+
+
+def _images(**params: Any) -> Fit:
+    """Return a fit of 160 images of two classes."""
+    images = np.zeros((160, 8, 8, 1), np.uint8)
+    parts = {"train": np.arange(120), "validation": np.arange(120, 160)}
+    task = Task(X=images, codes=np.arange(160) % 2, n_classes=2, **parts)
+    settings = {"backbone": "ResNet18(width=4)", "device": "cpu", **params}
+    return Fit.prepare(task, {**Classifier().get_params(deep=False), **settings}, 0)
+
+
+@pytest.mark.usefixtures("slow")
+def test_on_images_half_of_the_time_is_for_the_final_training() -> None:
+    """By hand: of 60 epochs of 2 s, four times as many fit into 600 s; 1000 s keep back 500."""
+    layout = lay_out(_images(), 1000.0)
+    assert (layout.epochs, layout.longest) == (60, 240)
+    assert layout.reserve == pytest.approx(500 + 30)
+    assert layout.seconds == pytest.approx(470 / 5)
+    record = Record(number=3, epochs=30, pace=2.0, best_epochs=(30,))
+    assert final_epochs(layout, record, 1e9) == 240
+
+
+@pytest.mark.usefixtures("slow")
+def test_epochs_that_are_given_are_not_stretched() -> None:
+    """By hand: ten epochs of 2 s, and a fifth more, are kept back."""
+    layout = lay_out(_images(epochs=10), 1000.0)
+    assert (layout.epochs, layout.longest) == (10, 10)
+    assert layout.reserve == pytest.approx(24 + 30)
 
 
 def test_an_epoch_by_steps_costs_what_its_passes_do(slow: Callable[..., Fit]) -> None:
@@ -100,6 +131,7 @@ def _layout(epochs: int) -> Layout:
         n_folds=2,
         seconds=1.0,
         epochs=epochs,
+        longest=epochs,
         first_rung=1,
         reserve=0.0,
         choices=(),

@@ -47,6 +47,7 @@ def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
         n_folds=1,
         seconds=1.0,
         epochs=9,
+        longest=9,
         first_rung=1,
         reserve=1.0,
         choices=(Choice("folds", 1, "as given", "design"),),

@@ -21,6 +21,7 @@ LAYOUT = Layout(
     n_folds=3,
     seconds=12.0,
     epochs=7,
+    longest=7,
     first_rung=3,
     reserve=1.0,
     choices=(),

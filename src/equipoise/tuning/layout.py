@@ -10,18 +10,18 @@ from equipoise.defaults import Choice
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
-from equipoise.pace import measure_pace
+from equipoise.pace import LONGER, measure_pace
 from equipoise.runs import Run
 from equipoise.tuning.folds import choose_n_folds
 from equipoise.tuning.records import Record
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
 
-FULL_TRAININGS = 8
+FULL_TRAININGS = {"images": 5, "table": 8}
 """In the time of the search the prescription could be trained so often, or trials are shorter."""
 
-FINAL_SHARE = 0.35
-"""Largest share of the budget that is kept for the final training."""
+FINAL_SHARE = {"images": 0.5, "table": 0.35}
+"""Largest share of the budget that is kept for the final training; images gain by longer ones."""
 
 SPARE_SHARE = 0.03
 """Share of the budget that is kept for what neither the search nor training takes."""
@@ -29,7 +29,7 @@ SPARE_SHARE = 0.03
 PLANNED_SHARE = 0.85
 """The final training is planned for this share of what is left: epochs may turn out slower."""
 
-LONGER = 2
+MOST_EPOCHS = 2
 """A trial has at most so many times the epochs of the prescription."""
 
 EARLIEST = 3
@@ -53,6 +53,8 @@ class Layout:
         Time of a full training, over all folds.
     epochs : int
         Epochs of the prescription.
+    longest : int
+        Epochs that the prescription would be trained for with time enough.
     first_rung : int
         The first of `equipoise.tuning.study.RUNGS` at which recipes are stopped.
     reserve : float
@@ -65,6 +67,7 @@ class Layout:
     n_folds: int
     seconds: float
     epochs: int
+    longest: int
     first_rung: int
     reserve: float
     choices: tuple[Choice, ...]
@@ -72,7 +75,7 @@ class Layout:
     @property
     def most_epochs(self) -> int:
         """A trial has at most so many epochs."""
-        return LONGER * self.epochs
+        return MOST_EPOCHS * self.epochs
 
 
 def stored_layout(folder: Path) -> Layout | None:
@@ -118,27 +121,28 @@ def lay_out(
     InputError
         If there cannot be so many folds.
     """
-    task, epochs = fit.task, fit.settings.epochs
+    task, epochs, kind = fit.task, fit.settings.epochs, fit.task.facts["kind"]
+    longer = LONGER[kind] if any(choice.field == "epochs" for choice in fit.choices) else 1
     measured = measure_pace(fit, min(2.0, 0.02 * budget))
     pace = measured.epoch
     whole = pace * fit.settings.batch_size.epochs(epochs)
-    most = (1 - SPARE_SHARE) * budget
-    search = most - min(FINAL_SHARE * budget, 1.2 * whole if predictions is None else 0.0)
+    most, final = (1 - SPARE_SHARE) * budget, FINAL_SHARE[kind] * budget
+    search = most - min(final, 1.2 * longer * whole if predictions is None else 0.0)
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     counts = task.counts + held
-    folds, why_folds = choose_n_folds(counts, held, search / whole)
-    if n_folds is not None:
+    if n_folds is None:
+        folds, why_folds = choose_n_folds(counts, held, search / whole)
+    else:
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
     if predictions is not None:
         # Each fold of each recipe has a model that predicts.
-        search = most - min(FINAL_SHARE * budget, folds * predictions * measured.prediction)
+        search = most - min(final, folds * predictions * measured.prediction)
     # A class of one example is learnt from in each fold, and never held out.
     rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
     metric, why_metric = choose_metric(rarest)
     names = tuple(metrics) if metrics else (metric,)
-    seconds = min(search / FULL_TRAININGS, folds * whole)
+    seconds = min(search / FULL_TRAININGS[kind], folds * whole)
     first_rung, why_rung = first_rung_of(seconds, pace, folds)
-    after = "final training" if predictions is None else "ensemble"
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
@@ -148,13 +152,14 @@ def lay_out(
             f"epochs take {format_duration(whole)} a fold here",
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
-        "reserve": (format_duration(budget - search), f"kept for the {after} and the test"),
+        "reserve": (format_duration(budget - search), f"kept for what comes after the trials"),
     }
     return Layout(
         metrics=names,
         n_folds=folds,
         seconds=seconds,
         epochs=epochs,
+        longest=longer * epochs,
         first_rung=first_rung,
         reserve=budget - search,
         choices=tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items()),
@@ -219,11 +224,11 @@ def final_epochs(layout: Layout, record: Record, left: float) -> int:
     Returns
     -------
     int
-        The mean best epoch, of a training as long as the prescription's or the trial's, if that
-        is longer; fewer where there is no time. 0: not even one fits.
+        The mean best epoch, as a share of the longest training of the prescription or of the
+        trial's, if that is longer; fewer where there is no time. 0: not even one fits.
     """
     # A fold is learnt from by one part in n less than all examples are.
     pace = record.pace * (layout.n_folds / (layout.n_folds - 1) if layout.n_folds > 1 else 1)
-    longest = max(record.epochs, layout.epochs)
+    longest = max(record.epochs, layout.longest)
     fitting = int(PLANNED_SHARE * left / (pace * record.unit))
     return min(max(round(record.best_share * longest), 1), max(fitting, 0))
