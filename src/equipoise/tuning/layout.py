@@ -152,7 +152,7 @@ def lay_out(
             f"epochs take {format_duration(whole)} a fold here",
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
-        "reserve": (format_duration(budget - search), f"kept for what comes after the trials"),
+        "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
     }
     return Layout(
         metrics=names,
