@@ -14,6 +14,7 @@ from equipoise.assembly import Assembly, Batch, rarity, view_transforms
 from equipoise.batches import Examples, Source
 from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
+from equipoise.specialized.mixing import CMO
 from equipoise.standard.augmentation import CropFlip
 from equipoise.standard.augmentation.tables import FeatureSwap
 from equipoise.standard.backbones import ImageInput, TableInput
@@ -235,3 +236,69 @@ def test_mixing_that_never_mixes_changes_nothing() -> None:
         assert torch.equal(mixed.views[0], plain.views[0])
         assert torch.equal(mixed.targets, plain.targets)
         assert torch.equal(_weights(mixed), _weights(plain))
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_foreign_partners_are_whole_training_examples(kind: str) -> None:
+    """By hand, from the streams by name: inputs, targets, shares and weights of partners that
+    were drawn from all examples, smoothed and augmented like those of the batch, but anew.
+    """
+    weights, positions = np.linspace(0.5, 1.5, N), np.array([0, 3, 6, 9])
+    images = kind == "images"
+    crop = (CropFlip(padding=2),) if images else ()
+    examples = _images(weights) if images else Examples(Source(ROWS, ALL), CODES, weights)
+    mixing = CMO(probability=1.0, per="sample", power=1.5)
+    assembly = _assembly(*crop, mixing=mixing, n_numeric=None if images else 5)
+    batch = assembly.batch(examples, positions, 4)
+
+    def stream(*names: str | int) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(3, *names))
+
+    plain = _assembly(*crop, n_numeric=assembly.n_numeric)
+    own = plain.batch(examples, positions, 4)
+    drawn = examples.draw(mixing.partner_shares(COUNTS), 4, stream("partners", 4))
+    mixture = mixing.draw(own.views[0], stream("mixing", 4), assembly.n_numeric)
+    foreign = drawn[mixture.partners.numpy()]
+    views = examples.source.take(drawn)
+    if images:
+        rarities = rarity(COUNTS)[CODES[drawn]]
+        views = CropFlip(padding=2)(views, stream("augmentation of partners", 0, 4), rarities)
+    assert mixture.kept is not None
+    expected = torch.where(mixture.kept, own.views[0], views[mixture.partners])
+    assert torch.equal(batch.views[0], expected)
+    share = mixture.share.double().numpy()
+    mine, theirs = share * weights[positions], (1 - share) * weights[foreign]
+    assert _weights(batch).numpy() == pytest.approx(mine + theirs, rel=1e-6)
+    codes = np.eye(CLASSES)
+    blended = mine[:, None] * codes[CODES[positions]] + theirs[:, None] * codes[CODES[foreign]]
+    assert (_weights(batch)[:, None] * batch.shares).numpy() == pytest.approx(blended, abs=1e-6)
+    torch.testing.assert_close(batch.targets.sum(dim=1), torch.ones(4))
+    assert torch.equal(batch.labels, own.labels)
+    assert set(foreign.tolist()) - set(positions.tolist())
+
+
+def test_nobody_is_drawn_where_nothing_is_mixed() -> None:
+    """With probability 0 a batch with foreign partners is that without mixing, to the bit."""
+    crop, examples = CropFlip(padding=2), _images(np.linspace(0.5, 1.5, N))
+    plain = _assembly(crop).batch(examples, ALL, 0)
+    mixed = _assembly(crop, mixing=CMO(probability=0.0)).batch(examples, ALL, 0)
+    assert torch.equal(mixed.views[0], plain.views[0])
+    assert torch.equal(mixed.targets, plain.targets)
+    assert torch.equal(_weights(mixed), _weights(plain))
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_targets_have_the_shares_that_the_mixing_tells(kind: str) -> None:
+    """The mean over many batches of classes of 8, 3 and 1 examples."""
+    codes = np.repeat([0, 1, 2], [8, 3, 1])
+    counts, images = torch.tensor([8.0, 3.0, 1.0]), kind == "images"
+    examples = Examples(Source(IMAGES if images else ROWS, ALL), codes)
+    mixing = CMO(probability=0.8, per="sample", power=1.5)
+    assembly = _assembly(mixing=mixing, counts=counts, n_numeric=None if images else 5)
+    shares = [assembly.batch(examples, ALL, step).shares.double() for step in range(1500)]
+    before, inputs = counts.double() / 12, IMAGE_INPUT if images else TABLE_INPUT
+    expected = mixing.mean_shares(before, counts, inputs)
+    found = torch.cat(shares).mean(dim=0)
+    assert found.numpy() == pytest.approx(expected.numpy(), abs=0.008)
+    assert expected[2] > 1.5 * before[2]
+    assert abs(expected - mixing.mean_shares(before, counts, None)).max() > 0.02 or not images

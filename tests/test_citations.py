@@ -11,6 +11,7 @@ import pytest
 from equipoise import Classifier, citations, pace
 from equipoise.citations import PAPERS
 from equipoise.defaults import DataFacts, automatic_choices, choose_norm
+from equipoise.opponents import OPPONENTS
 from equipoise.prescription import STANDING, STARTED, prescribe
 from equipoise.recipes import RECIPES
 from equipoise.standard.backbones import ResNet, Timm
@@ -60,6 +61,7 @@ def _all() -> Iterator[str]:
     yield from (choice.source for facts in (IMAGES, TABLE) for choice in prescribe(facts))
     yield from (source for _, source in (*STANDING.values(), *STARTED.values()))
     yield from (recipe.source for recipe in RECIPES.values())
+    yield from (opponent.source for opponent in OPPONENTS.values())
     for kind, left in product(("images", "table"), (-1.0, 5.0, 150.0, 1e6)):
         yield pace.choose_epochs(left, 10.0, 10, kind).source
 

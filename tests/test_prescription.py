@@ -159,7 +159,7 @@ def _narrower() -> str:
 
 def _recipes() -> str:
     rows = []
-    for recipe in RECIPES.values():
+    for recipe in (each for each in RECIPES.values() if each.base is None):
         set_ = {"images": recipe.on("images"), "tables": recipe.on("table")}
         told = [
             f"{kind}: " + ", ".join(f"`{k}` {_code(v)}" for k, v in params.items())

@@ -39,6 +39,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "mixed and weighted": {"mixing": "Mixup()", "weighting": "Inverse(power=0.5)"},
     "Remix": {"mixing": "Remix(kappa=2.0)"},
     "Remix, weighted": {"mixing": "Remix(alpha=0.5, tau=0.3)", "weighting": "Inverse(power=0.5)"},
+    "CMO": {"mixing": "CMO(per='sample')"},
+    "CMO, weighted": {"mixing": "CMO(alpha=0.5, per='sample')", "weighting": "Inverse(power=0.5)"},
+    "scaled rows": {"stages": "LWS(start=0.5)"},
+    "mixed and smoothed": {"stages": "MiSLAS(start=0.5)"},
+    "a loss that begins late": {"loss": "LogitAdjusted(tau=0.8)", "stages": "DeferredLoss()"},
 }
 
 
@@ -70,12 +75,12 @@ def test_methods_are_told_apart_by_their_priors() -> None:
     """Balanced classes come out where both are meant to balance; all others differ."""
     priors = {name: tuple(_fit(**params).prior.round(6)) for name, params in METHODS.items()}
     even = {name for name, prior in priors.items() if len(set(prior)) == 1}
-    assert even == {"inverse", "balanced sampling", "balanced softmax"}
+    assert even == {"inverse", "balanced sampling", "balanced softmax", "scaled rows"}
     halfway = {"square root of inverse", "square-root sampling", "adjusted logits"} | {
         "mixed and weighted"
     }
     assert len({priors[name] for name in halfway}) == 1
-    assert len(set(priors.values())) == len(METHODS) - 5
+    assert len(set(priors.values())) == len(METHODS) - 6
 
 
 def test_weights_act_as_those_of_torch() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from equipoise import training as training_module
 from equipoise.classifier import Classifier
 from equipoise.fitting import Fit
 from equipoise.progress import Progress
@@ -124,9 +125,10 @@ def test_the_stage_of_the_head_leaves_the_backbone_as_it_was(kind: str) -> None:
 @pytest.mark.parametrize("stages", ["DRW(start=0.5)", "CRT(start=0.5)", "WeightBalancing()"])
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_training_that_was_stopped_in_any_stage_goes_on_the_same(
-    tmp_path: Path, stages: str, stop: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: str, stop: int
 ) -> None:
     """Stopped before, at and after the change of stages: the same history and weights."""
+    monkeypatch.setattr(training_module, "CHECKPOINT_SHARE", 1e9)  # after every epoch
 
     class Stopped(Exception):  # noqa: N818 (no error)
         pass

@@ -15,7 +15,7 @@ from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
 from equipoise.standard.augmentation import Augmentation, Transform
 from equipoise.standard.backbones import InputFormat
-from equipoise.standard.mixing import Mixing
+from equipoise.standard.mixing import Mixing, Mixture
 from equipoise.standard.self_supervision import SelfSupervision
 from equipoise.standard.smoothing import soft_targets
 
@@ -104,6 +104,20 @@ class Assembly:
 
     def batch(self, examples: Examples, positions: np.ndarray, *names: int) -> Batch:
         """Return the examples at these positions as a batch; `names` tell the steps apart."""
+        batch = self.plain(examples, positions, "augmentation", *names)
+        if self.mixing is None:
+            return batch
+        mixture = self.mixing.draw(batch.views[0], self.generator("mixing", *names), self.n_numeric)
+        mixture = self.mixing.relabel(mixture, batch.labels, self.counts)
+        drawn = self.mixing.partner_shares(self.counts) if mixture.kept is not None else None
+        if drawn is None:
+            return _mixed(batch, batch, mixture)
+        foreign = examples.draw(drawn, len(batch), self.generator("partners", *names))
+        others = self.plain(examples, foreign, "augmentation of partners", *names)
+        return _mixed(batch, others, mixture)
+
+    def plain(self, examples: Examples, positions: np.ndarray, stream: str, *names: int) -> Batch:
+        """Return examples before they are mixed; `stream` names their random augmentation."""
         inputs = examples.source.take(positions).to(self.device)
         codes = torch.from_numpy(examples.codes[positions])
         labels = codes.to(self.device)
@@ -111,38 +125,15 @@ class Assembly:
         views = tuple(
             inputs
             if transform is None
-            else transform(inputs, self._generator("augmentation", i, *names), rarity)
+            else transform(inputs, self.generator(stream, i, *names), rarity)
             for i, transform in enumerate(self.transforms)
         )
-        batch = Batch(
+        return Batch(
             views=views,
             targets=soft_targets(labels, self.rates),
             labels=labels,
             shares=F.one_hot(labels, len(self.rates)).to(self.rates.dtype),
             weights=self._weights(examples, positions, labels),
-        )
-        return batch if self.mixing is None else self._mixed(batch, self.mixing, names)
-
-    def _mixed(self, batch: Batch, mixing: Mixing, names: tuple[int, ...]) -> Batch:
-        generator = self._generator("mixing", *names)
-        mixture = mixing.draw(batch.views[0], generator, self.n_numeric)
-        mixture = mixing.relabel(mixture, batch.labels, self.counts)
-        weights = batch.weights
-        mixed = None if weights is None else mixture.values(weights)
-
-        def blended(values: Targets) -> Targets:
-            # Each half counts by its own weight; what is left over is the weight of the blend.
-            if weights is None or mixed is None or mixed is weights:
-                return mixture.values(values)
-            tiny = torch.finfo(mixed.dtype).tiny
-            return mixture.values(weights[:, None] * values) / mixed.clamp(min=tiny)[:, None]
-
-        return Batch(
-            views=tuple(mixture.inputs(view) for view in batch.views),
-            targets=blended(batch.targets),
-            labels=batch.labels,
-            shares=blended(batch.shares),
-            weights=mixed,
         )
 
     def _weights(self, examples: Examples, positions: np.ndarray, labels: Labels) -> Tensor | None:
@@ -153,8 +144,32 @@ class Assembly:
         own = torch.from_numpy(examples.weights[positions]).float().to(self.device)
         return own if classes is None else own * classes
 
-    def _generator(self, *names: str | int) -> torch.Generator:
+    def generator(self, *names: str | int) -> torch.Generator:
+        """Return the source of randomness for one use of it, seeded by its names."""
         return torch.Generator().manual_seed(derive_seed(self.seed, *names))
+
+
+def _mixed(batch: Batch, others: Batch, mixture: Mixture) -> Batch:
+    """Return a batch blended with partners from others, or from itself."""
+    weights, their = batch.weights, others.weights
+    mixed = None if weights is None else mixture.values(weights, their)
+
+    def blended(own: Targets, foreign: Targets) -> Targets:
+        # Each half counts by its own weight; what is left over is the weight of the blend.
+        if weights is None or their is None or mixed is None or mixed is weights:
+            return mixture.values(own, foreign)
+        tiny = torch.finfo(mixed.dtype).tiny
+        both = mixture.values(weights[:, None] * own, their[:, None] * foreign)
+        return both / mixed.clamp(min=tiny)[:, None]
+
+    pairs = zip(batch.views, others.views, strict=True)
+    return Batch(
+        views=tuple(mixture.inputs(view, other) for view, other in pairs),
+        targets=blended(batch.targets, others.targets),
+        labels=batch.labels,
+        shares=blended(batch.shares, others.shares),
+        weights=mixed,
+    )
 
 
 def rarity(counts: ClassCounts) -> Tensor:

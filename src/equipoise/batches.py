@@ -3,9 +3,11 @@
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from equipoise._tensors import Inputs
 
@@ -150,6 +152,44 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def draw(self, shares: Tensor, n: int, generator: torch.Generator) -> np.ndarray:
+        """Return the positions of `n` examples, drawn with replacement.
+
+        Parameters
+        ----------
+        shares : Tensor of float, shape (classes,)
+            Probability of each class, 0 where there are no examples; those of one class are
+            equally likely.
+        n : int
+            How many.
+        generator : torch.Generator
+            The only source of randomness, on the CPU.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        drawn = torch.multinomial(shares.cpu().double(), n, replacement=True, generator=generator)
+        return self.draw_of(drawn.numpy(), generator)
+
+    def draw_of(self, codes: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """Return the position of a random example for each of some classes that have any.
+
+        >>> source = Source(np.zeros((3, 1), np.float32), np.arange(3))
+        >>> examples = Examples(source, np.array([1, 0, 1]))
+        >>> examples.draw_of(np.array([0, 0]), torch.Generator()).tolist()
+        [1, 1]
+        """
+        order, starts = self._by_class
+        places = torch.rand(len(codes), dtype=torch.float64, generator=generator).numpy()
+        return order[starts[codes] + (places * np.diff(starts)[codes]).astype(np.int64)]
+
+    @cached_property
+    def _by_class(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions sorted by class, and where each class begins, with the end."""
+        starts = np.concatenate([[0], np.cumsum(np.bincount(self.codes))])
+        return np.argsort(self.codes, kind="stable"), starts
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:

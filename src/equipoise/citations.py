@@ -21,6 +21,22 @@ PAPERS: Mapping[str, str] = {
         "K. Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, "
         "NeurIPS 2019, https://arxiv.org/abs/1906.07413"
     ),
+    "Chen and Guestrin 2016": (
+        "T. Chen and C. Guestrin, XGBoost: a scalable tree boosting system, KDD 2016, "
+        "https://arxiv.org/abs/1603.02754"
+    ),
+    "Chen et al. 2004": (
+        "C. Chen et al., Using random forest to learn imbalanced data, technical report of the "
+        "University of California at Berkeley 666, 2004"
+    ),
+    "Chou et al. 2020": (
+        "H.-P. Chou et al., Remix: rebalanced mixup, ECCV 2020 Workshops, "
+        "https://arxiv.org/abs/2007.03943"
+    ),
+    "Cui et al. 2019": (
+        "Y. Cui et al., Class-balanced loss based on effective number of samples, CVPR "
+        "2019, https://arxiv.org/abs/1901.05555"
+    ),
     "Gorishniy et al. 2021": (
         "Y. Gorishniy et al., Revisiting deep learning models for tabular data, NeurIPS 2021, "
         "https://arxiv.org/abs/2106.11959"
@@ -41,6 +57,30 @@ PAPERS: Mapping[str, str] = {
         "D. Kalamkar et al., A study of BFLOAT16 for deep learning training, 2019, "
         "https://arxiv.org/abs/1905.12322"
     ),
+    "Kang et al. 2020": (
+        "B. Kang et al., Decoupling representation and classifier for long-tailed "
+        "recognition, ICLR 2020, https://arxiv.org/abs/1910.09217"
+    ),
+    "Ke et al. 2017": (
+        "G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, Advances in "
+        "Neural Information Processing Systems 30, 2017"
+    ),
+    "Kim et al. 2020": (
+        "J. Kim et al., M2m: imbalanced classification via major-to-minor translation, "
+        "CVPR 2020, https://arxiv.org/abs/2004.00431"
+    ),
+    "Kini et al. 2021": (
+        "G. R. Kini et al., Label-imbalanced and group-sensitive classification under "
+        "overparameterization, NeurIPS 2021, https://arxiv.org/abs/2103.01550"
+    ),
+    "Lin et al. 2017": (
+        "T.-Y. Lin et al., Focal loss for dense object detection, ICCV 2017, "
+        "https://arxiv.org/abs/1708.02002"
+    ),
+    "Liu et al. 2009": (
+        "X.-Y. Liu et al., Exploratory undersampling for class-imbalance learning, IEEE "
+        "Transactions on Systems, Man, and Cybernetics, Part B 39, 2009"
+    ),
     "Loshchilov and Hutter 2017": (
         "I. Loshchilov and F. Hutter, SGDR: stochastic gradient descent with warm restarts, "
         "ICLR 2017, https://arxiv.org/abs/1608.03983"
@@ -49,9 +89,26 @@ PAPERS: Mapping[str, str] = {
         "S. Malladi et al., On the SDEs and scaling rules for adaptive gradient algorithms, "
         "NeurIPS 2022, https://arxiv.org/abs/2205.10287"
     ),
+    "Menon et al. 2021": (
+        "A. K. Menon et al., Long-tail learning via logit adjustment, ICLR 2021, "
+        "https://arxiv.org/abs/2007.07314"
+    ),
+    "Park et al. 2021": (
+        "S. Park et al., Influence-balanced loss for imbalanced visual classification, "
+        "ICCV 2021, https://arxiv.org/abs/2110.02444"
+    ),
+    "Park et al. 2022": (
+        "S. Park et al., The majority can help the minority: context-rich minority "
+        "oversampling for long-tailed classification, CVPR 2022, "
+        "https://arxiv.org/abs/2112.00412"
+    ),
     "Polyak and Juditsky 1992": (
         "B. T. Polyak and A. B. Juditsky, Acceleration of stochastic approximation by averaging, "
         "SIAM Journal on Control and Optimization 30, 1992"
+    ),
+    "Ren et al. 2020": (
+        "J. Ren et al., Balanced meta-softmax for long-tailed visual recognition, NeurIPS "
+        "2020, https://arxiv.org/abs/2007.10740"
     ),
     "Saerens et al. 2002": (
         "M. Saerens et al., Adjusting the outputs of a classifier to new a priori probabilities: "
@@ -63,6 +120,10 @@ PAPERS: Mapping[str, str] = {
     ),
     "Wu and He 2018": (
         "Y. Wu and K. He, Group normalization, ECCV 2018, https://arxiv.org/abs/1803.08494"
+    ),
+    "Zhong et al. 2021": (
+        "Z. Zhong et al., Improving calibration for long-tailed recognition, CVPR 2021, "
+        "https://arxiv.org/abs/2104.00466"
     ),
 }
 """What the short names of papers stand for."""

@@ -65,7 +65,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Random changes to training examples, joined with ``|``, such as CropFlip, AutoAugment,
         RandAugment, TrivialAugment, Preset, or FeatureSwap for tables; None: none.
     mixing : Mixing, str or None, default=None
-        How examples are mixed: Mixup, CutMix, Remix; None: not.
+        How examples are mixed: Mixup, CutMix, Remix, CMO; None: not.
     sampler : Sampler, str or None, default=None
         How often each class is shown: PowerSampling, ClassBalanced, SquareRoot, Progressive,
         Mixed; None: every example once an epoch.
@@ -77,7 +77,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
     weighting : Weighting, str or None, default=None
         What the loss of a class is multiplied by: Inverse, EffectiveNumber; None: nothing.
     stages : Stages, str or None, default=None
-        How training is divided: DRW, DRS, CRT, WeightBalancing; None: into one stage.
+        How training is divided: DRW, DRS, DeferredLoss, CRT, LWS, MiSLAS, WeightBalancing,
+        M2m; None: into one stage.
     smoothing : Smoothing, str or None, default=None
         Label smoothing: Uniform, ClassConditional; None: none.
     auxiliary : SelfSupervision, str or None, default=None

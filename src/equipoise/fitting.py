@@ -179,7 +179,7 @@ class Fit:
         shares = counts if stage.sampler is None else stage.sampler.shares(counts, 1.0)
         shares = shares / shares.sum()
         if stage.mixing is not None:
-            shares = stage.mixing.mean_shares(shares, counts)
+            shares = stage.mixing.mean_shares(shares, counts, self.preprocessing.spec)
         # Each half of a mixture has its own weight.
         if weights is not None:
             shares = shares * torch.from_numpy(weights / self.task.counts)

@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from equipoise._tensors import ClassCounts, Inputs
-from equipoise.assembly import Assembly, view_transforms
+from equipoise.assembly import Assembly, Batch, view_transforms
 from equipoise.batches import Examples, shuffled
 from equipoise.devices import Device, reproducible
 from equipoise.distributed import World
 from equipoise.objective import Learner, Objective, build_learner
 from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
+from equipoise.specialized.translation import Translation
 from equipoise.stage import Stage
 from equipoise.standard.averaging import recompute_statistics
 from equipoise.standard.backbones import InputFormat, TableInput
@@ -50,6 +51,8 @@ class Learning:
         Epochs that the stages before have taken.
     epochs : int
         Epochs of all stages, of those before as many as they have taken.
+    guide : Module or None
+        What the stage before has kept, for a stage that translates examples.
     learner : Learner
         The network, and the projector of an auxiliary loss.
     optimizer : torch.optim.Optimizer
@@ -73,6 +76,7 @@ class Learning:
     world: World
     first: int
     epochs: int
+    guide: nn.Module | None = None
     learner: Learner = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
     average: nn.Module | None = field(init=False)
@@ -181,6 +185,8 @@ class Learning:
         # Named by rank only where there are several: one process draws as it always did.
         names = (done, world.rank) if world.size > 1 else (done,)
         batch = self.assembly.batch(examples, world.share(positions), *names)
+        if stage.translation is not None:
+            batch = self._translated(batch, examples, stage.translation, names)
         seed = derive_seed(self.seed, "network", *names)
 
         def closure(*weights: ClassCounts | None) -> tuple[Tensor, list[Gradients]]:
@@ -191,11 +197,33 @@ class Learning:
         else:
             loss, gradients = stage.sharpness.gradient(closure, self.learner, self.counts, done)
         self._descend(gradients, stage.progress((done + 0.5) / (stage.epochs * steps)))
+        self.learner.fold()
         if stage.constraint is not None:
             stage.constraint.apply(self.network)  # type: ignore[arg-type]
         if stage.average is not None and self.average is not None:
             stage.average.update(self.average, self.network, done, stage.epochs * steps)
         return loss
+
+    def _translated(
+        self, batch: Batch, examples: Examples, translation: Translation, names: tuple[int, ...]
+    ) -> Batch:
+        """Return a batch with translated examples of larger classes in the place of some."""
+        assert self.guide is not None
+        generator = self.assembly.generator("translation", *names)
+        rows, sources = translation.draw(batch.labels, self.counts, generator)
+        if not len(rows):
+            return batch
+        positions = examples.draw_of(sources.numpy(), generator)
+        others = self.assembly.plain(examples, positions, "augmentation of sources", *names)
+        start = translation.disturbed(others.views[0], generator)
+        rows = rows.to(self.device.name)
+        classes = others.labels, batch.labels[rows]
+        self.network.eval()
+        with self.device.autocast():
+            made, accepted = translation.translated(start, classes, (self.guide, self.network))
+        self.network.train()
+        view = batch.views[0].float().index_copy(0, rows[accepted], made[accepted])
+        return replace(batch, views=(view,))
 
     def _descend(self, gradients: Gradients, progress: float) -> None:
         """Clip, hand the gradients to the optimizer, and let it step."""
@@ -215,6 +243,8 @@ class Learning:
         """Measure batch statistics anew where averaged weights have none of their own."""
         stage = self.stage
         done, total = epochs * steps, stage.epochs * steps
+        if stage.trains != "all":  # a backbone that stays keeps its statistics
+            return
         if self.average is None or not stage.average.needs_statistics(done, total):  # type: ignore[union-attr]
             return
         # Shuffled: in the order of many data sets a batch would hold a single class.

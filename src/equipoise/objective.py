@@ -12,6 +12,7 @@ from equipoise.assembly import Batch
 from equipoise.devices import Device, reproducible, seed_generators
 from equipoise.distributed import World
 from equipoise.seeds import derive_seed
+from equipoise.specialized.factors import RowFactors
 from equipoise.stage import Stage
 from equipoise.standard.losses import Loss
 from equipoise.standard.networks import Network, member_losses
@@ -40,12 +41,20 @@ class Learner(nn.Module):
         From inputs to logits; a `Network` where there is a projector.
     projector : Module or None
         From features to what the self-supervised loss compares.
+    factors : RowFactors or None, default=None
+        What is trained in the place of the head of a `Network`.
     """
 
-    def __init__(self, network: nn.Module, projector: nn.Module | None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        projector: nn.Module | None,
+        factors: RowFactors | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.projector = projector
+        self.factors = factors
 
     def forward(self, views: Sequence[Inputs]) -> Outputs:
         """Return logits and features of the first view, and projections if there are two.
@@ -53,18 +62,24 @@ class Learner(nn.Module):
         Both views go through the backbone in one pass.
         """
         if not isinstance(self.network, Network):
-            if self.projector is not None:
-                raise TypeError("a projector needs a Network, which tells features from logits")
+            if self.projector is not None or self.factors is not None:
+                raise TypeError("this needs a Network, which tells features from logits")
             return Outputs(self.network(views[0]), None, ())
         both = views[0] if self.projector is None else torch.cat(list(views))
         features = self.network.backbone(both).float()
         first = features[: len(views[0])]
         with torch.autocast(features.device.type, enabled=False):
-            logits = self.network.head(first)
+            head, factors = self.network.head, self.factors
+            logits = head(first) if factors is None else factors(head, first)
         if self.projector is None:
             return Outputs(logits, first, ())
         pooled = features if features.ndim == 2 else features.mean(dim=1)
         return Outputs(logits, first, self.projector(pooled).float().chunk(2))
+
+    def fold(self) -> None:
+        """Multiply the factors, if there are any, into the head, as the logits have been."""
+        if self.factors is not None:
+            self.factors.fold(self.network.head)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,9 +178,10 @@ class Objective:
 
 
 def build_learner(stage: Stage, network: nn.Module, seed: int, device: Device) -> Learner:
-    """Return a network with the projector of a stage's auxiliary loss, if there is one."""
+    """Return a network with the projector and the factors that a stage needs."""
+    factors = RowFactors(network.head) if stage.trains == "scales" else None  # type: ignore[arg-type]
     if stage.auxiliary is None:
-        return Learner(network, None)
+        return Learner(network, None, factors)
     with reproducible(derive_seed(seed, "projector")):
         projector = stage.auxiliary.projector(network.backbone.n_features)  # type: ignore[union-attr, arg-type]
-    return Learner(network, projector.to(device.name))
+    return Learner(network, projector.to(device.name), factors)

@@ -15,6 +15,7 @@ from equipoise.defaults import (
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.spec import Bounds, Component, resolve
+from equipoise.specialized import LDAM
 from equipoise.specialized import LOSSES as SPECIALIZED_LOSSES
 from equipoise.specialized import MIXINGS as SPECIALIZED_MIXINGS
 from equipoise.specialized.samplers import SAMPLERS, Sampler
@@ -27,7 +28,7 @@ from equipoise.standard.backbones import BACKBONES, Backbone
 from equipoise.standard.batch_size import BatchSize, resolve_batch_size
 from equipoise.standard.constraints import CONSTRAINTS, Constraint
 from equipoise.standard.finetuning import FINETUNINGS, FineTuning, LowRank
-from equipoise.standard.heads import HEADS, Head
+from equipoise.standard.heads import HEADS, Cosine, Head
 from equipoise.standard.losses import LOSSES, Loss
 from equipoise.standard.mixing import MIXINGS, Mixing
 from equipoise.standard.optimizers import OPTIMIZERS, Optimizer
@@ -268,6 +269,9 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
     settings = Settings(**values, norm=_resolved("norm", norm))
     _check_modality(settings, facts.kind)
     _check_low_rank(settings)
+    _check_scale(settings)
+    if settings.stages is not None:
+        settings.stages.check(settings.stage(), settings.head, settings.backbone.modality)
     return settings, choices
 
 
@@ -307,6 +311,18 @@ def _check_low_rank(settings: Settings) -> None:
                 f"The {name} is {getattr(settings, name)!r}.",
                 f"Set the {name} to None, or choose another fine-tuning.",
             )
+
+
+def _check_scale(settings: Settings) -> None:
+    """Refuse margins on another scale than that of the logits."""
+    loss, head = settings.loss, settings.head
+    if isinstance(loss, LDAM) and isinstance(head, Cosine) and loss.scale != head.scale:
+        raise InputError(
+            "The scale of the loss `LDAM` must be that of the head `Cosine`, whose "
+            "logits it moves.",
+            f"That of the loss is {loss.scale!r}, that of the head {head.scale!r}.",
+            f'Give --loss "LDAM(scale={head.scale!r})", or change the head.',
+        )
 
 
 def _check_modality(settings: Settings, kind: str) -> None:

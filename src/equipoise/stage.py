@@ -7,6 +7,7 @@ import torch
 
 from equipoise._tensors import ClassCounts
 from equipoise.specialized.samplers import Sampler
+from equipoise.specialized.translation import Translation
 from equipoise.specialized.weighting import Weighting
 from equipoise.standard.augmentation import Augmentation
 from equipoise.standard.averaging import Average
@@ -42,15 +43,17 @@ class Stage:
         None: not used.
     weighting, sampler : component or None
         See `equipoise.specialized`; None: not used.
+    translation : Translation or None
+        How examples of rare classes are made from others; None: none are.
     clip_norm : float or None
         Largest norm of the whole gradient; None: not clipped.
     monitor : str
         Validation score by which the best epoch is chosen.
     patience : int or None
         Epochs without a new best after which training stops; None: it runs to the end.
-    trains : {"all", "head"}
+    trains : {"all", "head", "scales"}
         Which weights are trained; with ``"head"`` the backbone stays as it is, its batch
-        statistics included.
+        statistics included, and with ``"scales"`` of the head too all but a factor for each row.
     fresh_head : bool
         Whether the head begins as it was before any training.
     continues : bool
@@ -76,10 +79,11 @@ class Stage:
     sharpness: Sharpness | None = None
     constraint: Constraint | None = None
     average: Average | None = None
+    translation: Translation | None = None
     clip_norm: float | None = None
     monitor: str = "balanced_accuracy"
     patience: int | None = None
-    trains: Literal["all", "head"] = "all"
+    trains: Literal["all", "head", "scales"] = "all"
     fresh_head: bool = False
     continues: bool = False
     span: tuple[float, float] = (0.0, 1.0)

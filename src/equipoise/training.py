@@ -110,8 +110,10 @@ class Training:
         """Begin a stage with the network as it is, after `first` epochs of the stages before."""
         self.index, stage = index, self.stages[index]
         before = self.learning.optimizer if stage.continues else None
-        if stage.trains == "head":
+        if stage.trains != "all":
             self.network.freeze_backbone()  # type: ignore[operator]
+        if stage.trains == "scales":
+            self.network.freeze(n for n, _ in self.network.named_parameters())  # type: ignore[operator]
         if stage.fresh_head:
             self.network.head.load_state_dict(self._head)  # type: ignore[union-attr]
         self.learning = Learning(
@@ -126,11 +128,18 @@ class Training:
             world=self.world,
             first=first,
             epochs=first + sum(each.epochs for each in self.stages[index:]),
+            guide=None if stage.translation is None else self._kept(),
         )
         if before is not None:
             self.learning.optimizer.load_state_dict(before.state_dict())
         self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
+
+    def _kept(self) -> nn.Module:
+        """Return a network of its own that predicts with the weights that are kept so far."""
+        kept = copy.deepcopy(self.network)
+        kept.load_state_dict(self.best)
+        return kept.requires_grad_(False).eval()
 
     def advance(self) -> None:
         """Begin the next stage, with the weights that the one before has left."""
@@ -196,9 +205,11 @@ class Training:
         """Return the whole state, from which `restore` goes on."""
         learning = self.learning
         average = {} if learning.average is None else learning.average.state_dict()
+        guide = {} if learning.guide is None else learning.guide.state_dict()
         tensors = grouped(
             learner=learning.learner.state_dict(),
             average=average,
+            guide=guide,
             optimizer=optimizer_tensors(learning.optimizer),
             best=self.best,
         )
@@ -229,6 +240,8 @@ class Training:
         learning.learner.load_state_dict(checkpoint.group("learner"))
         if learning.average is not None:
             learning.average.load_state_dict(checkpoint.group("average"))
+        if learning.guide is not None:
+            learning.guide.load_state_dict(checkpoint.group("guide"))
         restore_optimizer(learning.optimizer, checkpoint.group("optimizer"))
         self.best = checkpoint.group("best")
         self.history = list(checkpoint.facts["history"])

@@ -38,6 +38,20 @@ def test_a_search_ends_as_a_run_that_every_command_takes(
     assert main(["report", out, "--out", str(tmp_path / "r.html")]) == 0
 
 
+def test_numbers_of_a_given_component_are_searched(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every recipe has the focal loss, each with another gamma, and all else as prescribed."""
+    out = str(tmp_path / "run")
+    within = ["--loss", "Focal()", "--within", "loss"]
+    assert main(["tune", table, *QUICK, *within, "--out", out, "--json"]) == 0
+    trials = json.loads(capsys.readouterr().out)["tuning"]["trials"]
+    losses = {trial["params"]["loss"] for trial in trials}
+    assert len(losses) == len(trials) == 3
+    assert all(loss.startswith("Focal(") for loss in losses)
+    assert all(list(trial["params"]) == ["loss"] for trial in trials)
+
+
 def test_trials_may_run_in_processes(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +81,7 @@ def test_a_dry_run_writes_nothing(
     [
         ["--metric", "acuracy"],
         ["--search", "optimiser"],
+        ["--within", "epochs"],
         ["--budget", "soon"],
         ["--trials", "0"],
         ["--workers", "2"],

@@ -250,3 +250,34 @@ def test_another_name_is_refused() -> None:
     """With the names that there are."""
     with pytest.raises(InputError, match=r"backbone, head, .* One is 'epochs'"):
         search_space(_settings("table"), "table", ["mixing", "epochs"])
+
+
+def test_within_a_component_only_its_numbers_are_searched() -> None:
+    """Focal stays focal, whatever else could stand there; what has no numbers is no role."""
+    given = _settings(
+        "images", loss="Focal(gamma=9.0)", mixing="Remix()", sampler="ClassBalanced()"
+    )
+    roles = search_space(given, "images", (), ["loss", "mixing", "sampler", "weighting"])
+    assert [role.name for role in roles] == ["loss", "mixing"]
+    gammas = set()
+    for seed in range(20):
+        found = suggest(_study(seed).ask(), roles)
+        assert found["loss"].startswith("Focal(")  # type: ignore[union-attr]
+        assert found["mixing"].startswith("Remix(")  # type: ignore[union-attr]
+        gammas.add(found["loss"])
+    assert len(gammas) == 20
+    assert starting_point(roles)["loss.Focal.gamma"] == 9.0
+
+
+def test_within_goes_before_search() -> None:
+    """A role that is named twice keeps its component."""
+    roles = search_space(_settings("table"), "table", ["optimizer", "head"], ["optimizer"])
+    by_name = {role.name: list(role.candidates) for role in roles}
+    assert by_name["optimizer"] == ["AdamW"]
+    assert len(by_name["head"]) > 1
+
+
+def test_within_takes_roles_of_components_alone() -> None:
+    """Epochs have no fields."""
+    with pytest.raises(InputError, match="One is 'epochs'"):
+        search_space(_settings("table"), "table", (), ["epochs"])

@@ -74,6 +74,15 @@ def reading_bar(text: str) -> Iterator[ProgressCallback]:
 
 
 @contextmanager
+def counting_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar of how many of a number of long tasks have ended."""
+    columns = (SpinnerColumn(), TextColumn(text), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=errors) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
 def training_bar() -> Iterator[Callable[[Any], None]]:
     """Show a live bar with loss, validation score, speed and the time that is left."""
     columns = (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -10,6 +10,9 @@ from equipoise._typing import ProgressCallback
 from equipoise.data.options import Channels, Dates, Decimal, ReadOptions
 from equipoise.errors import InputError
 from equipoise.runs import READING, Run
+
+if TYPE_CHECKING:
+    from equipoise.executors import Executor
 
 Flag = Annotated[bool, Parameter(negative="")]
 """An option without a value that is off unless given."""
@@ -171,6 +174,50 @@ class Imbalance:
 
 ImbalanceOptions = Annotated[Imbalance, Parameter(name="*")]
 """`Imbalance` as a command takes it: each field is an option."""
+
+
+@dataclass(kw_only=True)
+class Place:
+    """Where trials and runs are carried out.
+
+    Parameters
+    ----------
+    executor : {"here", "processes", "ray"}
+        Where they run: in this process, in several of this machine, on a Ray cluster.
+    workers : int
+        How many run at once.
+    threads : int
+        Threads of each worker; by default the processors of this machine are shared out. On a
+        Ray cluster, the processors that each asks for, by default 1.
+    address : str
+        Address of a Ray cluster; by default one is started on this machine.
+    """
+
+    executor: Literal["here", "processes", "ray"] = "here"
+    workers: int = 1
+    threads: int | None = None
+    address: str | None = None
+
+    def check(self) -> None:
+        """Raise `InputError` if they do not fit together; nothing is opened."""
+        # Here, because `--help` need not wait for torch.
+        from equipoise.executors import check_executor  # noqa: PLC0415
+
+        check_executor(
+            self.executor, workers=self.workers, address=self.address, threads=self.threads
+        )
+
+    def open(self) -> "Executor":
+        """Return the executor, to be used in a ``with`` statement."""
+        from equipoise.executors import open_executor  # noqa: PLC0415
+
+        return open_executor(
+            self.executor, workers=self.workers, address=self.address, threads=self.threads
+        )
+
+
+PlaceOptions = Annotated[Place, Parameter(name="*")]
+"""`Place` as a command takes it: each field is an option."""
 
 
 def require_new(out: Path, what: str, *, overwrite: bool) -> None:

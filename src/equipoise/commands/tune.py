@@ -7,12 +7,20 @@ from cyclopts import Parameter
 
 from equipoise.commands import console, invocation
 from equipoise.commands.fit import name_of, show
-from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
+from equipoise.commands.options import (
+    Flag,
+    Imbalance,
+    ImbalanceOptions,
+    Place,
+    PlaceOptions,
+    Reading,
+    ReadingOptions,
+)
 from equipoise.commands.settings import ClassifierOptions
 from equipoise.commands.training import read_in
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
-from equipoise.executors import Executor, check_executor, open_executor
+from equipoise.executors import Executor
 from equipoise.runs import Run
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
@@ -26,22 +34,20 @@ def tune(  # noqa: PLR0913 (each is an option)
     budget: str = "20m",
     metric: list[str] | None = None,
     search: list[str] | None = None,
+    within: list[str] | None = None,
     trials: int | None = None,
     folds: int | None = None,
     sampler: Literal["tpe", "random"] = "tpe",
     portfolio: bool = True,
     ensemble: int = 1,
-    executor: Literal["here", "processes", "ray"] = "here",
-    workers: int = 1,
-    threads: int | None = None,
-    address: str | None = None,
     storage: str | None = None,
     out: Path | None = None,
     seed: int = 0,
     resume: Flag = False,
     dry_run: Flag = False,
     json: Flag = False,
-    reading: ReadingOptions = Reading(),  # noqa: B008 (never changed)
+    place: PlaceOptions = Place(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008
     imbalance: ImbalanceOptions = Imbalance(),  # noqa: B008
     classifier: Annotated[
         ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
@@ -69,6 +75,9 @@ def tune(  # noqa: PLR0913 (each is an option)
     search : list of str
         Parameters that are searched; by default all of backbone, head, scaling, augmentation,
         mixing, smoothing, auxiliary, optimizer, schedule, sharpness, batch_size.
+    within : list of str
+        Parameters, such as loss, whose component stays as it is given while its numbers are
+        searched; with it, only what --search names is searched besides.
     trials : int
         At most so many recipes are tried.
     folds : int
@@ -81,15 +90,6 @@ def tune(  # noqa: PLR0913 (each is an option)
     ensemble : int
         Combine so many of the best recipes, at most, as their trials have trained them, instead
         of training one anew; predictions cost as much more time and memory.
-    executor : {"here", "processes", "ray"}
-        Where trials run: in this process, in several of this machine, on a Ray cluster.
-    workers : int
-        How many trials run at once.
-    threads : int
-        Threads of each worker; by default the processors of this machine are shared out. On a
-        Ray cluster, the processors that each trial asks for, by default 1.
-    address : str
-        Address of a Ray cluster; by default one is started on this machine.
     storage : str
         URL of a data base for the search, such as sqlite:///search.db, which optuna-dashboard
         can show; by default a file in the run's folder.
@@ -105,11 +105,12 @@ def tune(  # noqa: PLR0913 (each is an option)
         Print the result as JSON.
     """
     # Before the data is read, which may take long.
-    check_executor(executor, workers=workers, address=address, threads=threads)
+    place.check()
     options = Options(
         budget=parse_duration(budget),
         metrics=tuple(metric or ()),
-        roles=tuple(search or ROLES),
+        roles=tuple(search or (() if within else ROLES)),
+        within=tuple(within or ()),
         n_trials=trials,
         n_folds=folds,
         sampler=sampler,
@@ -122,7 +123,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner)
     if not dry_run:
-        with open_executor(executor, workers=workers, address=address, threads=threads) as where:
+        with place.open() as where:
             _show(_searched(tuner, where), as_json=json)
     return 0
 

@@ -1,1 +1,1 @@
-"""Whether methods differ by more than test examples, seeds and the number of looks explain."""
+"""Methods compared on the same data, splits, seeds and time: runs in a folder, and a verdict."""

@@ -1,99 +1,192 @@
-"""What a comparison of methods found."""
+"""Reading a comparison: the predictions of all finished runs, and what each has cost."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from equipoise.comparison.spread import Spread
+import numpy as np
 
+from equipoise.errors import InputError
+from equipoise.metrics import shift_logits
+from equipoise.runs import SEARCH, Run
+from equipoise.statistics.paired import Predictions
 
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A mean over seeds, or a difference of two.
+NAME = "comparison.json"
+"""The file of a comparison, in its folder."""
 
-    Parameters
-    ----------
-    value : float
-        In the unit of the metric.
-    low, high : float
-        Ends of its confidence interval.
-    error : float
-        Its standard error.
-    """
-
-    value: float
-    low: float
-    high: float
-    error: float
+PRIORS = ("as_trained", "balanced")
+"""Predictions as methods leave them, and corrected to equal class frequencies."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference(Estimate):
-    """Score of one method less that of another.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """One finished run.
 
     Parameters
     ----------
-    value, low, high, error : float
-        As of an `Estimate`.
-    method, reference : str
-        What is compared, and with what.
-    p : float
-        Two-sided, not corrected for the number of looks.
-    spread : Spread
-        The variances.
+    path : Path
+        Its folder.
+    predictions : dict of str to Predictions
+        For the test set, under each of `PRIORS`.
+    seconds : float
+        What it took, its search included.
+    looks : int
+        How often the test set was looked at.
+    facts : dict
+        ``epochs`` (None of a learner without epochs), ``trials`` (recipes that were tried),
+        ``parameters`` and ``multiply_adds`` of the network (None of a learner without), and
+        ``tested``, a hash of the names of the test examples.
     """
 
-    method: str
-    reference: str
-    p: float
-    spread: Spread
-
-    def reversed(self) -> "Difference":
-        """Return the same difference with the two exchanged."""
-        return Difference(
-            value=-self.value,
-            low=-self.high,
-            high=-self.low,
-            error=self.error,
-            method=self.reference,
-            reference=self.method,
-            p=self.p,
-            spread=self.spread,
-        )
+    path: Path
+    predictions: Mapping[str, Predictions]
+    seconds: float
+    looks: int
+    facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """Every method's mean score, and differences between methods.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """All that is known of a comparison.
 
     Parameters
     ----------
-    metric : str
-        One of `METRICS`.
-    level : float
-        Confidence level of every interval, of each on its own.
-    n_seeds : int
-        With one seed, intervals and p-values hold no noise of training.
-    means : dict of str to Estimate
-        By method.
-    differences : tuple of Difference
-        For the pairs that were asked for.
+    folder : Path
+        Of the comparison.
+    told : dict
+        Its file: setup, methods, choices.
+    entries : dict of str to (dict of (int, int) to Entry)
+        Finished runs by method, and by seed and order.
+    classes : tuple of str
+        Names of the classes.
+    counts : ndarray of int, shape (classes,)
+        Training examples of each class in the first run, those held out left aside.
     """
 
-    metric: str
-    level: float
-    n_seeds: int
-    means: dict[str, Estimate]
-    differences: tuple[Difference, ...]
+    folder: Path
+    told: Mapping[str, Any]
+    entries: Mapping[str, Mapping[tuple[int, int], Entry]]
+    classes: tuple[str, ...]
+    counts: np.ndarray
 
     @property
-    def holds_seed_noise(self) -> bool:
-        """Whether intervals tell what training again would change."""
-        return self.n_seeds > 1
+    def methods(self) -> list[str]:
+        """Methods with at least one finished run, in the order in which they were named."""
+        return [name for name in self.told["methods"] if self.entries.get(name)]
 
-    def between(self, method: str, reference: str) -> Difference:
-        """Return the difference of two methods; `KeyError` if it was not asked for."""
-        for found in self.differences:
-            if (found.method, found.reference) == (method, reference):
-                return found
-            if (found.reference, found.method) == (method, reference):
-                return found.reversed()
-        raise KeyError((method, reference))
+    @property
+    def repeats(self) -> list[tuple[int, int]]:
+        """Seeds and orders in which all of `methods` are finished."""
+        found = [set(self.entries[name]) for name in self.methods]
+        return sorted(set.intersection(*found)) if found else []
+
+    def predictions(self, prior: str) -> dict[str, list[Predictions]]:
+        """Return the predictions of each method, of the same seeds and orders."""
+        repeats = self.repeats
+        return {
+            name: [self.entries[name][each].predictions[prior] for each in repeats]
+            for name in self.methods
+        }
+
+    def rarest(self, n: int = 3) -> list[int]:
+        """Return the codes of the rarest classes."""
+        return sorted(np.argsort(self.counts, kind="stable")[:n].tolist())
+
+
+def read_results(folder: Path) -> Results:
+    """Return what is finished of the comparison in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, no run is finished, or runs were made on other data or splits.
+    """
+    if not (folder / NAME).exists():
+        raise InputError(
+            f"A folder of a comparison holds {NAME}.",
+            f"`{folder}` does not.",
+            "Give the --out of `equipoise compare`.",
+        )
+    told = Run(folder).read_json(NAME)
+    entries = {name: _entries(folder, name) for name in told["methods"]}
+    done = [entry for own in entries.values() for entry in own.values()]
+    if not done:
+        raise InputError(
+            "A comparison can be read once a run of it is finished.",
+            f"In `{folder}` none is.",
+            "Go on with `equipoise compare ... --resume`.",
+        )
+    _check_splits(entries)
+    data = Run.open(done[0].path).config["data"]
+    return Results(
+        folder=folder,
+        told=told,
+        entries=entries,
+        classes=tuple(data["classes"]),
+        counts=np.asarray(data["counts_train"]),
+    )
+
+
+def _entries(folder: Path, method: str) -> dict[tuple[int, int], Entry]:
+    found = {}
+    for path in sorted((folder / "runs" / method).glob("seed*")):
+        seed, _, order = path.name.removeprefix("seed").partition("-order")
+        if Run(path).done and seed.isdigit() and (order or "0").isdigit():
+            found[int(seed), int(order or 0)] = read_entry(path)
+    return found
+
+
+def read_entry(path: Path) -> Entry:
+    """Return one finished run."""
+    run = Run.open(path)
+    config, arrays = run.config, run.read_arrays("predictions.npz")
+    network, environment = config["network"], config["environment"]
+    prior = np.asarray(network["prior"], dtype=float)
+    logits = arrays["test_logits"].astype(np.float64)
+    even = np.full(len(prior), 1 / len(prior))
+    both = {"as_trained": logits, "balanced": shift_logits(logits, prior, even)}
+    predictions = {
+        name: Predictions(codes=arrays["test_labels"], logits=values, ids=arrays["test_ids"])
+        for name, values in both.items()
+    }
+    search = Run(path / SEARCH)
+    clock = search.read_json("clock.json")["used"] if search.has("clock.json") else None
+    return Entry(
+        path=path,
+        predictions=predictions,
+        seconds=float(environment["seconds"] if clock is None else clock),
+        looks=int(config["test"]["looks"]),
+        facts={
+            "epochs": len(run.history) or None,
+            "trials": _trials(run),
+            "parameters": network.get("parameters"),
+            "multiply_adds": network.get("multiply_adds"),
+            "tested": hashlib.sha256("\n".join(arrays["test_ids"]).encode()).hexdigest(),
+        },
+    )
+
+
+def _trials(run: Run) -> int:
+    if run.has("tuning.json"):
+        return len(run.read_json("tuning.json")["trials"])
+    return int(run.config.get("opponent", {}).get("trials", 1))
+
+
+def _check_splits(entries: Mapping[str, Mapping[tuple[int, int], Entry]]) -> None:
+    """Refuse runs of one seed and order that were tested by other examples."""
+    tested: dict[tuple[int, int], str] = {}
+    for method, own in entries.items():
+        for repeat, entry in own.items():
+            if tested.setdefault(repeat, entry.facts["tested"]) != entry.facts["tested"]:
+                raise InputError(
+                    "All methods of one seed must have the same test examples.",
+                    f"{method} has others than the methods before it, for seed {repeat[0]}.",
+                    f"Remove `{entry.path}` and go on with --resume.",
+                )
+
+
+def finished(folder: Path, methods: Sequence[str]) -> int:
+    """Return how many runs are finished."""
+    return sum(len(_entries(folder, name)) for name in methods)

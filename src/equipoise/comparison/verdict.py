@@ -1,115 +1,101 @@
-"""What a comparison says, in plain sentences and as plain data."""
+"""What a comparison says: the verdict and the leaderboard, written beside its runs."""
 
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from equipoise.comparison.judging import judged, numbers, prior_bias
-from equipoise.comparison.results import Comparison
-from equipoise.comparison.scores import METRICS
-from equipoise.comparison.sentences import bias_sentence, opening, rule, standing
-from equipoise.comparison.wording import unit
+from equipoise.comparison.leaderboard import as_csv, as_latex, leaderboard
+from equipoise.comparison.results import Results, read_results
 from equipoise.errors import InputError
+from equipoise.runs import Run, write_text
+from equipoise.statistics.paired import differences
+from equipoise.statistics.verdict import verdict
+
+CONTROL = "plain"
+"""What gains are measured from: plain cross-entropy."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a comparison says; see `verdict`.
+def conclude(folder: Path, failures: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what the finished runs of a comparison say, and write it into its folder.
 
-    Parameters
-    ----------
-    sentences : tuple of str
-        Plain text, the most important first.
-    facts : dict
-        The same as plain data, ready for JSON.
-    """
-
-    sentences: tuple[str, ...]
-    facts: dict[str, Any]
-
-
-def verdict(
-    comparison: Comparison, *, control: str | None = None, balanced: Comparison | None = None
-) -> Verdict:
-    """Say who is best, who cannot be told apart from it, and what was gained over a control.
+    ``verdict.json``, ``leaderboard.csv`` and ``leaderboard.tex`` are replaced.
 
     Parameters
     ----------
-    comparison : Comparison
-        Of the methods as trained, with every pair of them.
-    control : str, optional
-        The method that the others should beat, such as ``"plain"``.
-    balanced : Comparison, optional
-        The same with all methods corrected to equal priors; it must hold the pairs with the
-        control. What a gain loses by it was only prior bias.
+    folder : Path
+        Of the comparison.
+    failures : mapping of str to str, optional
+        Runs that could not be finished, and why.
 
     Returns
     -------
-    Verdict
-        Facts are ``metric``, ``unit``, ``level``, ``n_seeds``, ``holds_seed_noise``, ``best``,
-        ``means`` (``value``, ``low``, ``high`` by method), ``to_best`` and ``to_control``
-        (lists of ``method``, ``reference``, ``value``, ``low``, ``high``, ``p``,
-        ``p_adjusted``, ``told_apart``, ``detectable``) and ``prior_bias`` (lists of
-        ``method``, ``gain_as_is`` and ``gain_balanced``, each above 0 if better than the
-        control, and ``removed``, what the correction took away). Scores are in [0, 1] or nats.
+    dict
+        As `concluded` returns it, with ``failures``.
 
     Raises
     ------
     InputError
-        If the control is not among the methods.
-
-    Notes
-    -----
-    P-values are Holm's: against the best over all pairs of methods, since which one is best
-    is not known before; against the control over the other methods. ``detectable`` is the
-    true difference that is found with probability 0.8 at Bonferroni's level for the same
-    family.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from equipoise.comparison.paired import Predictions, differences
-    >>> codes = np.repeat([0, 1], 100)
-    >>> worse = np.where(np.arange(200) % 4 == 0, 1 - codes, codes)
-    >>> told = verdict(differences({
-    ...     "ldam": [Predictions(codes=codes, logits=np.eye(2)[codes])],
-    ...     "plain": [Predictions(codes=codes, logits=np.eye(2)[worse])],
-    ... }))
-    >>> print(told.sentences[2])
-    Worse than ldam: plain by 25.0 points (18.9 to 31.1).
+        As of `read_results`, and if no seed is finished for all methods.
     """
-    if control is not None and control not in comparison.means:
-        raise InputError(
-            f"The control must be one of the methods: {', '.join(comparison.means)}.",
-            f"It is {control!r}.",
-            "Add it to the methods, or name another control.",
-        )
-    sign = 1 if METRICS[comparison.metric] else -1
-    best = max(comparison.means, key=lambda name: sign * comparison.means[name].value)
-    to_best = judged(comparison, best, list(combinations(comparison.means, 2)))
-    others = [name for name in comparison.means if name != control]
-    family = [] if control is None else [(name, control) for name in others]
-    to_control = [] if control is None else judged(comparison, control, family)
-    bias = prior_bias(to_control, balanced)
-    metric = comparison.metric
-    return Verdict(
-        sentences=(
-            *opening(comparison, best),
-            *standing(best, to_best, metric),
-            *(() if control in (None, best) else standing(control, to_control, metric)),
-            *(bias_sentence(fact, control, metric) for fact in bias if fact["told_apart"]),
-            *rule(comparison, control),
-        ),
-        facts={
-            "metric": metric,
-            "unit": unit(metric),
-            "level": comparison.level,
-            "n_seeds": comparison.n_seeds,
-            "holds_seed_noise": comparison.holds_seed_noise,
-            "best": best,
-            "means": {name: numbers(found) for name, found in comparison.means.items()},
-            "to_best": [each.facts() for each in to_best],
-            "to_control": [each.facts() for each in to_control],
-            "prior_bias": bias,
+    found = {**concluded(read_results(folder)), "failures": dict(failures or {})}
+    Run(folder).write_json("verdict.json", found)
+    write_text(folder / "leaderboard.csv", as_csv(found["leaderboard"]))
+    write_text(folder / "leaderboard.tex", as_latex(found["leaderboard"]))
+    return found
+
+
+def concluded(results: Results, metric: str = "balanced_accuracy") -> dict[str, Any]:
+    """Return what a comparison says.
+
+    Parameters
+    ----------
+    results : Results
+        Its finished runs.
+    metric : str, default="balanced_accuracy"
+        What methods are compared by.
+
+    Returns
+    -------
+    dict
+        ``as_trained`` and ``balanced`` (each ``sentences`` and ``facts`` of a verdict, see
+        `equipoise.statistics.verdict`; the first tells how much of each gain is prior bias),
+        ``leaderboard``, ``repeats`` (seeds and orders that all methods have), ``unfinished``
+        (methods without any run), ``classes``, ``rarest`` (names), ``looks`` (at the test set, by
+        method and run).
+
+    Raises
+    ------
+    InputError
+        If no seed is finished for all methods.
+    """
+    _require_repeats(results)
+    control = CONTROL if CONTROL in results.methods else None
+    both = {
+        prior: differences(results.predictions(prior), metric)
+        for prior in ("as_trained", "balanced")
+    }
+    told = {
+        "as_trained": verdict(both["as_trained"], control=control, balanced=both["balanced"]),
+        "balanced": verdict(both["balanced"], control=control),
+    }
+    return {
+        **{k: {"sentences": list(v.sentences), "facts": v.facts} for k, v in told.items()},
+        "leaderboard": leaderboard(results),
+        "repeats": [list(each) for each in results.repeats],
+        "unfinished": [name for name in results.told["methods"] if name not in results.methods],
+        "classes": list(results.classes),
+        "rarest": [results.classes[code] for code in results.rarest()],
+        "looks": {
+            name: {entry.path.name: entry.looks for entry in results.entries[name].values()}
+            for name in results.methods
         },
-    )
+    }
+
+
+def _require_repeats(results: Results) -> None:
+    if not results.repeats:
+        raise InputError(
+            "Methods are compared by seeds that all of them have finished.",
+            "There is no such seed yet.",
+            "Go on with `equipoise compare ... --resume`.",
+        )

@@ -8,6 +8,7 @@ from equipoise.specialized.losses import InfluenceBalanced as InfluenceBalanced
 from equipoise.specialized.losses import LogitAdjusted as LogitAdjusted
 from equipoise.specialized.losses import SpecializedLoss as SpecializedLoss
 from equipoise.specialized.losses import VectorScaling as VectorScaling
+from equipoise.specialized.mixing import CMO as CMO
 from equipoise.specialized.mixing import MIXINGS as MIXINGS
 from equipoise.specialized.mixing import Remix as Remix
 from equipoise.specialized.posthoc import class_thresholds as class_thresholds
@@ -24,7 +25,11 @@ from equipoise.specialized.samplers import SquareRoot as SquareRoot
 from equipoise.specialized.stages import CRT as CRT
 from equipoise.specialized.stages import DRS as DRS
 from equipoise.specialized.stages import DRW as DRW
+from equipoise.specialized.stages import LWS as LWS
 from equipoise.specialized.stages import STAGES as STAGES
+from equipoise.specialized.stages import DeferredLoss as DeferredLoss
+from equipoise.specialized.stages import M2m as M2m
+from equipoise.specialized.stages import MiSLAS as MiSLAS
 from equipoise.specialized.stages import Stages as Stages
 from equipoise.specialized.stages import WeightBalancing as WeightBalancing
 from equipoise.specialized.weighting import WEIGHTINGS as WEIGHTINGS

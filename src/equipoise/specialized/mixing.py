@@ -1,7 +1,8 @@
-"""Mixing that knows class sizes: a mixed example may belong to its rare class entirely."""
+"""Mixing that knows class sizes: rare classes gain of the targets, or more of the partners."""
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from scipy.special import betainc
 from torch import Tensor
@@ -9,7 +10,9 @@ from torch import Tensor
 from equipoise._tensors import ClassCounts, Labels
 from equipoise.spaces import Options, Span
 from equipoise.spec import bounded
-from equipoise.standard.mixing import Mixing, Mixture, Mixup
+from equipoise.specialized.samplers import power_shares
+from equipoise.standard.backbones.base import ImageInput, InputFormat
+from equipoise.standard.mixing import CutMix, Mixing, Mixture, Mixup
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -82,7 +85,12 @@ class Remix(Mixup):
         kept = torch.where(to_itself, 1.0, share)
         return replace(mixture, share=torch.where(to_partner, 0.0, kept))
 
-    def mean_shares(self, shares: Tensor, counts: ClassCounts) -> Tensor:
+    def mean_shares(
+        self,
+        shares: Tensor,
+        counts: ClassCounts,
+        inputs: InputFormat | None = None,  # noqa: ARG002
+    ) -> Tensor:
         r"""Return the shares of the classes in targets, on average: rare classes gain.
 
         Notes
@@ -104,5 +112,120 @@ class Remix(Mixup):
         return shares - moved.sum(dim=1) + moved.sum(dim=0)
 
 
-MIXINGS: dict[str, type[Mixing]] = {"Remix": Remix}
+@dataclass(eq=False, repr=False, kw_only=True)
+class CMO(CutMix):
+    r"""CutMix that pastes rare examples onto common ones: context-rich minority oversampling.
+
+    The batch is as the data are, and most of it common; partners are drawn from all training
+    examples, those of rare classes more often, and augmented anew. A rare example is so
+    seen many times, each time before another background. Use it where rare classes are learnt
+    by heart; where they are shown more often anyway, by a sampler, it oversamples twice.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Shares are drawn from Beta(alpha, alpha), above 0.
+    probability : float, default=0.5
+        Chance that a batch (or an example) is mixed at all, from 0 to 1.
+    per : {"batch", "sample"}, default="batch"
+        Whether one share, and one box or choice of columns, serves the whole batch.
+    power : float, default=1.0
+        How much more often an example of a rare class is drawn, from 0 to 3: 0 draws partners as
+        the data are, 1 all classes alike, more than 1 rare classes most.
+
+    Notes
+    -----
+    With :math:`n_k` training examples of class :math:`k`, each of them has the weight
+    :math:`n_k^{-r}` in the draw, so that a partner is of class :math:`k` with the probability
+
+    .. math:: q_k = \frac{n_k^{1 - r}}{\sum_j n_j^{1 - r}}
+
+    for the power :math:`r`. The paper [1]_ writes the probability of a class as
+    :math:`n_k^{-r}`, which is a power greater by one here; its code gives this weight to every
+    example, as is done here. The box, or the columns, of the partner replace those of the
+    example, and targets are blended, as in `CutMix`. The paper leaves it off in a few epochs at
+    the start and at the end; here it is on in all.
+
+    References
+    ----------
+    .. [1] S. Park et al., "The majority can help the minority: context-rich minority oversampling
+       for long-tailed classification", CVPR 2022. https://arxiv.org/abs/2112.00412
+
+    Examples
+    --------
+    >>> CMO().partner_shares(torch.tensor([90.0, 10.0]))
+    tensor([0.5000, 0.5000])
+    >>> CMO(power=2.0).partner_shares(torch.tensor([90.0, 10.0]))
+    tensor([0.1000, 0.9000])
+    """
+
+    tuned_for = ()
+
+    power: float = bounded(1.0, low=0, high=3, tune=Span(0.5, 2.0))
+
+    def partner_shares(self, counts: ClassCounts) -> Tensor:
+        """Return the probability that a partner is of each class; 0 of one without examples."""
+        return power_shares(counts, 1 - self.power)
+
+    def mean_shares(
+        self, shares: Tensor, counts: ClassCounts, inputs: InputFormat | None = None
+    ) -> Tensor:
+        r"""Return the shares of the classes in targets, on average: the partners' have a part.
+
+        Notes
+        -----
+        With the mean part :math:`m` of an example that is its partner's, and shares :math:`\pi`
+        before mixing: :math:`(1 - m)\,\pi + m\,q`. Of columns, half is replaced on average where
+        anything is; of images less, for boxes are clipped: see `mean_box`.
+
+        Examples
+        --------
+        >>> shares = torch.tensor([0.9, 0.1], dtype=torch.float64)
+        >>> CMO(probability=1.0).mean_shares(shares, torch.tensor([90.0, 10.0]))
+        tensor([0.7000, 0.3000], dtype=torch.float64)
+        """
+        part = 0.5
+        if isinstance(inputs, ImageInput):
+            part = mean_box(self.alpha, (inputs.height, inputs.width))
+        part *= self.probability
+        return (1 - part) * shares + part * self.partner_shares(counts).to(shares)
+
+
+def mean_box(alpha: float, size: tuple[int, int]) -> float:
+    r"""Return the mean part of an image that is inside the box of `CutMix`.
+
+    Parameters
+    ----------
+    alpha : float
+        Shares are drawn from Beta(alpha, alpha), above 0.
+    size : (int, int)
+        Height and width of the image, in pixels.
+
+    Returns
+    -------
+    float
+        From 0 to below 1/2.
+
+    Notes
+    -----
+    A box reaches :math:`h = \lfloor \sqrt{1 - \lambda}\, L / 2 \rfloor` pixels from its centre
+    to either side along an axis of length :math:`L`. Over centres that are uniform it covers
+    :math:`(2 h L - h^2) / L^2` of the axis, what is beyond the border left out, and both axes
+    are independent given :math:`\lambda`. Between the shares at which either :math:`h` changes,
+    the product is constant, so the mean is a finite sum.
+
+    Examples
+    --------
+    >>> round(mean_box(1.0, (32, 32)), 4)
+    0.2993
+    """
+    steps = [(2 * np.arange(n // 2 + 1) / n) ** 2 for n in size]
+    ends = np.unique(np.concatenate([*steps, [0.0, 1.0]]))
+    middles = (ends[:-1] + ends[1:]) / 2
+    reach = [np.floor(np.sqrt(middles) * n / 2) / n for n in size]
+    covered = (2 * reach[0] - reach[0] ** 2) * (2 * reach[1] - reach[1] ** 2)
+    return float((covered * np.diff(betainc(alpha, alpha, ends))).sum())
+
+
+MIXINGS: dict[str, type[Mixing]] = {"Remix": Remix, "CMO": CMO}
 """Specialized mixings by name."""

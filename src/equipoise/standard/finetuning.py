@@ -258,6 +258,9 @@ class LowRank(FineTuning):
             if parametrize.is_parametrized(layer, "weight"):
                 parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
                 _first(layer, "weight")
+        # A stage of the head alone has frozen and held the updates too, which are gone now.
+        network.frozen &= {name for name, _ in network.named_parameters()}
+        network.held &= {name for name, _ in network.named_modules()}
         super().merge(network)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from equipoise._tensors import ClassCounts, Inputs, Labels
 from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
+from equipoise.standard.backbones.base import InputFormat
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -18,7 +19,7 @@ class Mixture:
     Parameters
     ----------
     partners : Tensor of int64, shape (batch,)
-        Position in the batch of each example's partner, a permutation.
+        Position of each example's partner, a permutation: in the batch, or among as many others.
     share : Tensor of float32, shape (batch,)
         Part of the target that stays with the example itself, from 0 to 1.
     kept : Tensor or None
@@ -45,35 +46,41 @@ class Mixture:
     share: Tensor
     kept: Tensor | None = None
 
-    def inputs(self, inputs: Inputs) -> Inputs:
-        """Return mixed inputs; float32 where values are interpolated, else of the same type."""
+    def inputs(self, inputs: Inputs, others: Inputs | None = None) -> Inputs:
+        """Return mixed inputs; float32 where values are interpolated, else of the same type.
+
+        Partners are from the batch itself, or from `others` where these are given.
+        """
         if self.kept is None:
             return inputs
         kept = self.kept.to(inputs.device)
-        others = inputs[self.partners.to(inputs.device)]
+        others = (inputs if others is None else others)[self.partners.to(inputs.device)]
         if kept.dtype == torch.bool:
             return torch.where(kept, inputs, others)
         own, others = inputs.float(), others.float()
         # What is kept whole is taken as it is: a partner without a share changes no bit.
         return torch.where(kept == 1, own, kept * own + (1 - kept) * others)
 
-    def values(self, values: Tensor) -> Tensor:
+    def values(self, values: Tensor, others: Tensor | None = None) -> Tensor:
         """Return mixed targets ``(batch, classes)`` or weights ``(batch,)``.
 
-        With share :math:`s_i` and partner :math:`p_i`: :math:`s_i v_i + (1 - s_i) v_{p_i}`.
+        With share :math:`s_i` and partner :math:`p_i`: :math:`s_i v_i + (1 - s_i) v_{p_i}`, the
+        partner's from `others` where these are given.
         """
         if self.kept is None:
             return values
         share = self.share.to(values.device).view(-1, *[1] * (values.ndim - 1))
-        return share * values + (1 - share) * values[self.partners.to(values.device)]
+        others = (values if others is None else others)[self.partners.to(values.device)]
+        return share * values + (1 - share) * others
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Mixing(Component):
     r"""Base of mixing: each example of a batch is blended with a partner from the batch.
 
-    Partners are a random permutation of the batch, so an example may be its own. A subclass
-    says in `pattern` which parts of the inputs an example keeps.
+    Partners are a random permutation of the batch, so an example may be its own; or of as many
+    training examples, if `partner_shares` says of which classes. A subclass says in `pattern`
+    which parts of the inputs an example keeps.
 
     Parameters
     ----------
@@ -132,7 +139,22 @@ class Mixing(Component):
         """
         return mixture
 
-    def mean_shares(self, shares: Tensor, counts: ClassCounts) -> Tensor:  # noqa: ARG002
+    def partner_shares(self, counts: ClassCounts) -> Tensor | None:  # noqa: ARG002
+        """Return of which classes partners are drawn; None, as here: they are of the batch.
+
+        Parameters
+        ----------
+        counts : Tensor of float, shape (classes,)
+            Training examples of each class.
+        """
+        return None
+
+    def mean_shares(
+        self,
+        shares: Tensor,
+        counts: ClassCounts,  # noqa: ARG002
+        inputs: InputFormat | None = None,  # noqa: ARG002
+    ) -> Tensor:
         """Return the shares of the classes in targets after mixing, on average: as before here.
 
         Parameters
@@ -141,6 +163,8 @@ class Mixing(Component):
             Those before mixing; they sum to 1.
         counts : Tensor of float, shape (classes,)
             Training examples of each class.
+        inputs : InputFormat or None, default=None
+            What is mixed; needed where the sizes of images matter.
         """
         return shares
 

@@ -57,7 +57,10 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         What to search for; see `equipoise.selection.MONITORS`. None: balanced accuracy, or
         balanced log-loss where few examples of the rarest class are held out.
     search : sequence of str or None, default=None
-        Parameters that are searched, of `equipoise.tuning.space.ROLES`; None: all of them.
+        Parameters that are searched, of `equipoise.tuning.space.ROLES`; None: all of them, or
+        none with `within`.
+    within : sequence of str, default=()
+        Parameters whose component stays, as `estimator` has it, while its numbers are searched.
     n_trials : int or None, default=None
         At most so many recipes are tried; None: as many as there is time for.
     n_folds : int or None, default=None
@@ -102,6 +105,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     time_budget: float = 1200.0
     metric: str | None = None
     search: Sequence[str] | None = None
+    within: Sequence[str] = ()
     n_trials: int | None = None
     n_folds: int | None = None
     ensemble: int = 1
@@ -215,6 +219,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             "seed": self.random_state,
             "params": {name: as_text(value) for name, value in given.items()},
             "roles": list(options.roles),
+            "within": list(options.within),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
             "ensemble": options.ensemble,
@@ -230,7 +235,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         return Options(
             budget=float(self.time_budget),
             metrics=() if self.metric is None else (self.metric,),
-            roles=tuple(self.search) if self.search is not None else ROLES,
+            roles=tuple(self.search if self.search is not None else () if self.within else ROLES),
+            within=tuple(self.within),
             n_trials=self.n_trials,
             n_folds=self.n_folds,
             ensemble=self.ensemble,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
+from equipoise.settings import COMPONENTS
+from equipoise.tuning.scores import check_metric
 from equipoise.tuning.space import ROLES, check_roles
 
 SECONDS = "seconds"
@@ -25,6 +27,8 @@ class Options:
         What to search for; the first decides. Empty: what the held-out examples allow.
     roles : tuple of str
         Parameters that are searched; those that the experiment gives stay as given.
+    within : tuple of str, default=()
+        Parameters whose component stays, as given or prescribed, while its numbers are searched.
     n_trials : int or None, default=None
         At most so many recipes are tried.
     n_folds : int or None, default=None
@@ -43,6 +47,7 @@ class Options:
     budget: float
     metrics: tuple[str, ...] = ()
     roles: tuple[str, ...] = ROLES
+    within: tuple[str, ...] = ()
     n_trials: int | None = None
     n_folds: int | None = None
     sampler: str = "tpe"
@@ -61,12 +66,7 @@ class Options:
         """
         known = (*MONITORS, SECONDS)
         for metric in self.metrics:
-            if metric not in known:
-                raise InputError(
-                    f"A search is for one of {', '.join(known)}.",
-                    f"It is for {metric!r}.",
-                    "Leave the metric out to have one chosen.",
-                )
+            check_metric(metric, known)
         if len(set(self.metrics)) < len(self.metrics) or self.metrics[:1] == (SECONDS,):
             raise InputError(
                 "The metrics of a search are different ones, and the first is a score.",
@@ -74,6 +74,7 @@ class Options:
                 f"Put {SECONDS} last, and name each once.",
             )
         check_roles(self.roles)
+        check_roles(self.within, (*COMPONENTS, "batch_size"))
         for name in ("n_trials", "n_folds", "ensemble"):
             value = getattr(self, name)
             if value is not None and value < 1:

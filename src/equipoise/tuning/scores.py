@@ -1,10 +1,12 @@
 """How good a recipe is on held-out examples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from equipoise._typing import CodeArray, LogitArray
+from equipoise.errors import InputError
 from equipoise.selection import MONITORS, validation_scores
 
 BALANCED = ("balanced_accuracy", "g_mean", "worst_class_recall", "balanced_log_loss")
@@ -30,6 +32,16 @@ def choose_metric(rarest: int) -> tuple[str, str]:
 
 ENOUGH_FOR_RECALL = 50
 """Held-out examples of the rarest class from which recall is fine enough to choose by."""
+
+
+def check_metric(metric: str, known: Sequence[str] = tuple(MONITORS)) -> None:
+    """Raise `InputError` if a metric is not a known one."""
+    if metric not in known:
+        raise InputError(
+            f"A search is for one of {', '.join(known)}.",
+            f"It is for {metric!r}.",
+            "Leave the metric out to have one chosen.",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,11 +52,12 @@ def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list
         If nothing is left to search.
     """
     names = [name for name in options.roles if name not in given]
-    roles = search_space(fit.settings, fit.task.facts["kind"], names)
+    roles = search_space(fit.settings, fit.task.facts["kind"], names, options.within)
     if not roles:
         raise InputError(
             "A search needs a parameter that is not given and has something to choose from.",
-            f"It was to go through {', '.join(options.roles) or 'none'}, and given are "
+            f"It was to go through {', '.join((*options.roles, *options.within)) or 'none'}, "
+            "and given are "
             f"{', '.join(given) or 'none'}.",
             "Search others too, or use `equipoise fit`, which trains one recipe.",
         )

@@ -109,7 +109,9 @@ class Role:
         return {self.name: self.prescribed, **found}
 
 
-def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) -> list[Role]:
+def search_space(
+    settings: Settings, kind: str, names: Sequence[str] = ROLES, within: Sequence[str] = ()
+) -> list[Role]:
     """Return the roles that a search goes through.
 
     Parameters
@@ -120,6 +122,9 @@ def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) ->
         What the examples are.
     names : sequence of str
         Roles to search, by default all of `ROLES`; the others stay as prescribed.
+    within : sequence of str, default=()
+        Roles, of all components of a classifier, whose component stays while its fields are
+        searched.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) ->
     Raises
     ------
     InputError
-        If a name is not one of `ROLES`.
+        If a name is not one of `ROLES`, or not the role of a component.
 
     Examples
     --------
@@ -144,7 +149,10 @@ def search_space(settings: Settings, kind: str, names: Sequence[str] = ROLES) ->
     (['None', 'SAM', 'SAMA'], ['every', 'rho'])
     """
     check_roles(names)
-    found = [_role(name, getattr(settings, name), kind) for name in ROLES if name in names]
+    check_roles(within, (*COMPONENTS, "batch_size"))
+    free = [name for name in ROLES if name in names and name not in within]
+    found = [_fields_of(name, getattr(settings, name)) for name in within]
+    found += [_role(name, getattr(settings, name), kind) for name in free]
     roles = [role for role in found if role is not None]
     return roles if kind == "table" else _with_two_views(roles, settings)
 
@@ -163,12 +171,12 @@ def _with_two_views(roles: list[Role], settings: Settings) -> list[Role]:
     return list(by_name.values())
 
 
-def check_roles(names: Sequence[str]) -> None:
-    """Raise `InputError` if a name is not one of `ROLES`."""
+def check_roles(names: Sequence[str], known: Sequence[str] = ROLES) -> None:
+    """Raise `InputError` if a name is not a known one."""
     for name in names:
-        if name not in ROLES:
+        if name not in known:
             raise InputError(
-                f"What is searched must be of {', '.join(ROLES)}.",
+                f"What is searched must be of {', '.join(known)}.",
                 f"One is {name!r}.",
                 "Choose of these.",
             )
@@ -207,6 +215,13 @@ def _role(name: str, prescribed: Any, kind: str) -> Role | None:
         candidates.setdefault(each, build())
     role = Role(name, own, candidates)
     return role if len(candidates) > 1 or role.spaces(own) else None
+
+
+def _fields_of(name: str, given: Any) -> Role | None:
+    """Return a role at which only the fields of what stands there are searched, if it has any."""
+    own = type(given).__name__
+    role = Role(name, own, {own: given})
+    return role if role.spaces(own) else None
 
 
 def _widened(space: Space, value: Any) -> Space:

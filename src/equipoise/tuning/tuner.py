@@ -126,6 +126,7 @@ class Tuner:
             "seed": self.experiment.seed,
             "params": {name: as_text(value) for name, value in self.experiment.params.items()},
             "roles": list(options.roles),
+            "within": list(options.within),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
             "ensemble": options.ensemble,

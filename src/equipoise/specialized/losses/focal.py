@@ -17,8 +17,8 @@ class Focal(SpecializedLoss):
 
     Made for detection, where easy background drowns everything else. Class sizes are not used:
     it helps rare classes only as far as they are hard, so combine it with a class weighting for
-    the :math:`\alpha` of the paper. It fits no probabilities: what it predicts is less sure than
-    it should be, so calibrate before using it.
+    the :math:`\alpha` of the paper. It fits no probabilities [2]_: what it predicts is less sure
+    than it should be, so calibrate before using it.
 
     Parameters
     ----------

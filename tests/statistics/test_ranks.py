@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equipoise.comparison.multiplicity import holm
-from equipoise.comparison.ranks import cliques, critical_difference, friedman, rank_methods
 from equipoise.errors import InputError
+from equipoise.statistics.multiplicity import holm
+from equipoise.statistics.ranks import cliques, critical_difference, friedman, rank_methods
 
 # Demsar 2006, table 5 (a): two-tailed Nemenyi test, 2 to 10 methods.
 PUBLISHED = (1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164)

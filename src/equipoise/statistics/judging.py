@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.comparison.multiplicity import holm
-from equipoise.comparison.results import Comparison, Difference, Estimate
-from equipoise.comparison.scores import METRICS
+from equipoise.statistics.multiplicity import holm
+from equipoise.statistics.results import Comparison, Difference, Estimate
+from equipoise.statistics.scores import METRICS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equipoise.comparison.paired import Predictions, differences
-from equipoise.comparison.scores import METRICS
 from equipoise.errors import InputError
+from equipoise.statistics.paired import Predictions, differences
+from equipoise.statistics.scores import METRICS
 
 SIZES = (120, 60, 30, 12)
 

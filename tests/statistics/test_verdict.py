@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from equipoise.comparison.paired import Predictions, differences
-from equipoise.comparison.verdict import verdict
 from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
+from equipoise.statistics.paired import Predictions, differences
+from equipoise.statistics.verdict import verdict
 
 CODES = np.repeat([0, 1], [400, 400])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from equipoise.comparison.results import Estimate
+from equipoise.statistics.results import Estimate
 
 METRIC_NAMES = {
     "balanced_accuracy": "balanced accuracy",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.comparison.multiplicity import holm
+from equipoise.statistics.multiplicity import holm
 
 
 def test_holm_agrees_with_a_hand_worked_family():

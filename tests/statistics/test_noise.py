@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from equipoise.comparison.noise import Rows, example_noise
-from equipoise.comparison.scores import contributions
 from equipoise.metrics.bootstrap import resampled_counts
+from equipoise.statistics.noise import Rows, example_noise
+from equipoise.statistics.scores import contributions
 
 
 def _rows(values, codes, ids=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equipoise.comparison.spread import Spread
+from equipoise.statistics.spread import Spread
 
 
 def _spread(examples, common, seeds, freedom=2, example_freedom=1e6):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from equipoise.comparison.scores import METRICS, contributions
 from equipoise.metrics import log_softmax
 from equipoise.selection import validation_scores
+from equipoise.statistics.scores import METRICS, contributions
 
 
 def _world(n=400, k=5, seed=0):

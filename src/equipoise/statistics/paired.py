@@ -8,11 +8,11 @@ from itertools import combinations
 import numpy as np
 
 from equipoise._typing import CodeArray, LogitArray
-from equipoise.comparison.noise import ExampleNoise, Rows, example_noise
-from equipoise.comparison.results import Comparison, Difference, Estimate
-from equipoise.comparison.scores import METRICS, contributions
-from equipoise.comparison.spread import Spread
 from equipoise.errors import InputError
+from equipoise.statistics.noise import ExampleNoise, Rows, example_noise
+from equipoise.statistics.results import Comparison, Difference, Estimate
+from equipoise.statistics.scores import METRICS, contributions
+from equipoise.statistics.spread import Spread
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ def differences(
 
     Notes
     -----
-    Noise of the examples is that of `equipoise.comparison.noise`. With :math:`s` the standard
+    Noise of the examples is that of `equipoise.statistics.noise`. With :math:`s` the standard
     deviation of the pair's differences over :math:`S` seeds, the noise of seeds is
     :math:`s^2 / S` with :math:`S - 1` degrees of freedom, or with :math:`(M - 1)(S - 1)` if
     `pooled` over :math:`M` methods. `Spread` joins both. Intervals are for new examples of the

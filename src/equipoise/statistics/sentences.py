@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from equipoise.comparison.judging import Judged
-from equipoise.comparison.results import Comparison, Estimate
-from equipoise.comparison.spread import POWER
-from equipoise.comparison.wording import METRIC_NAMES, amount, counted, interval, listed, score
+from equipoise.statistics.judging import Judged
+from equipoise.statistics.results import Comparison, Estimate
+from equipoise.statistics.spread import POWER
+from equipoise.statistics.wording import (
+    METRIC_NAMES,
+    amount,
+    counted,
+    interval,
+    listed,
+    score,
+    unit,
+)
 
 
 def opening(comparison: Comparison, best: str) -> list[str]:
@@ -52,8 +60,14 @@ def _by(each: Judged, metric: str) -> str:
 
 
 def _blind(unsure: Sequence[Judged], metric: str) -> str:
-    least, most = (amount(f(each.detectable for each in unsure), metric) for f in (min, max))
-    size = least if least == most else f"{least} to {most}, depending on the method,"
+    ends = [f(each.detectable for each in unsure) for f in (min, max)]
+    if unit(metric) == "points" and ends[0] >= 1:
+        return "These seeds and examples are too few: a difference of any size may be missed."
+    least, most = (amount(end, metric) for end in ends)
+    if unit(metric) == "points" and ends[1] >= 1:
+        size = f"{least} or more, depending on the method,"
+    else:
+        size = least if least == most else f"{least} to {most}, depending on the method,"
     return (
         f"A true difference of {size} would have been found with a chance of {100 * POWER:.0f} %."
     )

@@ -38,7 +38,7 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExampleNoise:
-    """Variances of the mean over seeds; see `equipoise.comparison.spread.Spread`.
+    """Variances of the mean over seeds; see `equipoise.statistics.spread.Spread`.
 
     Parameters
     ----------

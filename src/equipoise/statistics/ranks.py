@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from equipoise.comparison.multiplicity import holm
 from equipoise.errors import InputError
+from equipoise.statistics.multiplicity import holm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,209 @@
+"""``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from equipoise.commands import console
+from equipoise.commands.fit import name_of
+from equipoise.commands.options import (
+    Flag,
+    Imbalance,
+    ImbalanceOptions,
+    Place,
+    PlaceOptions,
+    Reading,
+    ReadingOptions,
+)
+from equipoise.commands.settings import ClassifierOptions, classifier_params
+from equipoise.commands.training import read_in
+from equipoise.comparison.contest import Contest, make_contest
+from equipoise.comparison.setup import Unit
+from equipoise.comparison.verdict import conclude
+from equipoise.durations import format_duration, parse_duration
+from equipoise.errors import TrainingError
+from equipoise.statistics.wording import counted
+
+METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling,tuned"
+"""What is compared where nothing is named."""
+
+BUDGET = "10m"
+"""Time of each run where neither a time nor epochs are given."""
+
+
+def compare(  # noqa: PLR0913 (each is an option)
+    data: str,
+    /,
+    *,
+    methods: str = METHODS,
+    seeds: int = 5,
+    orders: int = 1,
+    budget: str | None = None,
+    metric: str | None = None,
+    search: bool | None = None,
+    trials: int | None = None,
+    out: Path | None = None,
+    resume: Flag = False,
+    dry_run: Flag = False,
+    json: Flag = False,
+    place: PlaceOptions = Place(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008
+    imbalance: ImbalanceOptions = Imbalance(),  # noqa: B008
+    classifier: Annotated[
+        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        Parameter(name="*"),
+    ] = ClassifierOptions(),  # noqa: B008
+) -> int:
+    """Train several methods on DATA with the same splits, seeds and time, and say which is better.
+
+    Plain cross-entropy is always among them, as the control, and every method is shown as it
+    was trained and corrected to equal class frequencies. The sealed test set is looked at once
+    in each run. Runs are folders: what is stopped goes on with --resume, which may also name
+    more methods, seeds or orders. What is given below, such as --backbone, holds for all.
+
+    Parameters
+    ----------
+    data : str
+        As for `fit`.
+    methods : str
+        Names with commas between: any recipe of `equipoise recipes`; tuned, the search of
+        `equipoise tune`; a method over another recipe than plain, such as focal+prescribed or
+        focal+tuned; on tables lightgbm, xgboost, catboost, each also with -balanced,
+        balanced-forest, easy-ensemble.
+    seeds : int
+        How often each method is trained; each seed has its own split where DATA brings none.
+    orders : int
+        With --ratio, how many orders of the classes say which become rare, for each seed; the
+        first is as --order says, the others are drawn.
+    budget : str
+        Time of each run, such as 60s or 10m, a search included; by default 10m, or with
+        --epochs as long as these take.
+    metric : str
+        What epochs and settings are chosen by on held-out examples, as for `tune`.
+    search : bool
+        Search the numbers that belong to each method, such as focal's gamma, and the
+        optimizer's, within the time; by default where there is time for many trainings.
+    trials : int
+        At most so many recipes in each search.
+    out : Path
+        Folder of the comparison; by default comparisons/NAME.
+    resume : bool
+        Go on with the comparison in --out.
+    dry_run : bool
+        Print what would be compared and how, and stop.
+    json : bool
+        Print the verdict as JSON.
+    """
+    place.check()
+    folder = out or Path("comparisons") / name_of(data)
+    seconds = _seconds(budget, classifier)
+    with read_in(data, reading, imbalance, classifier, seed=0) as experiment:
+        contest = make_contest(
+            experiment,
+            folder,
+            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            n_seeds=seeds,
+            n_orders=orders,
+            budget=seconds,
+            metric=metric,
+            search=search,
+            n_trials=trials,
+            resume=resume,
+        )
+    _tell(contest)
+    if not dry_run:
+        _carried_out(contest, place)
+        failures = {_named(unit): fault for unit, fault in contest.failures.items()}
+        show(conclude(folder, failures), folder, as_json=json)
+        if failures:
+            raise TrainingError(
+                f"{len(failures)} of {len(contest.units)} runs failed; the verdict is without "
+                f"them. The first: {next(iter(failures.items()))}. --resume tries them again."
+            )
+    return 0
+
+
+def _seconds(budget: str | None, classifier: Any) -> float | None:
+    if budget is not None:
+        return parse_duration(budget)
+    return None if "epochs" in classifier_params(classifier) else parse_duration(BUDGET)
+
+
+def _tell(contest: Contest) -> None:
+    """Print every automatic choice, and how long all will take at most."""
+    for line in contest.choices:
+        console.say(line)
+    missing, budget = len(contest.missing), contest.setup.budget
+    each = "" if budget is None else f", at most {format_duration(budget)} each"
+    console.say(
+        f"{counted(len(contest.methods), 'method')}, {counted(contest.n_seeds, 'seed')}, "
+        f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
+        f"of which {missing} are to be done{each}."
+    )
+
+
+def _named(unit: Unit) -> str:
+    order = f", order {unit.order}" if unit.order else ""
+    return f"{unit.method}, seed {unit.seed}{order}"
+
+
+def _carried_out(contest: Contest, place: Place) -> None:
+    """Carry out what is missing under a bar; Ctrl-C says how to go on."""
+    try:
+        with console.counting_bar("runs", len(contest.missing)) as advance, place.open() as where:
+
+            def watch(unit: Unit, fault: str | None) -> None:
+                console.say(f"{_named(unit)}: {'done' if fault is None else fault}")
+                advance()
+
+            contest.run(where, [watch])
+    except KeyboardInterrupt:
+        console.say(
+            f"Stopped. What is finished is in {contest.folder}: go on with the same command and "
+            f"--out {contest.folder} --resume."
+        )
+        raise
+
+
+def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
+    """Print a verdict: as trained, corrected, and the leaderboard."""
+    if as_json:
+        console.print_json({"comparison": str(folder), **found})
+        return
+    console.results.print(_leaderboard(found))
+    for title, key in (("As trained", "as_trained"), ("Corrected to equal classes", "balanced")):
+        console.results.print(f"\n[bold]{title}[/bold]")
+        for sentence in found[key]["sentences"]:
+            console.results.print(f"  {sentence}", markup=False)
+    if found["unfinished"]:
+        console.say(f"Without any finished run: {', '.join(found['unfinished'])}.")
+    console.say(f"All runs are in {folder}. Next: equipoise report {folder}")
+
+
+def _leaderboard(found: Mapping[str, Any]) -> Table:
+    table = Table(title=f"Test set, {len(found['repeats'])} runs of each method, 95 % intervals")
+    for name in ("method", "balanced accuracy", "corrected", "rarest, corrected", "time", "epochs"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for row in found["leaderboard"]:
+        table.add_row(
+            row["method"],
+            *(
+                _figure(row[name])
+                for name in (
+                    "balanced_accuracy",
+                    "balanced_accuracy_corrected",
+                    "rarest_recall_corrected",
+                )
+            ),
+            format_duration(row["seconds"]),
+            "" if row["epochs"] is None else f"{row['epochs']:.0f}",
+        )
+    return table
+
+
+def _figure(figure: Mapping[str, float]) -> str:
+    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"

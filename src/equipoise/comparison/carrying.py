@@ -1,0 +1,79 @@
+"""Carrying out one run of a comparison, in whatever process."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from equipoise.comparison.methods import Method
+from equipoise.comparison.opposing import oppose
+from equipoise.comparison.setup import Setup, Unit
+from equipoise.executors import Here
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
+from equipoise.runs import Run
+from equipoise.tuning.options import Options
+from equipoise.tuning.tuner import Tuner
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """Everything that a worker needs to carry out a run; it travels to another process.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    setup : Setup
+        What all methods share.
+    method : Method
+        What is trained.
+    unit : Unit
+        With which seed and order.
+    """
+
+    folder: Path
+    setup: Setup
+    method: Method
+    unit: Unit
+
+
+def carry_out(job: Job) -> None:
+    """Train, and look at the test set once; a run that was stopped is gone on with.
+
+    Raises
+    ------
+    InputError
+        If the method cannot be trained on the data.
+    TrainingError
+        If training diverges.
+    """
+    if Run(job.folder).done:
+        return
+    setup, method = job.setup, job.method
+    if method.is_opponent:
+        oppose(job.unit.experiment(setup, {}, "plain"), method.name, job.folder, setup)
+        return
+    # As a search has it, so that all methods choose epochs alike.
+    params = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
+    experiment = job.unit.experiment(setup, params, method.recipe or "plain")
+    if setup.budget is not None and (method.roles or (method.within and setup.searches)):
+        _search(job, experiment)
+    else:
+        Plan.make(experiment).run(job.folder, resume=True)
+
+
+def _search(job: Job, experiment: Experiment) -> None:
+    """Search a method's numbers, or all that is open, and train the best."""
+    setup, method = job.setup, job.method
+    options = Options(
+        budget=setup.budget or 0.0,
+        metrics=(setup.metric,),
+        roles=method.roles,
+        within=method.within,
+        n_trials=setup.n_trials,
+    )
+    # The tuner has the budget; the final training ends when that is over.
+    whole = replace(experiment, budget=None)
+    tuner = Tuner.make(whole, job.folder, options, resume=True)
+    with Here() as here:
+        tuner.search(here)
+    tuner.finish()

@@ -1,0 +1,260 @@
+"""A comparison under way: which runs are missing, and having them carried out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise.comparison.carrying import Job, carry_out
+from equipoise.comparison.methods import CONTROL, Method, find_method
+from equipoise.comparison.setup import NAME, Setup, Unit, check_same, store, stored, units_of
+from equipoise.durations import format_duration
+from equipoise.errors import InputError
+from equipoise.executors import Executor
+from equipoise.experiment import Experiment
+from equipoise.pace import measure_pace
+from equipoise.plan import Plan
+from equipoise.recipes import RECIPES
+from equipoise.runs import Run
+from equipoise.tuning.identity import only_here
+from equipoise.tuning.scores import check_metric, choose_metric
+
+ENOUGH_TRAININGS = 12
+"""With time for so many trainings of the control, the numbers of each method are searched."""
+
+Watcher = Callable[[Unit, str | None], None]
+"""Told of each run that has ended, with what went wrong or None."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contest:
+    """A comparison: methods, seeds and orders, and the folder of their runs.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything is.
+    setup : Setup
+        What all methods share.
+    methods : tuple of Method
+        What is compared; the control is always among them.
+    n_seeds, n_orders : int
+        How often each is trained.
+    choices : tuple of str
+        What was decided, as sentences.
+    failures : dict of Unit to str
+        What went wrong in this process.
+    """
+
+    folder: Path
+    setup: Setup
+    methods: tuple[Method, ...]
+    n_seeds: int
+    n_orders: int
+    choices: tuple[str, ...]
+    failures: dict[Unit, str] = field(default_factory=dict)
+
+    @property
+    def units(self) -> list[Unit]:
+        """All runs."""
+        return units_of([method.name for method in self.methods], self.n_seeds, self.n_orders)
+
+    @property
+    def missing(self) -> list[Unit]:
+        """Runs that are not finished."""
+        return [unit for unit in self.units if not Run(unit.folder(self.folder)).done]
+
+    def begin(self) -> None:
+        """Write what is compared; nothing is written before."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        told = {"n_seeds": self.n_seeds, "n_orders": self.n_orders, "choices": list(self.choices)}
+        store(self.folder, self.setup, self.methods, told)
+
+    def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
+        """Carry out what is missing; a run that fails leaves the others alone.
+
+        Raises
+        ------
+        InputError
+            If another process is at this comparison.
+        """
+        self.begin()
+        waiting, running = self.missing, dict[Future[None], Unit]()
+        with only_here(self.folder):
+            while waiting or running:
+                while waiting and len(running) < executor.workers:
+                    unit = waiting.pop(0)
+                    running[executor.submit(carry_out, self._job(unit))] = unit
+                done, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._note(running.pop(future), future, watchers)
+
+    def _job(self, unit: Unit) -> Job:
+        by_name = {method.name: method for method in self.methods}
+        # A bar cannot travel to another process.
+        shared = self.setup.experiment
+        quiet = replace(shared, options=replace(shared.options, progress=None))
+        return Job(
+            folder=unit.folder(self.folder),
+            setup=replace(self.setup, experiment=quiet),
+            method=by_name[unit.method],
+            unit=unit,
+        )
+
+    def _note(self, unit: Unit, future: Future[None], watchers: Sequence[Watcher]) -> None:
+        try:
+            error = future.exception()
+        except CancelledError:
+            return
+        fault = None if error is None else f"{type(error).__name__}: {error}"
+        if fault is not None:
+            self.failures[unit] = fault
+        for watcher in watchers:
+            watcher(unit, fault)
+
+
+def make_contest(  # noqa: PLR0913 (each is a choice of the user)
+    experiment: Experiment,
+    folder: Path,
+    *,
+    methods: Sequence[str],
+    n_seeds: int,
+    n_orders: int = 1,
+    budget: float | None,
+    metric: str | None = None,
+    search: bool | None = None,
+    n_trials: int | None = None,
+    resume: bool = False,
+) -> Contest:
+    """Read the data, measure this machine, and lay a comparison out; nothing is written.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The data, how it is cut, and parameters that all methods are given.
+    folder : Path
+        Where the comparison is kept, or is already.
+    methods : sequence of str
+        Names for `find_method`; the control is added.
+    n_seeds : int
+        Seeds of each method, at least 1.
+    n_orders : int, default=1
+        Orders of the classes for each seed, where the imbalance is made here.
+    budget : float or None
+        Seconds of each run; None: as long as its epochs take.
+    metric : str or None, default=None
+        What epochs and recipes are chosen by; None: by the size of the rarest class.
+    search : bool or None, default=None
+        Whether the numbers of each method are searched; None: if there is time.
+    n_trials : int or None, default=None
+        At most so many recipes in each search.
+    resume : bool, default=False
+        Go on with the comparison in the folder, with more methods, seeds or orders if so wished.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or the data, a method or a number cannot be used.
+    """
+    _check(experiment, folder, n_seeds, n_orders, resume=resume)
+    plan = Plan.make(replace(experiment, recipe=CONTROL, split_seed=experiment.split_seed))
+    kind = plan.fit.task.facts["kind"]
+    names = dict.fromkeys((CONTROL, *methods))
+    found = tuple(find_method(name, kind) for name in names)
+    _check_given(found, experiment, kind)
+    before = stored(folder)
+    was: Mapping[str, Any] = {} if before is None else before["setup"]
+    chosen, why = _metric(plan, metric, was)
+    searches, why_searched = _searches(plan, budget, search, was)
+    setup = Setup(
+        experiment=experiment,
+        fingerprint=plan.parts.dataset.fingerprint,
+        metric=chosen,
+        budget=budget,
+        searches=searches,
+        n_trials=n_trials,
+    )
+    check_same(folder, setup)
+    return Contest(
+        folder=folder,
+        setup=setup,
+        methods=found,
+        n_seeds=n_seeds,
+        n_orders=n_orders,
+        choices=(*plan.notes, f"metric: {chosen} ({why})", f"search: {why_searched}"),
+    )
+
+
+def _check(
+    experiment: Experiment, folder: Path, n_seeds: int, n_orders: int, *, resume: bool
+) -> None:
+    for name, value in (("seeds", n_seeds), ("orders", n_orders)):
+        if value < 1:
+            raise InputError(
+                f"The number of {name} must be at least 1.", f"It is {value}.", "Give 3 or more."
+            )
+    if n_orders > 1 and experiment.ratio is None:
+        raise InputError(
+            "Orders of the classes say which become rare where the imbalance is made here.",
+            "There is no --ratio, so the data stays as it is.",
+            "Give --ratio 100, or leave out --orders.",
+        )
+    is_there = (folder / NAME).exists()
+    if is_there and not resume:
+        raise InputError(
+            "A new comparison needs a folder of its own.",
+            f"`{folder}` holds a comparison already.",
+            "Give another --out, or --resume to go on with it.",
+        )
+    if not is_there and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            "A comparison needs a new or empty folder, or its own.",
+            f"`{folder}` holds something else.",
+            "Give another --out.",
+        )
+
+
+def _check_given(methods: Sequence[Method], experiment: Experiment, kind: str) -> None:
+    """Refuse parameters for all that a method sets otherwise."""
+    for method in methods:
+        own = RECIPES.get(method.name.partition("+")[0])
+        set_ = own.on(kind) if own is not None and own.base is not None else {}
+        if both := sorted(experiment.params.keys() & set_.keys()):
+            raise InputError(
+                "What is given to all methods must not be what one of them is made of.",
+                f"{method.name} sets {', '.join(both)}, which is given too.",
+                f"Leave out --{both[0].replace('_', '-')}, or the method.",
+            )
+
+
+def _metric(plan: Plan, given: str | None, was: Mapping[str, Any]) -> tuple[str, str]:
+    if "metric" in was and given is None:
+        return was["metric"], "as the comparison began"
+    if given is not None:
+        check_metric(given)
+        return given, "as given"
+    task = plan.fit.task
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    return choose_metric(int(held.min()))
+
+
+def _searches(
+    plan: Plan, budget: float | None, given: bool | None, was: Mapping[str, Any]
+) -> tuple[bool, str]:
+    """Return whether the numbers of each method are searched, and why."""
+    if "searches" in was and given is None:
+        return was["searches"], "as the comparison began"
+    if budget is None:
+        return False, "no, for there is no time budget: every method has its epochs"
+    if given is not None:
+        return given, f"{'yes' if given else 'no'}, as given"
+    fit = plan.fit
+    whole = measure_pace(fit, min(2.0, 0.02 * budget)).epoch * fit.settings.epochs
+    n = budget / whole
+    told = f"a training of {CONTROL} takes {format_duration(whole)} here"
+    if n >= ENOUGH_TRAININGS:
+        return True, f"the numbers of each method are searched: {told}"
+    return False, f"no method but those that search by themselves has time for it: {told}"

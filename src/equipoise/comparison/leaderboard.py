@@ -1,0 +1,143 @@
+"""The leaderboard: one row a method, with an interval beside every figure; CSV and LaTeX."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from equipoise.comparison.results import Entry, Results
+from equipoise.statistics.paired import differences
+from equipoise.statistics.results import Estimate
+
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "balanced_accuracy": ("balanced_accuracy", "as_trained"),
+    "balanced_accuracy_corrected": ("balanced_accuracy", "balanced"),
+    "rarest_recall": ("recall", "as_trained"),
+    "rarest_recall_corrected": ("recall", "balanced"),
+    "macro_f1": ("macro_f1", "as_trained"),
+    "log_loss": ("log_loss", "as_trained"),
+    "balanced_log_loss_corrected": ("balanced_log_loss", "balanced"),
+}
+"""Figures of the leaderboard: metric and prior of each; recall is that of the rarest classes."""
+
+N_RAREST = 3
+"""How many of the rarest classes have a recall of their own."""
+
+
+def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:
+    """Return one row a method, the best first.
+
+    Parameters
+    ----------
+    results : Results
+        Of the comparison; seeds that a method lacks are left out for all.
+    level : float, default=0.95
+        Confidence level of the intervals.
+
+    Returns
+    -------
+    list of dict
+        ``method``, each of `COLUMNS` with ``value``, ``low`` and ``high``, ``n`` (runs), and
+        means over these of ``seconds``, ``epochs``, ``trials``, ``parameters`` and
+        ``multiply_adds`` (None where there are none), and the sum of ``looks``. Ordered by
+        balanced accuracy after correction.
+    """
+    found = {name: _column(results, *column, level) for name, column in COLUMNS.items()}
+    rows = [
+        {
+            "method": method,
+            **{name: vars_of(means[method]) for name, means in found.items()},
+            **_costs([results.entries[method][each] for each in results.repeats]),
+        }
+        for method in results.methods
+    ]
+    return sorted(rows, key=lambda row: -row["balanced_accuracy_corrected"]["value"])
+
+
+def _column(results: Results, metric: str, prior: str, level: float) -> dict[str, Estimate]:
+    classes = results.rarest(N_RAREST) if metric == "recall" else None
+    found = differences(results.predictions(prior), metric, pairs=[], classes=classes, level=level)
+    return found.means
+
+
+def vars_of(estimate: Estimate) -> dict[str, float]:
+    """Return value, low and high."""
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def _costs(entries: Sequence[Entry]) -> dict[str, Any]:
+    names = ("epochs", "trials", "parameters", "multiply_adds")
+    facts = {name: _mean([entry.facts[name] for entry in entries]) for name in names}
+    return {
+        "n": len(entries),
+        "seconds": float(np.mean([entry.seconds for entry in entries])),
+        **facts,
+        "looks": sum(entry.looks for entry in entries),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the leaderboard as CSV, with low and high of each figure in columns of their own."""
+    flat = [_flat(row) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}{_ENDS[k]}": v for k, v in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+_ENDS = {"value": "", "low": "_low", "high": "_high"}
+
+
+def as_latex(rows: Sequence[Mapping[str, Any]], level: float = 0.95) -> str:
+    r"""Return the leaderboard as a LaTeX table for the package ``booktabs``.
+
+    Examples
+    --------
+    >>> figure = {"value": 0.9, "low": 0.85, "high": 0.94}
+    >>> row = {"method": "a_b", **dict.fromkeys(COLUMNS, figure), "seconds": 61.2, "n": 3}
+    >>> print(as_latex([row]).splitlines()[6])
+    a\_b & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) \\
+    """
+    shown = list(COLUMNS)[:4]
+    lines = [
+        rf"% {100 * level:g} % intervals in brackets, in percent; n = {rows[0]['n']}",
+        rf"\begin{{tabular}}{{l{'r' * len(shown)}}}",
+        r"\toprule",
+        r" & \multicolumn{2}{c}{balanced accuracy} & \multicolumn{2}{c}{recall, rarest classes} \\",
+        r"method & as trained & corrected & as trained & corrected \\",
+        r"\midrule",
+        *(_line([_escaped(row["method"]), *(_cell(row[k]) for k in shown)]) for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cell(figure: Mapping[str, float]) -> str:
+    return "{value:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * v for k, v in figure.items()})
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)

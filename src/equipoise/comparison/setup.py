@@ -1,0 +1,159 @@
+"""What all methods of a comparison share, and the runs that it consists of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from equipoise.comparison.methods import Method
+from equipoise.errors import InputError
+from equipoise.experiment import Experiment
+from equipoise.runs import Run
+from equipoise.seeds import derive_seed
+from equipoise.settings import as_text
+from equipoise.tuning.scores import BALANCED
+
+NAME = "comparison.json"
+"""The file of a comparison, in its folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What all methods share.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The data and how it is cut, and parameters that all recipes are given; its seeds are
+        replaced by those of each run.
+    fingerprint : str
+        Of the data.
+    metric : str
+        What epochs and recipes are chosen by, on held-out examples.
+    budget : float or None
+        Seconds that each run may take, its search included; None: as long as its epochs take.
+    searches : bool
+        Whether there is time to search the numbers of each method.
+    n_trials : int or None
+        Recipes that each search tries, at most.
+    """
+
+    experiment: Experiment
+    fingerprint: str
+    metric: str
+    budget: float | None
+    searches: bool
+    n_trials: int | None = None
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether all classes count alike in the metric."""
+        return self.metric in BALANCED
+
+    def identity(self) -> dict[str, Any]:
+        """Return what may not change while a comparison is gone on with, as JSON holds it."""
+        shared = self.experiment
+        params = {name: str(as_text(value)) for name, value in shared.params.items()}
+        return {
+            "fingerprint": self.fingerprint,
+            "ratio": shared.ratio,
+            "profile": shared.profile,
+            "order": shared.order,
+            "index": [str(path) for path in shared.index],
+            "test": shared.test,
+            "rare": shared.rare,
+            "split_seed": shared.split_seed,
+            "params": params,
+            "metric": self.metric,
+            "budget": self.budget,
+            "searches": self.searches,
+            "n_trials": self.n_trials,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One run of a comparison.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+    seed : int
+        Seed of training; the split has the same.
+    order : int
+        Which order of the classes; 0: as given, others are drawn.
+    """
+
+    method: str
+    seed: int
+    order: int = 0
+
+    def folder(self, root: Path) -> Path:
+        """Return where the run is."""
+        named = f"seed{self.seed}" + (f"-order{self.order}" if self.order else "")
+        return root / "runs" / self.method / named
+
+    def experiment(self, setup: Setup, params: Mapping[str, Any], recipe: str) -> Experiment:
+        """Return the run's experiment, with parameters over those of its recipe."""
+        shared = setup.experiment
+        drawn = derive_seed(self.seed, "order", self.order) % 2**31
+        return replace(
+            shared,
+            seed=self.seed,
+            split_seed=drawn if self.order else shared.split_seed + self.seed,
+            order="random" if self.order else shared.order,
+            recipe=recipe,
+            params={**shared.params, **params},
+            budget=setup.budget,
+        )
+
+
+def units_of(methods: Sequence[str], n_seeds: int, n_orders: int) -> list[Unit]:
+    """Return all runs: one seed of every method after the other, so that each can be compared.
+
+    Examples
+    --------
+    >>> [unit.folder(Path(".")).as_posix() for unit in units_of(["plain", "focal"], 1, 2)]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    ['runs/plain/seed0', 'runs/focal/seed0',
+     'runs/plain/seed0-order1', 'runs/focal/seed0-order1']
+    """
+    return [
+        Unit(method=method, seed=seed, order=order)
+        for seed in range(n_seeds)
+        for order in range(n_orders)
+        for method in methods
+    ]
+
+
+def store(folder: Path, setup: Setup, methods: Sequence[Method], told: Mapping[str, Any]) -> None:
+    """Keep what a comparison is of, with the methods that it had before and has now."""
+    before = stored(folder) or {"methods": {}}
+    described = {
+        method.name: {k: v for k, v in asdict(method).items() if k != "name"} for method in methods
+    }
+    Run(folder).write_json(
+        NAME,
+        {**told, "setup": setup.identity(), "methods": {**before["methods"], **described}},
+    )
+
+
+def stored(folder: Path) -> dict[str, Any] | None:
+    """Return what is kept of the comparison in a folder; None: there is none."""
+    return Run(folder).read_json(NAME) if (folder / NAME).exists() else None
+
+
+def check_same(folder: Path, setup: Setup) -> None:
+    """Raise `InputError` if a folder holds a comparison of other data or at another budget."""
+    before = stored(folder)
+    if before is None:
+        return
+    was, now = before.get("setup", {}), setup.identity()
+    for name, value in now.items():
+        if was.get(name) != value:
+            raise InputError(
+                "Methods are compared on the same data, with the same settings and time.",
+                f"In `{folder}` {name} was {was.get(name)!r} and is now {value!r}.",
+                "Give the same again, or another --out for a new comparison.",
+            )

@@ -1,0 +1,179 @@
+"""Recipes of methods made for imbalanced classes, each to go over a whole recipe."""
+
+from typing import Any
+
+from equipoise.recipes.recipe import Recipe
+from equipoise.recipes.standard import PLAIN
+
+NET = "ResNet-32, ratio 100, top-1 on balanced tests"
+"""Conditions of the published results."""
+
+
+def _over_plain(name: str, summary: str, source: str, **told: Any) -> Recipe:
+    return Recipe(name=name, summary=summary, source=source, base=PLAIN.name, **told)
+
+
+_LDAM = {"loss": "LDAM(scale=30.0)", "head": "Cosine(scale=30.0)"}
+
+LOSSES: tuple[Recipe, ...] = (
+    _over_plain(
+        "weighted",
+        "The loss of each class weighs inversely to its size.",
+        "convention: class_weight='balanced' of scikit-learn",
+        params={"weighting": "Inverse()"},
+        within=("weighting",),
+    ),
+    _over_plain(
+        "effective-number",
+        "The loss of each class weighs by the effective number of its examples.",
+        "Cui et al. 2019",
+        params={"weighting": "EffectiveNumber()"},
+        within=("weighting",),
+    ),
+    _over_plain(
+        "focal",
+        "Easy examples count less.",
+        "Lin et al. 2017",
+        params={"loss": "Focal()"},
+        within=("loss",),
+    ),
+    _over_plain(
+        "ldam",
+        "Rare classes must win by a larger margin.",
+        "Cao et al. 2019",
+        params=_LDAM,
+        within=("loss",),
+    ),
+    _over_plain(
+        "balanced-softmax",
+        "The logarithm of the class shares is added to the logits in training.",
+        "Ren et al. 2020",
+        published=f"77.5 % on CIFAR-10 and 43.0 % on CIFAR-100 ({NET})",
+        params={"loss": "BalancedSoftmax()"},
+    ),
+    _over_plain(
+        "logit-adjusted",
+        "As balanced softmax, with a strength.",
+        "Menon et al. 2021",
+        params={"loss": "LogitAdjusted()"},
+        within=("loss",),
+    ),
+    _over_plain(
+        "vector-scaling",
+        "The logit of each class is scaled and shifted.",
+        "Kini et al. 2021",
+        params={"loss": "VectorScaling()"},
+        within=("loss",),
+    ),
+    _over_plain(
+        "influence-balanced",
+        "Examples that move the boundary much count less, in the second half of training.",
+        "Park et al. 2021",
+        params={"loss": "InfluenceBalanced()", "stages": "DeferredLoss()"},
+        within=("loss", "stages"),
+    ),
+)
+
+SAMPLERS: tuple[Recipe, ...] = (
+    _over_plain(
+        "class-balanced-sampling",
+        "All classes are shown equally often.",
+        "Kang et al. 2020",
+        published=f"72.5 % on CIFAR-10 and 35.2 % on CIFAR-100 ({NET})",
+        params={"sampler": "ClassBalanced()"},
+    ),
+    _over_plain(
+        "power-sampling",
+        "Classes are shown by a power of their size, by default its square root.",
+        "Kang et al. 2020",
+        params={"sampler": "PowerSampling()"},
+        within=("sampler",),
+    ),
+    _over_plain(
+        "progressive-sampling",
+        "From the data as they are to balanced classes in the last epoch.",
+        "Kang et al. 2020",
+        params={"sampler": "Progressive()"},
+    ),
+    _over_plain(
+        "remix",
+        "Mixup whose mixtures may belong to their rare class entirely.",
+        "Chou et al. 2020",
+        params={"mixing": "Remix()"},
+        within=("mixing",),
+    ),
+    _over_plain(
+        "cmo",
+        "CutMix that pastes regions of rare examples into others.",
+        "Park et al. 2022",
+        params={"mixing": "CMO()"},
+        within=("mixing",),
+    ),
+)
+
+STAGED: tuple[Recipe, ...] = (
+    _over_plain(
+        "drw",
+        "Weights by the effective number begin late.",
+        "Cao et al. 2019",
+        params={"stages": "DRW()", "weighting": "EffectiveNumber()"},
+        within=("stages", "weighting"),
+    ),
+    _over_plain(
+        "ldam-drw",
+        "Margins by class size, and weights by the effective number that begin late.",
+        "Cao et al. 2019",
+        published=f"77.7 % on CIFAR-10 and 42.5 % on CIFAR-100 ({NET})",
+        params={**_LDAM, "stages": "DRW()", "weighting": "EffectiveNumber()"},
+        within=("loss", "stages", "weighting"),
+    ),
+    _over_plain(
+        "drs",
+        "Class-balanced sampling begins late.",
+        "Cao et al. 2019",
+        params={"stages": "DRS()", "sampler": "ClassBalanced()"},
+        within=("stages",),
+    ),
+    _over_plain(
+        "crt",
+        "A new head is trained alone, on class-balanced samples.",
+        "Kang et al. 2020",
+        params={"stages": "CRT()", "sampler": "ClassBalanced()"},
+        within=("stages",),
+    ),
+    _over_plain(
+        "lws",
+        "A factor for each class of the head is learnt alone, on class-balanced samples.",
+        "Kang et al. 2020",
+        params={"stages": "LWS()", "sampler": "ClassBalanced()"},
+        within=("stages",),
+    ),
+    _over_plain(
+        "mislas",
+        "Mixup, then the head alone, on class-balanced samples with smoothing by class size.",
+        "Zhong et al. 2021",
+        published=f"82.5 % on CIFAR-10 and 47.0 % on CIFAR-100 ({NET})",
+        params={"stages": "MiSLAS()", "sampler": "ClassBalanced()", "mixing": "Mixup()"},
+        within=("stages",),
+    ),
+    _over_plain(
+        "m2m",
+        "Late in training, images of common classes are turned into rare ones by their gradient.",
+        "Kim et al. 2020",
+        params={"stages": "M2m()", "sampler": "ClassBalanced()"},
+        within=("stages",),
+        kinds=("images",),
+    ),
+    _over_plain(
+        "weight-balancing",
+        "Strong weight decay, then the head alone with class weights and bounded norms.",
+        "Alshammari et al. 2022",
+        params={"stages": "WeightBalancing()", "weighting": "Inverse()", "constraint": "MaxNorm()"},
+        images={"optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.005)"},
+        table={"optimizer": "AdamW(lr=0.001, weight_decay=0.1)"},
+        within=("stages", "weighting", "optimizer"),
+    ),
+)
+
+SPECIALIZED: tuple[Recipe, ...] = (*LOSSES, *SAMPLERS, *STAGED)
+"""Methods made for imbalanced classes."""

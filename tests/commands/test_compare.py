@@ -1,0 +1,252 @@
+"""Laws of the command that compares."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from equipoise.cli import main
+from equipoise.runs import Run
+
+ROWS = [(i % 7, (i * i) % 11, "rare" if i % 6 == 0 else "usual") for i in range(150)]
+QUICK = ["--label", "outcome", "--device", "cpu", "--backbone", "MLP(layers=1, width=8)"]
+EPOCHS = [*QUICK, "--epochs", "2"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """A small table."""
+    lines = ["a,b,outcome", *(",".join(map(str, row)) for row in ROWS)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    return str(tmp_path / "t.csv")
+
+
+def _compare(table: str, out: Path, *more: str) -> int:
+    return main(["compare", table, *EPOCHS, "--out", str(out), *more])
+
+
+def _verdict(out: Path) -> dict[str, Any]:
+    """Return a verdict, but for how long runs took."""
+    found = json.loads((out / "verdict.json").read_text())
+    for row in found["leaderboard"]:
+        del row["seconds"]
+    return found
+
+
+def _stamps(out: Path) -> dict[str, int]:
+    """Return when each run of a comparison was finished."""
+    return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("runs/*/*/DONE")}
+
+
+def test_a_comparison_ends_with_a_verdict(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every method has its runs, the control too; each looks at the test set once."""
+    out = tmp_path / "c"
+    assert _compare(table, out, "--methods", "focal,drw+prescribed", "--seeds", "2", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["method"] for row in found["leaderboard"]} == {
+        "plain",
+        "focal",
+        "drw+prescribed",
+    }
+    assert found["looks"] == {
+        name: {"seed0": 1, "seed1": 1} for name in ("plain", "focal", "drw+prescribed")
+    }
+    assert found["repeats"] == [[0, 0], [1, 0]]
+    assert found["rarest"] == ["rare", "usual"]
+    told = " ".join(found["balanced"]["sentences"])
+    assert all(name in told for name in ("plain", "focal", "drw+prescribed"))
+    rows = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
+    assert [row["method"] for row in rows] == [row["method"] for row in found["leaderboard"]]
+    assert "plain &" in (out / "leaderboard.tex").read_text()
+    focal = Run.open(out / "runs" / "focal" / "seed1").config
+    assert focal["classifier"]["loss"] == "Focal()"
+    assert focal["seeds"] == {"seed": 1, "split_seed": 1}
+
+
+def test_methods_of_one_seed_share_their_test_examples(table: str, tmp_path: Path) -> None:
+    """And seeds do not, where the data brings no test part."""
+    out = tmp_path / "c"
+    assert _compare(table, out, "--methods", "weighted", "--seeds", "2") == 0
+    ids = {
+        (m, s): Run(out / "runs" / m / f"seed{s}").read_arrays("predictions.npz")["test_ids"]
+        for m in ("plain", "weighted")
+        for s in (0, 1)
+    }
+    for seed in (0, 1):
+        assert ids["plain", seed].tolist() == ids["weighted", seed].tolist()
+    assert ids["plain", 0].tolist() != ids["plain", 1].tolist()
+
+
+def test_what_is_added_later_changes_nothing_that_is_there(table: str, tmp_path: Path) -> None:
+    """A method and a seed more: no run is made again, and all is as if done in one go."""
+    slow, whole = tmp_path / "slow", tmp_path / "whole"
+    assert _compare(table, slow, "--methods", "focal", "--seeds", "1") == 0
+    before = _stamps(slow)
+    assert _compare(table, slow, "--methods", "focal", "--seeds", "2") == 2  # not without --resume
+    more = ["--methods", "focal,weighted", "--seeds", "2"]
+    assert _compare(table, slow, *more, "--resume") == 0
+    assert len(before) == 2
+    assert before.items() <= _stamps(slow).items()
+    assert _compare(table, whole, *more) == 0
+    assert _verdict(slow) == _verdict(whole)
+
+
+def test_a_comparison_that_is_killed_goes_on(table: str, tmp_path: Path) -> None:
+    """Twice by SIGKILL; nothing that was finished is made again, and the verdict is the same."""
+    out, whole = tmp_path / "c", tmp_path / "whole"
+    more = ["--methods", "focal,weighted", "--seeds", "2", "--resume"]
+    command = [
+        sys.executable,
+        "-m",
+        "equipoise",
+        "compare",
+        table,
+        *EPOCHS,
+        "--out",
+        str(out),
+        *more,
+    ]
+    for wanted in (1, 3):
+        with subprocess.Popen(command, start_new_session=True) as process:
+            ends = time.monotonic() + 100
+            while len(_stamps(out)) < wanted:
+                assert process.poll() is None
+                assert time.monotonic() < ends
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGKILL)
+    before = _stamps(out)
+    assert wanted <= len(before) < 6
+    assert _compare(table, out, *more) == 0
+    assert before.items() <= _stamps(out).items()
+    assert _compare(table, whole, *more[:-1]) == 0
+    assert _verdict(out) == _verdict(whole)
+
+
+def test_runs_in_processes_are_the_same(table: str, tmp_path: Path) -> None:
+    """Two at once predict what one after the other predicts."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    more = ["--methods", "focal", "--seeds", "2"]
+    assert _compare(table, one, *more) == 0
+    places = ["--executor", "processes", "--workers", "2", "--threads", "1"]
+    assert _compare(table, two, *more, *places) == 0
+    for name in ("plain/seed0", "plain/seed1", "focal/seed0", "focal/seed1"):
+        found = [Run(out / "runs" / name).read_arrays("predictions.npz") for out in (one, two)]
+        np.testing.assert_allclose(found[0]["test_logits"], found[1]["test_logits"], atol=1e-5)
+
+
+def test_a_run_that_fails_leaves_the_others_alone(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The verdict is without its seed, it is told, and --resume tries it again."""
+    out = tmp_path / "c"
+    taken = out / "runs" / "focal" / "seed1"
+    assert _compare(table, out, "--methods", "focal", "--seeds", "1") == 0
+    taken.mkdir()
+    (taken / "mine.txt").write_text("somebody's")
+    more = ["--methods", "focal", "--seeds", "2", "--resume"]
+    assert _compare(table, out, *more) == 1
+    told = capsys.readouterr().err
+    assert "1 of 4 runs failed" in told.replace("\n", " ")
+    found = _verdict(out)
+    assert found["repeats"] == [[0, 0]]
+    assert list(found["failures"]) == ["focal, seed 1"]
+    assert (taken / "mine.txt").read_text() == "somebody's"
+    (taken / "mine.txt").unlink()
+    assert _compare(table, out, *more) == 0
+    assert _verdict(out)["repeats"] == [[0, 0], [1, 0]]
+
+
+def test_numbers_of_methods_are_searched_in_the_budget(table: str, tmp_path: Path) -> None:
+    """Each its own, and the control its optimizer's, with the same number of trials."""
+    out = tmp_path / "c"
+    more = ["--methods", "focal,tuned", "--seeds", "1", "--budget", "60s", "--search"]
+    assert main(["compare", table, *EPOCHS, *more, "--trials", "2", "--out", str(out)]) == 0
+    trials = {
+        name: Run(out / "runs" / name / "seed0").read_json("tuning.json")["trials"]
+        for name in ("plain", "focal", "tuned")
+    }
+    assert {name: len(found) for name, found in trials.items()} == dict.fromkeys(trials, 2)
+    assert [set(found[1]["params"]) for found in trials.values()][:2] == [
+        {"optimizer"},
+        {"loss", "optimizer"},
+    ]
+    assert {"head", "sharpness"} <= set(trials["tuned"][1]["params"])
+    found = _verdict(out)
+    assert {row["method"]: row["trials"] for row in found["leaderboard"]} == dict.fromkeys(
+        trials, 2
+    )
+
+
+def test_orders_make_other_classes_rare(table: str, tmp_path: Path) -> None:
+    """The first is the given one; both enter the verdict."""
+    out = tmp_path / "c"
+    more = ["--methods", "focal", "--seeds", "1", "--orders", "4", "--ratio", "4"]
+    assert _compare(table, out, *more) == 0
+    assert _verdict(out)["repeats"] == [[0, 0], [0, 1], [0, 2], [0, 3]]
+    counts = [
+        Run(path).config["data"]["counts_train"] for path in sorted((out / "runs/plain").iterdir())
+    ]
+    assert len({tuple(np.argsort(each)) for each in counts}) == 2
+
+
+def test_a_dry_run_writes_nothing(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what would be compared."""
+    out = tmp_path / "c"
+    assert _compare(table, out, "--dry-run") == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "7 methods, 5 seeds" in told
+    assert "35 runs, of which 35 are to be done" in told
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--methods", "focall"], "Did you mean 'focal'"),
+        (["--methods", "plain+focal"], "whole recipe"),
+        (["--methods", "tuned+focal"], "One is 'tuned+focal'"),
+        (["--seeds", "0"], "number of seeds"),
+        (["--orders", "2"], "no --ratio"),
+        (["--methods", "focal", "--loss", "LDAM()"], "focal sets loss"),
+        (["--metric", "acuracy"], "acuracy"),
+        (["--workers", "2"], "executor"),
+        (["--budget", "soon"], "soon"),
+    ],
+)
+def test_bad_options_are_told_before_anything_is_written(
+    wrong: list[str],
+    words: str,
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit status 2, in words."""
+    out = tmp_path / "c"
+    assert _compare(table, out, *wrong) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+
+
+def test_a_comparison_is_not_gone_on_with_on_other_terms(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other epochs, another share of test examples, or other data."""
+    out = tmp_path / "c"
+    assert _compare(table, out, "--methods", "focal", "--seeds", "1") == 0
+    before = (out / "comparison.json").read_bytes()
+    for other in (["--test", "0.3"], ["--head", "Cosine()"], ["--budget", "9s"]):
+        assert _compare(table, out, "--methods", "focal", "--resume", *other) == 2
+        assert "same data" in capsys.readouterr().err
+    assert (out / "comparison.json").read_bytes() == before
