@@ -37,8 +37,11 @@ METRICS = ("balanced_accuracy", "macro_f1", "balanced_log_loss", "log_loss")
 
 TRAINED = ("prescribed", "prescribed, final", "prescribed, total", "naive", "naive, final")
 IMAGES = ("tuned", *TRAINED, "naive, total")
-TABLES = (*IMAGES, "TabM", *OPPONENTS, "lightgbm, tuned")
+TABLES = (*IMAGES, "tuned, ensemble", "TabM", *OPPONENTS, "lightgbm, tuned")
 """Ways to spend the budget; the tuned one first, for others take their time from it."""
+
+MEMBERS = 5
+"""Recipes in an ensemble, at most."""
 
 SPARE = 0.95
 """Share of a time that is planned for epochs, where as many as fit are trained."""
@@ -84,8 +87,8 @@ class Case:
         add_line(self.args.out, line)
 
     def _gone(self, way: str, folder: Path) -> dict[str, Any]:
-        if way == "tuned":
-            return self._tuned(folder)
+        if way in ("tuned", "tuned, ensemble"):
+            return self._tuned(folder, ensemble=1 if way == "tuned" else MEMBERS)
         if way == "TabM":
             return self._fitted(folder, backbone="TabM(numeric=None)")
         recipe, _, length = way.partition(", ")
@@ -105,8 +108,9 @@ class Case:
     def _fitted(self, folder: Path, recipe: str = "prescribed", **params: Any) -> dict[str, Any]:
         return scores_of_run(Plan.make(self.experiment(recipe, **params)).run(folder))
 
-    def _tuned(self, folder: Path) -> dict[str, Any]:
-        tuner = Tuner.make(self.experiment(), folder, Options(budget=self.budget))
+    def _tuned(self, folder: Path, ensemble: int) -> dict[str, Any]:
+        options = Options(budget=self.budget, ensemble=ensemble)
+        tuner = Tuner.make(self.experiment(), folder, options)
         with open_executor("here") as executor:
             tuner.search(executor)
         run = tuner.finish()
