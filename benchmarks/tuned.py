@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from common import add_line, mean_and_deviation, read_lines
-from opponents import OPPONENTS, Answer, Rows, tuned_lightgbm
 
 from equipoise.data.options import ReadOptions
 from equipoise.durations import parse_duration
@@ -30,6 +29,7 @@ from equipoise.plan import Plan
 from equipoise.runs import Run
 from equipoise.tuning.options import Options
 from equipoise.tuning.tuner import Tuner
+from opponents import OPPONENTS, Answer, Rows, tuned_lightgbm
 
 RESULTS = Path(__file__).parent / "results" / "tuned"
 
