@@ -36,9 +36,9 @@ def find_recipe(name: str) -> Recipe:
     ...
     equipoise.errors.InputError: A recipe must be ... It is 'naiv'. Did you mean 'naive'?
     """
-    own, _, over = name.partition("+")
+    own, plus, over = name.partition("+")
     recipe = _named(own)
-    if over and recipe.base is None:
+    if plus and recipe.base is None:
         raise InputError(
             "Only a method that was made for imbalanced classes can go over a recipe.",
             f"{own!r} is a whole recipe, and was to go over {over!r}.",
@@ -46,7 +46,7 @@ def find_recipe(name: str) -> Recipe:
         )
     if recipe.base is None:
         return recipe
-    base = _named(over or recipe.base)
+    base = _named(over if plus else recipe.base)
     if base.base is not None:
         raise InputError(
             "A method goes over a whole recipe.",

@@ -1,0 +1,61 @@
+"""Laws of what can be compared."""
+
+import pytest
+
+from equipoise.comparison.methods import CONTROL, find_method
+from equipoise.comparison.setup import units_of
+from equipoise.errors import InputError
+from equipoise.opponents import OPPONENTS
+from equipoise.recipes import RECIPES
+from equipoise.tuning.space import ROLES
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_every_recipe_is_a_method(kind: str) -> None:
+    """Alone, and those made for imbalance over the prescription and over the search, too."""
+    for name, recipe in RECIPES.items():
+        if kind not in recipe.kinds:
+            with pytest.raises(InputError, match="images"):
+                find_method(name, kind)
+            continue
+        assert find_method(name, kind).name == name
+        if recipe.base is not None:
+            own = set(recipe.on(kind))
+            tuned = find_method(f"{name}+tuned", kind)
+            assert set(tuned.roles) == set(ROLES) - own
+            assert find_method(f"{name}+prescribed", kind).within == recipe.within
+
+
+def test_the_control_searches_its_optimizer_and_a_method_that_and_its_own() -> None:
+    """So that neither has a chance that the other has not."""
+    assert find_method(CONTROL, "table").within == ("optimizer",)
+    assert find_method("focal", "table").within == ("loss", "optimizer")
+    assert find_method("prescribed", "table").within == ()
+    assert find_method("tuned", "table").roles == ROLES
+
+
+@pytest.mark.parametrize("name", OPPONENTS)
+def test_opponents_are_for_tables(name: str) -> None:
+    """On images they are refused."""
+    assert find_method(name, "table").is_opponent
+    with pytest.raises(InputError, match="for data of kind table"):
+        find_method(name, "images")
+
+
+@pytest.mark.parametrize("name", ["focall", "", "focal+", "tuned+plain", "focal+nothing", "+tuned"])
+def test_unknown_methods_are_refused(name: str) -> None:
+    """In words."""
+    with pytest.raises(InputError):
+        find_method(name, "table")
+
+
+def test_all_methods_have_a_seed_before_the_next_seed_begins() -> None:
+    """So a comparison that is stopped early can be read."""
+    units = units_of(["a", "b"], 2, 2)
+    assert [(u.seed, u.order, u.method) for u in units[:4]] == [
+        (0, 0, "a"),
+        (0, 0, "b"),
+        (0, 1, "a"),
+        (0, 1, "b"),
+    ]
+    assert len(set(units)) == 8
