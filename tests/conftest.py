@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
+import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -24,3 +27,11 @@ def assets() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache."""
     monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path_factory.getbasetemp() / "equipoise-cache"))
+
+
+@pytest.fixture(scope="session")
+def written() -> Iterator[ModuleType]:
+    """The module `comparisons_written` beside this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        yield importlib.import_module("comparisons_written")

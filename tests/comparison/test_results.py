@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,48 +16,18 @@ from equipoise.comparison.verdict import conclude, concluded
 from equipoise.errors import InputError
 from equipoise.runs import Run
 
-CODES = np.repeat([0, 1, 2], [60, 30, 15])
-COUNTS = [600, 300, 50]
-
-
-def _write(
-    folder: Path, method: str, seed: int, skill: float, *, ids: np.ndarray | None = None
-) -> np.ndarray:
-    """Write a finished run whose logits tell classes apart by `skill`, and return these."""
-    random = np.random.default_rng([seed, *method.encode()])
-    prior = np.array(COUNTS) / sum(COUNTS)
-    logits = random.normal(size=(len(CODES), 3)) + skill * np.eye(3)[CODES] + np.log(prior)
-    config = {
-        "data": {"classes": ["a", "b", "<c>"], "counts_train": COUNTS},
-        "network": {"prior": prior.tolist(), "parameters": 100, "multiply_adds": 90},
-        "environment": {"seconds": 10.0 + seed},
-        "test": {"looks": 1},
-    }
-    run = Run.create(folder / "runs" / method / f"seed{seed}", config)
-    names = np.arange(len(CODES)) + 1000 * seed if ids is None else ids
-    arrays = {"test_ids": names.astype(np.str_), "test_labels": CODES, "test_logits": logits}
-    run.write_arrays("predictions.npz", arrays)
-    run.write_history([{"epoch": i} for i in range(4)])
-    run.finish()
-    return logits
-
-
-def _tell(folder: Path, *methods: str) -> None:
-    told: dict[str, Any] = {"setup": {}, "methods": {name: {} for name in methods}}
-    (folder / "comparison.json").write_text(json.dumps(told))
-
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, written: ModuleType) -> Path:
     """Two seeds of three methods, the third of which is much better."""
-    _tell(tmp_path, "plain", "focal", "good")
+    written.tell(tmp_path, "plain", "focal", "good")
     for seed in (0, 1):
         for method, skill in (("plain", 1.0), ("focal", 1.0), ("good", 6.0)):
-            _write(tmp_path, method, seed, skill)
+            written.write(tmp_path, method, seed, skill)
     return tmp_path
 
 
-def test_figures_are_those_of_an_independent_library(folder: Path) -> None:
+def test_figures_are_those_of_an_independent_library(folder: Path, written: ModuleType) -> None:
     """Means over seeds, as trained and corrected by hand."""
     rows = {row["method"]: row for row in leaderboard(read_results(folder))}
     for method in ("plain", "good"):
@@ -64,11 +35,11 @@ def test_figures_are_those_of_an_independent_library(folder: Path) -> None:
             Run(folder / "runs" / method / f"seed{s}").read_arrays("predictions.npz")["test_logits"]
             for s in (0, 1)
         ]
-        even = [each - np.log(np.array(COUNTS)) for each in logits]
+        even = [each - np.log(np.array(written.COUNTS)) for each in logits]
         found = {name: figure["value"] for name, figure in rows[method].items() if name in COLUMNS}
 
         def mean(score: Any, values: list[np.ndarray]) -> float:
-            return float(np.mean([score(CODES, each) for each in values]))
+            return float(np.mean([score(written.CODES, each) for each in values]))
 
         def accuracy(codes: np.ndarray, values: np.ndarray) -> float:
             return balanced_accuracy_score(codes, values.argmax(axis=1))
@@ -105,56 +76,56 @@ def test_the_verdict_names_what_was_planted(folder: Path) -> None:
     assert found["rarest"] == ["a", "b", "<c>"]
 
 
-def test_seeds_that_one_method_lacks_are_left_out_for_all(folder: Path) -> None:
+def test_seeds_that_one_method_lacks_are_left_out(folder: Path, written: ModuleType) -> None:
     """A third seed of two methods changes nothing until the third has it."""
     before = concluded(read_results(folder))["balanced"]
-    _write(folder, "plain", 2, 1.0)
-    _write(folder, "focal", 2, 1.0)
+    written.write(folder, "plain", 2, 1.0)
+    written.write(folder, "focal", 2, 1.0)
     results = read_results(folder)
     assert results.repeats == [(0, 0), (1, 0)]
     assert concluded(results)["balanced"] == before
-    _write(folder, "good", 2, 6.0)
+    written.write(folder, "good", 2, 6.0)
     assert read_results(folder).repeats == [(0, 0), (1, 0), (2, 0)]
 
 
-def test_unfinished_runs_are_not_read(folder: Path) -> None:
+def test_unfinished_runs_are_not_read(folder: Path, written: ModuleType) -> None:
     """Nor do folders of other names matter; a method without any run is named."""
     (folder / "runs" / "good" / "seed1" / "DONE").unlink()
     (folder / "runs" / "good" / "notes").mkdir()
     assert read_results(folder).repeats == [(0, 0)]
-    _tell(folder, "plain", "focal", "good", "late")
+    written.tell(folder, "plain", "focal", "good", "late")
     assert concluded(read_results(folder))["unfinished"] == ["late"]
 
 
-def test_other_test_examples_are_refused(folder: Path) -> None:
+def test_other_test_examples_are_refused(folder: Path, written: ModuleType) -> None:
     """Differences would not be paired."""
-    _tell(folder, "plain", "focal", "good", "odd")
-    _write(folder, "odd", 0, 1.0, ids=np.arange(len(CODES)) + 7)
+    written.tell(folder, "plain", "focal", "good", "odd")
+    written.write(folder, "odd", 0, 1.0, ids=np.arange(len(written.CODES)) + 7)
     with pytest.raises(InputError, match=r"same test examples.*odd"):
         read_results(folder)
 
 
-def test_what_is_no_comparison_is_refused(tmp_path: Path, folder: Path) -> None:
+def test_no_comparison_is_refused(tmp_path: Path, folder: Path, written: ModuleType) -> None:
     """An empty folder, one without finished runs, and one without a common seed."""
     with pytest.raises(InputError, match=r"comparison\.json"):
         read_results(tmp_path / "nowhere")
     other = tmp_path / "other"
     other.mkdir()
-    _tell(other, "plain")
+    written.tell(other, "plain")
     with pytest.raises(InputError, match="finished"):
         read_results(other)
     for seed in (0, 1):
         (folder / "runs" / "good" / f"seed{seed}" / "DONE").unlink()
-    _write(folder, "good", 5, 6.0)
+    written.write(folder, "good", 5, 6.0)
     with pytest.raises(InputError, match="no such seed"):
         conclude(folder)
 
 
-def test_tables_hold_every_figure(folder: Path) -> None:
+def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
     """CSV with the ends of intervals; LaTeX with its special characters escaped."""
-    _tell(folder, "plain", "focal", "good", "a_b")
+    written.tell(folder, "plain", "focal", "good", "a_b")
     for seed in (0, 1):
-        _write(folder, "a_b", seed, 3.0)
+        written.write(folder, "a_b", seed, 3.0)
     found = conclude(folder)
     rows = list(csv.DictReader(as_csv(found["leaderboard"]).splitlines()))
     for row, told in zip(rows, found["leaderboard"], strict=True):

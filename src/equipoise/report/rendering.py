@@ -12,6 +12,7 @@ from markupsafe import Markup
 from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.cautions import incomparable
+from equipoise.report.comparisons import require_alike, summarise_comparison
 from equipoise.report.provenance import provenance, settings
 from equipoise.report.search import STATES
 from equipoise.report.search_reading import search_aloud, written, written_difference
@@ -31,12 +32,12 @@ _CONTENTS = (
 
 
 def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
-    """Write one page about one or more runs.
+    """Write one page about one or more runs, or about one or more comparisons.
 
     Parameters
     ----------
     folders : sequence of Path or str
-        Run folders; they may be unfinished.
+        Run folders, or folders of comparisons; they may be unfinished.
     out : Path or str
         The HTML file. It appears, or is replaced, only when it is whole.
 
@@ -58,7 +59,11 @@ def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
             f"`{out}` is a folder.",
             f"Write for example --out {Path(out) / 'report.html'}.",
         )
-    write_text(Path(out), render([summarise(Path(folder)) for folder in folders]))
+    paths = [Path(folder) for folder in folders]
+    if require_alike(paths):
+        write_text(Path(out), render_comparisons([summarise_comparison(path) for path in paths]))
+    else:
+        write_text(Path(out), render([summarise(path) for path in paths]))
 
 
 def render(runs: Sequence[Summary]) -> str:
@@ -107,6 +112,36 @@ def render(runs: Sequence[Summary]) -> str:
         key=confusion.key,
         groups=GROUPS,
         states=STATES,
+        dash=formats.DASH,
+    )
+
+
+def render_comparisons(comparisons: Sequence[Summary]) -> str:
+    """Return the page of one or more comparisons as text.
+
+    Parameters
+    ----------
+    comparisons : sequence of dict
+        As `summarise_comparison` returns them.
+
+    Returns
+    -------
+    str
+        A whole HTML document, as closed and as safe as that of `render`.
+    """
+    from equipoise.report.plots import draw_comparison  # noqa: PLC0415 (as above)
+
+    environment = _environment()
+    script = environment.get_template("sort.js.j2").render()
+    n = len(comparisons)
+    return environment.get_template("comparison.html.j2").render(
+        title=comparisons[0]["name"] if n == 1 else f"{n} comparisons",
+        comparisons=comparisons,
+        drawn=[draw_comparison(each, f"comparison-{k}") for k, each in enumerate(comparisons)],
+        level=formats.percent(comparisons[0]["balanced"]["facts"]["level"], 0),
+        style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(script),
+        script_hash=Markup(_source_hash(script)),
         dash=formats.DASH,
     )
 

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from equipoise.report.plots.comparison import (
+    cost_and_quality,
+    differences_to_control,
+    prior_bias,
+)
 from equipoise.report.plots.confusion import confusion_matrix
 from equipoise.report.plots.counts import class_counts
 from equipoise.report.plots.curves import learning_curves
@@ -11,7 +16,38 @@ from equipoise.report.plots.reliability import reliability_diagram
 from equipoise.report.plots.search import search_course
 from equipoise.report.plots.theme import Picture, themed
 
-__all__ = ["Picture", "draw"]
+__all__ = ["Picture", "draw", "draw_comparison"]
+
+
+def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
+    """Return the pictures of a comparison.
+
+    Parameters
+    ----------
+    summary : dict
+        As `equipoise.report.comparisons` returns it.
+    salt : str
+        Different for each comparison of a page.
+
+    Returns
+    -------
+    dict of str to Picture
+        ``prior_bias``, ``differences``, ``cost`` and ``inference``; None for what there is no
+        data for.
+    """
+    rows, facts = summary["leaderboard"], summary["balanced"]["facts"]["to_control"]
+    inference = "multiply-adds of a prediction"
+    painters = {
+        "prior_bias": lambda: prior_bias(rows),
+        "differences": lambda: differences_to_control(facts, summary["control"]),
+        "cost": lambda: cost_and_quality(rows, "seconds", "seconds of a run"),
+        "inference": lambda: cost_and_quality(rows, "multiply_adds", inference),
+    }
+    pictures = {}
+    for name, paint in painters.items():
+        with themed(f"{salt}-{name}"):
+            pictures[name] = paint()
+    return pictures
 
 
 def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:

@@ -1,0 +1,165 @@
+"""Pictures of a comparison: prior bias, differences to the control, cost against quality."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from equipoise.report.formats import percent
+from equipoise.report.plots.theme import (
+    AS_IS,
+    CORRECTED,
+    MUTED,
+    TRAINING,
+    Picture,
+    canvas,
+    label,
+    log_axis,
+    percent_axis,
+    svg,
+)
+
+ROW = 26.0
+"""Height of a method's row, in units of the picture."""
+
+_HEAD = 70.0
+"""Height of axis and legend."""
+
+Row = Mapping[str, Any]
+
+
+def prior_bias(rows: Sequence[Row]) -> Picture:
+    """Draw each method's balanced accuracy as trained and corrected, with intervals.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The leaderboard, the best first.
+    """
+    figure = canvas(_HEAD + ROW * len(rows))
+    axes = figure.subplots()
+    _names(axes, [row["method"] for row in rows])
+    series = (
+        ("balanced_accuracy", "as trained", AS_IS, "none", -0.14),
+        ("balanced_accuracy_corrected", "corrected", CORRECTED, CORRECTED, 0.14),
+    )
+    for name, title, colour, face, shift in series:
+        places = [i + shift for i in range(len(rows))]
+        _whiskers(axes, places, [row[name] for row in rows], colour)
+        values = [row[name]["value"] for row in rows]
+        style = {"markeredgecolor": colour, "markerfacecolor": face, "markersize": 4.6}
+        axes.plot(values, places, "o", label=title, **style)
+    axes.set_xlabel("balanced accuracy")
+    axes.grid(axis="x")
+    percent_axis(axes, "x")
+    figure.legend(loc="outside upper left", ncols=2)
+    told = "; ".join(
+        f"{row['method']} {percent(row['balanced_accuracy']['value'])} as trained and "
+        f"{percent(row['balanced_accuracy_corrected']['value'])} corrected"
+        for row in rows
+    )
+    return Picture(svg(figure), f"Balanced accuracy of each method: {told}.")
+
+
+def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None:
+    """Draw what each method gains over the control, with intervals; None without a control.
+
+    Parameters
+    ----------
+    facts : sequence of dict
+        ``to_control`` of a verdict.
+    control : str
+        Its name.
+    """
+    if not facts:
+        return None
+    ordered = sorted(facts, key=lambda fact: -fact["value"])
+    figure = canvas(_HEAD + ROW * len(ordered))
+    axes = figure.subplots()
+    _names(axes, [fact["method"] for fact in ordered])
+    axes.axvline(0, color=MUTED, linewidth=1)
+    for is_told, colour, title in (
+        (True, CORRECTED, "told apart"),
+        (False, TRAINING, "not told apart"),
+    ):
+        own = [(i, fact) for i, fact in enumerate(ordered) if fact["told_apart"] == is_told]
+        if own:
+            places = [float(i) for i, _ in own]
+            _whiskers(axes, places, [fact for _, fact in own], colour)
+            values = [fact["value"] for _, fact in own]
+            axes.plot(values, places, "o", color=colour, markersize=4.6, label=title)
+    axes.set_xlabel(f"better than {label(control)} by, after correction")
+    axes.grid(axis="x")
+    percent_axis(axes, "x")
+    figure.legend(loc="outside upper left", ncols=2)
+    told = "; ".join(
+        f"{fact['method']} {percent(fact['value'])} ({percent(fact['low'])} to "
+        f"{percent(fact['high'])}){', told apart' if fact['told_apart'] else ''}"
+        for fact in ordered
+    )
+    return Picture(svg(figure), f"Gain of each method over {control}, with intervals: {told}.")
+
+
+def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | None:
+    """Draw corrected balanced accuracy over a cost, with the front; None where a cost is unknown.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The leaderboard.
+    cost : str
+        ``"seconds"`` or ``"multiply_adds"``.
+    title : str
+        What stands under the axis.
+    """
+    if any(not row[cost] for row in rows):
+        return None
+    figure = canvas(290)
+    axes = figure.subplots()
+    costs = [row[cost] for row in rows]
+    log_axis(axes, "x", min(costs) / 1.4, max(costs) * 2.2)
+    figures = [row["balanced_accuracy_corrected"] for row in rows]
+    front = pareto_front(costs, [figure_["value"] for figure_ in figures])
+    for i, (row, figure_) in enumerate(zip(rows, figures, strict=True)):
+        colour = CORRECTED if i in front else TRAINING
+        axes.vlines(
+            row[cost], figure_["low"], figure_["high"], color=colour, linewidth=1, alpha=0.6
+        )
+        axes.plot([row[cost]], [figure_["value"]], "o", color=colour, markersize=4.6)
+        place = (row[cost], figure_["value"])
+        axes.annotate(label(row["method"]), place, (5, 3), textcoords="offset points")
+    steps = sorted((costs[i], figures[i]["value"]) for i in front)
+    axes.plot(*zip(*steps, strict=True), color=CORRECTED, linewidth=1, drawstyle="steps-post")
+    axes.set_xlabel(title)
+    axes.grid(axis="y")
+    percent_axis(axes, "y")
+    names = ", ".join(str(rows[i]["method"]) for i in front)
+    told = f"Balanced accuracy, corrected, against {title}; no method is better and cheaper than "
+    return Picture(svg(figure), f"{told}{names}.")
+
+
+def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
+    """Return the positions that none beats in one of cost and value without losing in the other.
+
+    Examples
+    --------
+    >>> pareto_front([1.0, 2.0, 3.0, 1.0], [0.5, 0.7, 0.6, 0.4])
+    [0, 1]
+    """
+    pairs = list(zip(costs, values, strict=True))
+    return [
+        i
+        for i, (cost, value) in enumerate(pairs)
+        if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in pairs)
+    ]
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), [label(name, 26) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
+def _whiskers(axes: Axes, places: Sequence[float], spans: Sequence[Row], colour: str) -> None:
+    low, high = ([span[end] for span in spans] for end in ("low", "high"))
+    axes.hlines(places, low, high, color=colour, linewidth=1.3, alpha=0.9)

@@ -1,0 +1,143 @@
+"""Laws of the page of a comparison: every figure is there, nothing is executed or fetched."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from equipoise.cli import main
+from equipoise.errors import InputError
+from equipoise.report import write_report
+from equipoise.report.comparisons import summarise_comparison
+from equipoise.report.plots.comparison import pareto_front
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, written: ModuleType) -> Path:
+    """Two seeds of four methods, one of which has a name that would run in a careless page."""
+    made = tmp_path_factory.mktemp("made") / "mine & yours"
+    made.mkdir()
+    evil = EVIL.replace("/", "")
+    written.tell(made, "plain", "focal", "good", evil, choices=[EVIL])
+    for seed in (0, 1):
+        for method, skill in (("plain", 1.0), ("focal", 1.1), ("good", 6.0), (evil, 2.0)):
+            written.write(made, method, seed, skill)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page as text."""
+    out = tmp_path_factory.mktemp("page") / "page.html"
+    write_report([folder], out)
+    return out.read_text("utf-8")
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _parsed(page: str) -> _Tags:
+    parser = _Tags()
+    parser.feed(page)
+    return parser
+
+
+def test_the_page_says_all_that_the_verdict_says(folder: Path, page: str) -> None:
+    """Every sentence, and every figure of the leaderboard with its interval."""
+    found, text = summarise_comparison(folder), " ".join(" ".join(_parsed(page).text).split())
+    for prior in ("as_trained", "balanced"):
+        for sentence in found[prior]["sentences"]:
+            assert " ".join(sentence.split()) in text
+    for row in found["leaderboard"]:
+        for column in found["columns"]:
+            value = row[column["name"]]["value"]
+            shown = f"{100 * value:.1f}" if column["in_percent"] else f"{value:.3f}"
+            assert shown in text
+
+
+def test_four_pictures_say_in_words_what_they_show(page: str) -> None:
+    """Prior bias, differences, cost of a run, cost of a prediction."""
+    labels = [a["aria-label"] for tag, a in _parsed(page).tags if a.get("role") == "img"]
+    assert len(labels) == 4
+    assert all("good" in str(text) for text in labels)
+    assert page.count("<svg") == 4
+
+
+def test_nothing_of_a_comparison_is_executed_or_fetched(page: str) -> None:
+    """One script, ours; no address of another file."""
+    tags = _parsed(page).tags
+    assert sum(tag == "script" for tag, _ in tags) == 1
+    assert "alert(1)" in page
+    for _, attributes in tags:
+        for name in ("src", "href", "action"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+
+
+def test_several_comparisons_stand_on_one_page(folder: Path, tmp_path: Path) -> None:
+    """Each with its own pictures."""
+    out = tmp_path / "both.html"
+    write_report([folder, folder], out)
+    parsed = _parsed(out.read_text("utf-8"))
+    assert sum(tag == "section" for tag, _ in parsed.tags) == 2
+    assert len([1 for tag, a in parsed.tags if a.get("role") == "img"]) == 8
+    ids = [a["id"] for _, a in parsed.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_runs_and_comparisons_have_pages_of_their_own(folder: Path, tmp_path: Path) -> None:
+    """Mixed they are refused, and a run of a comparison is a run."""
+    with pytest.raises(InputError, match="runs or about comparisons"):
+        write_report([folder, folder / "runs" / "plain" / "seed0"], tmp_path / "x.html")
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_cautions_are_said(tmp_path: Path, written: ModuleType) -> None:
+    """One seed, no control, and few epochs."""
+    written.tell(tmp_path, "focal", "late", "slow")
+    written.write(tmp_path, "focal", 0, 1.0)
+    written.write(tmp_path, "slow", 0, 1.0)
+    history = tmp_path / "runs" / "slow" / "seed0" / "history.jsonl"
+    history.write_text(history.read_text().splitlines()[0] + "\n")
+    said = " ".join(summarise_comparison(tmp_path)["cautions"])
+    for words in ("one seed", "no finished run of plain", "slow had less than half", "run: late"):
+        assert words in said
+
+
+def test_a_page_needs_no_torch(folder: Path, tmp_path: Path) -> None:
+    """Results open without it."""
+    program = (
+        "import sys; from equipoise.report import write_report;"
+        f"write_report([{str(folder)!r}], {str(tmp_path / 'p.html')!r});"
+        "loaded = {'torch', 'matplotlib.pyplot'} & set(sys.modules);"
+        "sys.exit(str(loaded) if loaded else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_writes_it_beside_the_runs(folder: Path) -> None:
+    """As report.html."""
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").is_file()
+
+
+def test_the_front_holds_what_is_not_beaten() -> None:
+    """By hand: the third costs more than the second and is worse; equal ones both stay."""
+    assert pareto_front([1, 2, 3, 2], [0.5, 0.7, 0.6, 0.7]) == [0, 1, 3]
