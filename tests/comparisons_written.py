@@ -13,10 +13,16 @@ COUNTS = [600, 300, 50]
 
 
 def write(
-    folder: Path, method: str, seed: int, skill: float, *, ids: np.ndarray | None = None
+    folder: Path,
+    method: str,
+    seed: int,
+    skill: float,
+    *,
+    ids: np.ndarray | None = None,
+    salt: int = 0,
 ) -> np.ndarray:
     """Write a finished run whose logits tell classes apart by `skill`, and return these."""
-    random = np.random.default_rng([seed, *method.encode()])
+    random = np.random.default_rng([seed, salt, *method.encode()])
     prior = np.array(COUNTS) / sum(COUNTS)
     logits = random.normal(size=(len(CODES), 3)) + skill * np.eye(3)[CODES] + np.log(prior)
     config = {

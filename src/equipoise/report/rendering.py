@@ -31,7 +31,9 @@ _CONTENTS = (
 )
 
 
-def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
+def write_report(
+    folders: Sequence[Path | str], out: Path | str, *, ranking: dict[str, Any] | None = None
+) -> None:
     """Write one page about one or more runs, or about one or more comparisons.
 
     Parameters
@@ -40,6 +42,8 @@ def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
         Run folders, or folders of comparisons; they may be unfinished.
     out : Path or str
         The HTML file. It appears, or is replaced, only when it is whole.
+    ranking : dict or None, default=None
+        Of comparisons, as `equipoise.comparison.ranking` returns it, to stand before them.
 
     Raises
     ------
@@ -61,7 +65,8 @@ def write_report(folders: Sequence[Path | str], out: Path | str) -> None:
         )
     paths = [Path(folder) for folder in folders]
     if require_alike(paths):
-        write_text(Path(out), render_comparisons([summarise_comparison(path) for path in paths]))
+        summaries = [summarise_comparison(path) for path in paths]
+        write_text(Path(out), render_comparisons(summaries, ranking))
     else:
         write_text(Path(out), render([summarise(path) for path in paths]))
 
@@ -116,20 +121,24 @@ def render(runs: Sequence[Summary]) -> str:
     )
 
 
-def render_comparisons(comparisons: Sequence[Summary]) -> str:
+def render_comparisons(
+    comparisons: Sequence[Summary], ranking: dict[str, Any] | None = None
+) -> str:
     """Return the page of one or more comparisons as text.
 
     Parameters
     ----------
     comparisons : sequence of dict
         As `summarise_comparison` returns them.
+    ranking : dict or None, default=None
+        Over all of them, as `equipoise.comparison.ranking` returns it.
 
     Returns
     -------
     str
         A whole HTML document, as closed and as safe as that of `render`.
     """
-    from equipoise.report.plots import draw_comparison  # noqa: PLC0415 (as above)
+    from equipoise.report.plots import draw_comparison, draw_ranking  # noqa: PLC0415 (as above)
 
     environment = _environment()
     script = environment.get_template("sort.js.j2").render()
@@ -137,6 +146,8 @@ def render_comparisons(comparisons: Sequence[Summary]) -> str:
     return environment.get_template("comparison.html.j2").render(
         title=comparisons[0]["name"] if n == 1 else f"{n} comparisons",
         comparisons=comparisons,
+        ranking=ranking,
+        ranked=None if ranking is None else draw_ranking(ranking),
         drawn=[draw_comparison(each, f"comparison-{k}") for k, each in enumerate(comparisons)],
         level=formats.percent(comparisons[0]["balanced"]["facts"]["level"], 0),
         style=Markup(environment.get_template("style.css.j2").render()),

@@ -11,12 +11,13 @@ from equipoise.report.plots.confusion import confusion_matrix
 from equipoise.report.plots.counts import class_counts
 from equipoise.report.plots.curves import learning_curves
 from equipoise.report.plots.importance import candidate_means, importance_bars, range_means
+from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.recall import recall_by_count
 from equipoise.report.plots.reliability import reliability_diagram
 from equipoise.report.plots.search import search_course
 from equipoise.report.plots.theme import Picture, themed
 
-__all__ = ["Picture", "draw", "draw_comparison"]
+__all__ = ["Picture", "draw", "draw_comparison", "draw_ranking"]
 
 
 def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
@@ -87,3 +88,10 @@ def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
         with themed(f"{salt}-{name}"):
             pictures[name] = paint(summary)
     return pictures
+
+
+def draw_ranking(ranking: dict[str, Any]) -> Picture:
+    """Return the critical-difference diagram of a ranking."""
+    ranks = {name: row["rank"] for name, row in ranking["methods"].items()}
+    with themed("ranking"):
+        return critical_differences(ranks, ranking["cliques"], ranking["critical_difference"])

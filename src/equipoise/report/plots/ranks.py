@@ -1,0 +1,43 @@
+"""The critical-difference diagram: average ranks of methods, and which do not differ."""
+
+from collections.abc import Mapping, Sequence
+
+from equipoise.report.plots.theme import CORRECTED, INK, MUTED, Picture, canvas, label, svg
+
+
+def critical_differences(
+    ranks: Mapping[str, float], cliques: Sequence[Sequence[str]], critical: float
+) -> Picture:
+    """Draw average ranks as points, and bars over methods whose ranks do not differ.
+
+    Parameters
+    ----------
+    ranks : mapping of str to float
+        Average rank of each method, the best first.
+    cliques : sequence of sequence of str
+        The largest groups of methods whose ranks do not differ.
+    critical : float
+        From which difference on ranks differ.
+    """
+    names = list(ranks)
+    figure = canvas(70 + 22 * len(names) + 12 * len(cliques))
+    axes = figure.subplots()
+    for i, name in enumerate(names):
+        axes.hlines(i, 1, ranks[name], color=MUTED, linewidth=0.5)
+        axes.plot([ranks[name]], [i], "o", color=CORRECTED, markersize=4.6)
+    for k, clique in enumerate(cliques):
+        ends = [ranks[name] for name in clique]
+        axes.hlines(-1 - 0.55 * k, min(ends), max(ends), color=INK, linewidth=3)
+    axes.set_yticks(range(len(names)), [label(name, 26) for name in names])
+    axes.set_ylim(len(names) - 0.5, -1.4 - 0.55 * len(cliques))
+    axes.set_xlim(0.8, len(names) + 0.2)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"average rank, 1 is best; ranks differ from {critical:.2f} on")
+    axes.grid(axis="x")
+    told = "; ".join(f"{name} {rank:.2f}" for name, rank in ranks.items())
+    groups = "; ".join(", ".join(clique) for clique in cliques) or "none"
+    return Picture(
+        svg(figure),
+        f"Average ranks: {told}. Ranks that differ by less than {critical:.2f} are not told "
+        f"apart; groups of such: {groups}.",
+    )

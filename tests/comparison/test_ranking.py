@@ -1,0 +1,112 @@
+"""Laws of ranks over data sets: those of the sets' own verdicts and of an independent library."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from scipy import stats
+
+from equipoise.cli import main
+from equipoise.comparison.ranking import rank_comparisons
+from equipoise.comparison.results import read_results
+from equipoise.comparison.verdict import concluded
+from equipoise.errors import InputError
+
+SKILLS = {"plain": (1.0, 1.2, 0.8, 1.1), "good": (5.0, 4.0, 6.0, 1.0), "bad": (0.1, 0.2, 0.1, 0.1)}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, written: ModuleType) -> list[Path]:
+    """Comparisons on four data sets; on the last, two methods are alike."""
+    made = []
+    for i in range(4):
+        folder = tmp_path_factory.mktemp(f"set{i}")
+        written.tell(folder, *SKILLS, *(["only"] if i == 0 else []))
+        for seed in range(3):
+            for method, skills in SKILLS.items():
+                written.write(folder, method, seed, skills[i], salt=i)
+        made.append(folder)
+    return made
+
+
+def test_ranks_are_those_of_the_means(folders: list[Path]) -> None:
+    """By SciPy, from the leaderboards."""
+    found = rank_comparisons(folders)
+    means = []
+    for folder in folders:
+        facts = concluded(read_results(folder))["balanced"]["facts"]["means"]
+        means.append([facts[name]["value"] for name in SKILLS])
+    ranks = stats.rankdata([[-m for m in row] for row in means], axis=1).mean(axis=0)
+    assert {name: row["rank"] for name, row in found["methods"].items()} == pytest.approx(
+        dict(zip(SKILLS, ranks, strict=True))
+    )
+    chi2 = stats.friedmanchisquare(*zip(*means, strict=True))
+    assert found["friedman"]["chi2"] == pytest.approx(chi2.statistic)
+    assert [list(row.values()) for row in found["sets"].values()] == means
+
+
+def test_wins_are_what_each_verdict_tells(folders: list[Path]) -> None:
+    """Counted over the data sets, against the control."""
+    found = rank_comparisons(folders)["methods"]
+    for name in ("good", "bad"):
+        told = []
+        for folder in folders:
+            facts = concluded(read_results(folder))["balanced"]["facts"]["to_control"]
+            told += [fact for fact in facts if fact["method"] == name]
+        wins = sum(fact["told_apart"] and fact["value"] > 0 for fact in told)
+        losses = sum(fact["told_apart"] and fact["value"] < 0 for fact in told)
+        row = found[name]
+        assert (row["wins"], row["losses"]) == (wins, losses)
+        assert row["wins"] + row["ties"] + row["losses"] == 4
+    assert found["good"]["wins"] == 3
+    assert "rank" in found["plain"]
+
+
+def test_methods_that_one_comparison_lacks_are_left_out(
+    folders: list[Path], tmp_path: Path, written: ModuleType
+) -> None:
+    """And named; with fewer than two left there is nothing to rank."""
+    written.tell(tmp_path, "plain", "good", "new")
+    for method in ("plain", "good", "new"):
+        written.write(tmp_path, method, 0, 1.0)
+    found = rank_comparisons([*folders, tmp_path])
+    assert list(found["methods"]) != []
+    assert found["left_out"] == ["bad", "new"]
+    assert "Left out" in found["sentences"][-1]
+    written.tell(tmp_path, "new")
+    with pytest.raises(InputError, match="at least two methods"):
+        rank_comparisons([*folders, tmp_path])
+
+
+def test_the_command_prints_and_writes(
+    folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON that is what the function returns; a page with the diagram before the comparisons."""
+    out = tmp_path / "ranks.html"
+    assert main(["rank", *map(str, folders), "--json", "--out", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(rank_comparisons(folders)))
+    page = out.read_text("utf-8")
+    assert "Over 4 data sets" in page
+    assert page.count("<svg") == 1 + 4 * 4
+    assert main(["rank", *map(str, folders)]) == 0
+    assert "average rank" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--metric", "acuracy"], ["--metric", "recall"], ["--out", "x.pdf"]],
+)
+def test_bad_options_are_told_in_words(
+    wrong: list[str], folders: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2."""
+    assert main(["rank", *map(str, folders), *wrong]) == 2
+    assert capsys.readouterr().err.count("equipoise: ") == 1
+
+
+def test_one_comparison_cannot_be_ranked(folders: list[Path]) -> None:
+    """Nor twice the same."""
+    for given in (folders[:1], [folders[0], folders[0]]):
+        with pytest.raises(InputError, match="at least two comparisons"):
+            rank_comparisons(given)
