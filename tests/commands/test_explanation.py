@@ -9,6 +9,7 @@ import pytest
 from equipoise import Classifier
 from equipoise.cli import main
 from equipoise.commands import console
+from equipoise.recipes import RECIPES
 from equipoise.runs import Run
 
 TABLE = "a,outcome\n" + "".join(f"{row % 7},{'xy'[row % 4 == 0]}\n" for row in range(80))
@@ -155,7 +156,8 @@ def test_the_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "batch_size = 128" in told
     assert main(["recipes", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [recipe["name"] for recipe in listed] == ["prescribed", "naive"]
+    assert [recipe["name"] for recipe in listed] == list(RECIPES)
+    assert "focal: Easy examples count less. all data: loss = Focal() over: plain" in told
     assert listed[1]["table"]["batch_size"] == 256
 
 

@@ -32,8 +32,10 @@ def _facts(recipe: Recipe) -> list[str]:
     settings = {"all data": recipe.params, "images": recipe.images, "tables": recipe.table}
     told = [f"{on}: {_written(params)}" for on, params in settings.items() if params]
     published = [f"published: {recipe.published}"] if recipe.published else []
+    over = [f"over: {recipe.base}, or another whole recipe: {recipe.name}+prescribed"]
     return [
         *(told or ["all data: every setting automatic"]),
+        *(over if recipe.base else []),
         f"source: {recipe.source}",
         *published,
     ]
