@@ -11,6 +11,10 @@ def _all(values: object, kind: type) -> bool:
 
 
 _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
+    (
+        "there must be no opponent: of another library's learner only predictions are kept",
+        lambda c: "opponent" not in c,
+    ),
     ("data.classes must be a list of text", lambda c: _all(c["data"]["classes"], str)),
     (
         "data.counts_train must be a list of whole numbers above zero, one for each class",

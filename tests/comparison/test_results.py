@@ -138,3 +138,31 @@ def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
     assert r"a\_b &" in latex
     assert latex.count(r"\\") == 2 + 4
     assert json.loads((folder / "verdict.json").read_text()) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"methods": ["plain"]}',
+        '{"methods": {"../plain": {}}}',
+        '{"methods": {"..": {}}}',
+    ],
+)
+def test_a_damaged_comparison_is_told_in_words(text: str, folder: Path) -> None:
+    """Also a stranger's, which must not lead out of its folder."""
+    (folder / "comparison.json").write_text(text)
+    with pytest.raises(InputError):
+        read_results(folder)
+
+
+def test_a_damaged_run_is_told_in_words(folder: Path) -> None:
+    """With the folder that is to be removed."""
+    run = Run(folder / "runs" / "focal" / "seed1")
+    config = run.config
+    for section in ("network", "environment", "test"):
+        run.write_config({k: v for k, v in config.items() if k not in (section, "format")})
+        with pytest.raises(InputError, match="focal"):
+            read_results(folder)

@@ -109,7 +109,7 @@ def read_results(folder: Path) -> Results:
             f"`{folder}` does not.",
             "Give the --out of `equipoise compare`.",
         )
-    told = Run(folder).read_json(NAME)
+    told = _told(folder)
     entries = {name: _entries(folder, name) for name in told["methods"]}
     done = [entry for own in entries.values() for entry in own.values()]
     if not done:
@@ -129,6 +129,26 @@ def read_results(folder: Path) -> Results:
     )
 
 
+def _told(folder: Path) -> dict[str, Any]:
+    """Return the file of a comparison, which may be a stranger's."""
+    told = Run(folder).read_json(NAME)
+    methods = told.get("methods") if isinstance(told, dict) else None
+    if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
+        raise _damaged(folder / NAME, "it does not say which methods there are")
+    for name in methods:
+        if Path(name).name != name or name in (".", ".."):
+            raise _damaged(folder / NAME, f"{name!r} is no name of a method")
+    return told
+
+
+def _damaged(path: Path, fault: str) -> InputError:
+    return InputError(
+        "A comparison must be as `equipoise compare` wrote it.",
+        f"In `{path}`, {fault}.",
+        "Restore the file, or remove this run and go on with `equipoise compare ... --resume`.",
+    )
+
+
 def _entries(folder: Path, method: str) -> dict[tuple[int, int], Entry]:
     found = {}
     for path in sorted((folder / "runs" / method).glob("seed*")):
@@ -139,7 +159,20 @@ def _entries(folder: Path, method: str) -> dict[tuple[int, int], Entry]:
 
 
 def read_entry(path: Path) -> Entry:
-    """Return one finished run."""
+    """Return one finished run.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    try:
+        return _read_entry(path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(path, f"something is missing or wrong: {error!r}") from error
+
+
+def _read_entry(path: Path) -> Entry:
     run = Run.open(path)
     config, arrays = run.config, run.read_arrays("predictions.npz")
     network, environment = config["network"], config["environment"]
