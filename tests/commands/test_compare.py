@@ -250,3 +250,29 @@ def test_a_comparison_is_not_gone_on_with_on_other_terms(
         assert _compare(table, out, "--methods", "focal", "--resume", *other) == 2
         assert "same data" in capsys.readouterr().err
     assert (out / "comparison.json").read_bytes() == before
+
+
+def test_other_libraries_take_part_on_tables(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the same test examples, one look, and a place on the leaderboard."""
+    out = tmp_path / "c"
+    more = ["--methods", "xgboost-balanced,balanced-forest", "--seeds", "1"]
+    assert _compare(table, out, *more) == 0
+    found = _verdict(out)
+    assert {row["method"] for row in found["leaderboard"]} == {
+        "plain",
+        "xgboost-balanced",
+        "balanced-forest",
+    }
+    assert {n for looks in found["looks"].values() for n in looks.values()} == {1}
+    run = out / "runs" / "xgboost-balanced" / "seed0"
+    ids = [
+        Run(p).read_arrays("predictions.npz")["test_ids"] for p in (run, out / "runs/plain/seed0")
+    ]
+    assert ids[0].tolist() == ids[1].tolist()
+    assert Run.open(run).config["opponent"]["library"].startswith("xgboost ")
+    assert main(["report", str(out), "--out", str(tmp_path / "r.html")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run)]) == 2
+    assert "only predictions are kept" in " ".join(capsys.readouterr().err.split())
