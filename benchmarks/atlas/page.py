@@ -24,8 +24,8 @@ def page(found: dict[str, dict[str, Any]]) -> str:
         "",
         "Methods on real data with equal time, made by",
         "`python benchmarks/atlas/atlas.py --work WORK`; what each comparison says is in",
-        "`benchmarks/atlas/results/`. Balanced accuracy on sealed test examples; a method is better",
-        "or worse where the data set's own verdict tells it apart ({doc}`comparison`).",
+        "`benchmarks/atlas/results/`. Balanced accuracy on sealed test examples; a method is",
+        "better or worse where the data set's own verdict tells it apart ({doc}`comparison`).",
         "",
     ]
     for prior, title in (("balanced", "Corrected to equal classes"), ("as_trained", "As trained")):
