@@ -71,7 +71,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     methods : str
         Names with commas between: any recipe of `equipoise recipes`; tuned, the search of
         `equipoise tune`; a method over another recipe than plain, such as focal+prescribed or
-        focal+tuned; on tables lightgbm, xgboost, catboost, each also with -balanced,
+        focal+tuned; on tables also lightgbm, xgboost, each also with -balanced,
         balanced-forest, easy-ensemble.
     seeds : int
         How often each method is trained; each seed has its own split where DATA brings none.

@@ -11,6 +11,8 @@ from equipoise.report import write_report
 def report(run: Path, /, *runs: Path, out: Path | None = None, json: Flag = False) -> int:
     """Write one HTML file about RUN and RUNS; it needs no network and opens by double click.
 
+    Instead of runs, folders of comparisons can be named.
+
     Parameters
     ----------
     run : Path
