@@ -32,7 +32,7 @@ app.command("equipoise.commands.rank:rank", help="Rank methods over several comp
 app.command("equipoise.commands.pretrain:pretrain", help="Train a backbone without labels.")
 app.command("equipoise.commands.evaluate:evaluate", help="Measure a run, on its test set or DATA.")
 app.command("equipoise.commands.predict:predict", help="Predict the classes of new examples.")
-app.command("equipoise.commands.report:report", help="Write one HTML file about runs or comparisons.")
+app.command("equipoise.commands.report:report", help="Write an HTML file on runs or comparisons.")
 data.command("equipoise.commands.data:list_", name="list", help="List the named data sets.")
 data.command("equipoise.commands.data:describe", help="Print what is in DATA, and what is wrong.")
 data.command("equipoise.commands.data:subsample", help="Make DATA imbalanced and save the index.")
