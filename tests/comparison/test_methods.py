@@ -2,7 +2,7 @@
 
 import pytest
 
-from equipoise.comparison.methods import CONTROL, find_method
+from equipoise.comparison.methods import CONTROL, find_method, make_method
 from equipoise.comparison.setup import units_of
 from equipoise.errors import InputError
 from equipoise.opponents import OPPONENTS
@@ -59,3 +59,19 @@ def test_all_methods_have_a_seed_before_the_next_seed_begins() -> None:
         (0, 1, "b"),
     ]
     assert len(set(units)) == 8
+
+
+@pytest.mark.parametrize("name", ["plain", "tuned", "xgboost", "a+b", "", "../up", "a/b", "x" * 81])
+def test_a_method_of_ones_own_has_a_name_of_its_own(name: str) -> None:
+    """That is no other's, and can be a folder inside the comparison's."""
+    with pytest.raises(InputError):
+        make_method(name, {})
+
+
+def test_a_method_of_ones_own_goes_over_a_recipe() -> None:
+    """Its parameters are what it is made of; the rest is the recipe's."""
+    own = make_method("gentle", {"loss": "Focal(gamma=0.5)"}, over="ldam+plain")
+    assert own.recipe == "ldam+plain"
+    assert own.sets("table") == {"loss"}
+    assert find_method("ldam", "table").sets("table") == {"loss", "head"}
+    assert find_method("prescribed", "table").sets("table") == frozenset()

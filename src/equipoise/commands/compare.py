@@ -18,6 +18,7 @@ from equipoise.commands.options import (
     Reading,
     ReadingOptions,
 )
+from equipoise.commands.own_methods import methods_in
 from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
@@ -72,7 +73,8 @@ def compare(  # noqa: PLR0913 (each is an option)
         Names with commas between: any recipe of `equipoise recipes`; tuned, the search of
         `equipoise tune`; a method over another recipe than plain, such as focal+prescribed or
         focal+tuned; on tables also lightgbm, xgboost, each also with -balanced,
-        balanced-forest, easy-ensemble.
+        balanced-forest, easy-ensemble. A method of your own is a TOML file, such as mine.toml
+        with loss = "Focal(gamma=1)" below [fit], or the folder of a run.
     seeds : int
         How often each method is trained; each seed has its own split where DATA brings none.
     orders : int
@@ -104,7 +106,7 @@ def compare(  # noqa: PLR0913 (each is an option)
         contest = make_contest(
             experiment,
             folder,
-            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            methods=methods_in(methods),
             n_seeds=seeds,
             n_orders=orders,
             budget=seconds,

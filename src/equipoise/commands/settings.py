@@ -38,10 +38,11 @@ PretrainingOptions = _options("PretrainingOptions", DEFAULTS)
 def classifier_params(options: Any) -> dict[str, Any]:
     """Return the classifier's parameters that were given, from the texts of `ClassifierOptions`."""
     texts = {f.name: getattr(options, f.name) for f in SETTINGS}
-    return {name: _value(text) for name, text in texts.items() if not isinstance(text, _Default)}
+    return {name: value_of(text) for name, text in texts.items() if not isinstance(text, _Default)}
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """Return a parameter's value from its text: a number or None where it is one."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

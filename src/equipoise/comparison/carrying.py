@@ -53,7 +53,8 @@ def carry_out(job: Job) -> None:
         oppose(job.unit.experiment(setup, {}, "plain"), method.name, job.folder, setup)
         return
     # As a search has it, so that all methods choose epochs alike.
-    params = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
+    chosen = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
+    params = {**chosen, **method.params}
     experiment = job.unit.experiment(setup, params, method.recipe or "plain")
     if setup.budget is not None and (method.roles or (method.within and setup.searches)):
         _search(job, experiment)

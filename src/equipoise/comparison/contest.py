@@ -17,7 +17,6 @@ from equipoise.executors import Executor
 from equipoise.experiment import Experiment
 from equipoise.pace import measure_pace
 from equipoise.plan import Plan
-from equipoise.recipes import RECIPES
 from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.scores import check_metric, choose_metric
@@ -40,7 +39,7 @@ class Contest:
     setup : Setup
         What all methods share.
     methods : tuple of Method
-        What is compared; the control is always among them.
+        What is compared; the first is the control.
     n_seeds, n_orders : int
         How often each is trained.
     choices : tuple of str
@@ -70,7 +69,12 @@ class Contest:
     def begin(self) -> None:
         """Write what is compared; nothing is written before."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        told = {"n_seeds": self.n_seeds, "n_orders": self.n_orders, "choices": list(self.choices)}
+        told = {
+            "control": self.methods[0].name,
+            "n_seeds": self.n_seeds,
+            "n_orders": self.n_orders,
+            "choices": list(self.choices),
+        }
         store(self.folder, self.setup, self.methods, told)
 
     def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
@@ -120,7 +124,8 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     experiment: Experiment,
     folder: Path,
     *,
-    methods: Sequence[str],
+    methods: Sequence[str | Method],
+    control: str | Method = CONTROL,
     n_seeds: int,
     n_orders: int = 1,
     budget: float | None,
@@ -137,8 +142,10 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         The data, how it is cut, and parameters that all methods are given.
     folder : Path
         Where the comparison is kept, or is already.
-    methods : sequence of str
-        Names for `find_method`; the control is added.
+    methods : sequence of str or Method
+        Names for `find_method`, or methods of one's own (`make_method`).
+    control : str or Method, default="plain"
+        What gains are measured from; always among the methods.
     n_seeds : int
         Seeds of each method, at least 1.
     n_orders : int, default=1
@@ -160,10 +167,9 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         If the folder holds something else, or the data, a method or a number cannot be used.
     """
     _check(experiment, folder, n_seeds, n_orders, resume=resume)
-    plan = Plan.make(replace(experiment, recipe=CONTROL, split_seed=experiment.split_seed))
+    plan = Plan.make(_of_control(experiment, control))
     kind = plan.fit.task.facts["kind"]
-    names = dict.fromkeys((CONTROL, *methods))
-    found = tuple(find_method(name, kind) for name in names)
+    found = _found((control, *methods), kind)
     _check_given(found, experiment, kind)
     before = stored(folder)
     was: Mapping[str, Any] = {} if before is None else before["setup"]
@@ -177,7 +183,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         searches=searches,
         n_trials=n_trials,
     )
-    check_same(folder, setup)
+    check_same(folder, setup, found)
     return Contest(
         folder=folder,
         setup=setup,
@@ -186,6 +192,27 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         n_orders=n_orders,
         choices=(*plan.notes, f"metric: {chosen} ({why})", f"search: {why_searched}"),
     )
+
+
+def _of_control(experiment: Experiment, control: str | Method) -> Experiment:
+    if isinstance(control, str):
+        return replace(experiment, recipe=control)
+    recipe = control.recipe or CONTROL
+    return replace(experiment, recipe=recipe, params={**experiment.params, **control.params})
+
+
+def _found(given: Sequence[str | Method], kind: str) -> tuple[Method, ...]:
+    """Return the methods, each once, the control first."""
+    found: dict[str, Method] = {}
+    for each in given:
+        method = find_method(each, kind) if isinstance(each, str) else each
+        if found.setdefault(method.name, method) != method:
+            raise InputError(
+                "Methods of a comparison must have different names.",
+                f"Two are called {method.name!r}.",
+                "Rename one of them.",
+            )
+    return tuple(found.values())
 
 
 def _check(
@@ -220,9 +247,7 @@ def _check(
 def _check_given(methods: Sequence[Method], experiment: Experiment, kind: str) -> None:
     """Refuse parameters for all that a method sets otherwise."""
     for method in methods:
-        own = RECIPES.get(method.name.partition("+")[0])
-        set_ = own.on(kind) if own is not None and own.base is not None else {}
-        if both := sorted(experiment.params.keys() & set_.keys()):
+        if both := sorted(experiment.params.keys() & method.sets(kind)):
             raise InputError(
                 "What is given to all methods must not be what one of them is made of.",
                 f"{method.name} sets {', '.join(both)}, which is given too.",

@@ -1,7 +1,10 @@
 """What can be compared: recipes, the search over standard parts, and other libraries."""
 
 import difflib
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from equipoise.errors import InputError
 from equipoise.opponents import OPPONENTS
@@ -13,6 +16,9 @@ CONTROL = PLAIN.name
 
 TUNED = "tuned"
 """The search over all standard parts; also what a method can go over, as in ``focal+tuned``."""
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.()=,-]{0,79}", re.ASCII)
+"""Names of one's own methods, which are those of folders too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,8 @@ class Method:
         Parameters whose component is searched.
     within : tuple of str, default=()
         Parameters whose numbers are searched, where there is time for a search.
+    params : mapping of str to value, default={}
+        Parameters over those of the recipe, as the user has set them.
     """
 
     name: str
@@ -44,11 +52,73 @@ class Method:
     recipe: str | None = None
     roles: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_opponent(self) -> bool:
         """Whether another library trains it."""
         return self.recipe is None
+
+    def sets(self, kind: str) -> frozenset[str]:
+        """Return the parameters that the method is made of, for one kind of data."""
+        own = RECIPES.get(self.name.partition("+")[0])
+        return frozenset(self.params) | frozenset(
+            own.on(kind) if own is not None and own.base is not None and not self.params else ()
+        )
+
+
+def make_method(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    over: str = PRESCRIBED.name,
+    within: tuple[str, ...] = (),
+) -> Method:
+    """Return a method of one's own: parameters over a recipe.
+
+    Parameters
+    ----------
+    name : str
+        What it is called; also the name of the folder of its runs.
+    params : mapping of str to value
+        Parameters of `Classifier`, components as objects or text.
+    over : str, default="prescribed"
+        Recipe that says the rest.
+    within : tuple of str, default=()
+        Parameters whose numbers are searched, where there is time for a search.
+
+    Raises
+    ------
+    InputError
+        If the name belongs to another method or is none, or there is no such recipe.
+
+    Examples
+    --------
+    >>> make_method("gentle", {"loss": "Focal(gamma=0.5)"}).summary
+    'loss = Focal(gamma=0.5), over prescribed.'
+    """
+    if name in (TUNED, *RECIPES, *OPPONENTS) or "+" in name:
+        raise InputError(
+            "A method of one's own must have a name of its own, without a plus.",
+            f"{name!r} is the name of another method, or of two.",
+            "Give it another name.",
+        )
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            "The name of a method is also that of a folder: at most 80 letters, digits or ._()=,-.",
+            f"It is {name!r}.",
+            "Give it another name.",
+        )
+    recipe = find_recipe(over)
+    told = ", ".join(f"{key} = {value}" for key, value in params.items()) or "nothing of its own"
+    return Method(
+        name=name,
+        summary=f"{told}, over {over}.",
+        source=recipe.source,
+        recipe=recipe.name,
+        within=within,
+        params=dict(params),
+    )
 
 
 def find_method(name: str, kind: str) -> Method:

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from equipoise.comparison.results import PRIORS, read_results
-from equipoise.comparison.verdict import CONTROL
+from equipoise.comparison.results import CONTROL, PRIORS, read_results
 from equipoise.errors import InputError
 from equipoise.statistics.judging import judged
 from equipoise.statistics.paired import differences

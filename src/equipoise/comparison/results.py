@@ -16,6 +16,9 @@ from equipoise.statistics.paired import Predictions
 NAME = "comparison.json"
 """The file of a comparison, in its folder."""
 
+CONTROL = "plain"
+"""What gains are measured from where nothing else was said: plain cross-entropy."""
+
 PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
 
@@ -75,6 +78,11 @@ class Results:
     def methods(self) -> list[str]:
         """Methods with at least one finished run, in the order in which they were named."""
         return [name for name in self.told["methods"] if self.entries.get(name)]
+
+    @property
+    def control(self) -> str:
+        """The method that gains are measured from."""
+        return str(self.told.get("control", CONTROL))
 
     @property
     def repeats(self) -> list[tuple[int, int]]:

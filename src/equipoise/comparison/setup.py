@@ -1,7 +1,7 @@
 """What all methods of a comparison share, and the runs that it consists of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +127,18 @@ def units_of(methods: Sequence[str], n_seeds: int, n_orders: int) -> list[Unit]:
     ]
 
 
+def described_as(method: Method) -> dict[str, Any]:
+    """Return what is kept of a method beside its name, as JSON holds it."""
+    told = {name: value for name, value in vars(method).items() if name != "name"}
+    params = {name: str(as_text(value)) for name, value in method.params.items()}
+    listed = {"roles": list(method.roles), "within": list(method.within)}
+    return {**told, **listed, "params": params}
+
+
 def store(folder: Path, setup: Setup, methods: Sequence[Method], told: Mapping[str, Any]) -> None:
     """Keep what a comparison is of, with the methods that it had before and has now."""
     before = stored(folder) or {"methods": {}}
-    described = {
-        method.name: {k: v for k, v in asdict(method).items() if k != "name"} for method in methods
-    }
+    described = {method.name: described_as(method) for method in methods}
     Run(folder).write_json(
         NAME,
         {**told, "setup": setup.identity(), "methods": {**before["methods"], **described}},
@@ -144,11 +150,19 @@ def stored(folder: Path) -> dict[str, Any] | None:
     return Run(folder).read_json(NAME) if (folder / NAME).exists() else None
 
 
-def check_same(folder: Path, setup: Setup) -> None:
-    """Raise `InputError` if a folder holds a comparison of other data or at another budget."""
+def check_same(folder: Path, setup: Setup, methods: Sequence[Method]) -> None:
+    """Raise `InputError` if a folder holds a comparison of other data, methods or time."""
     before = stored(folder)
     if before is None:
         return
+    for method in methods:
+        known = before["methods"].get(method.name)
+        if known and known.get("params", {}) != described_as(method)["params"]:
+            raise InputError(
+                "A method stays as it is while a comparison is gone on with.",
+                f"In `{folder}` {method.name} is another: {known['summary']}",
+                "Give the method another name, or another --out for a new comparison.",
+            )
     was, now = before.get("setup", {}), setup.identity()
     for name, value in now.items():
         if was.get(name) != value:

@@ -11,9 +11,6 @@ from equipoise.runs import Run, write_text
 from equipoise.statistics.paired import differences
 from equipoise.statistics.verdict import verdict
 
-CONTROL = "plain"
-"""What gains are measured from: plain cross-entropy."""
-
 
 def conclude(folder: Path, failures: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what the finished runs of a comparison say, and write it into its folder.
@@ -69,7 +66,7 @@ def concluded(results: Results, metric: str = "balanced_accuracy") -> dict[str, 
         If no seed is finished for all methods.
     """
     _require_repeats(results)
-    control = CONTROL if CONTROL in results.methods else None
+    control = results.control if results.control in results.methods else None
     both = {
         prior: differences(results.predictions(prior), metric)
         for prior in ("as_trained", "balanced")

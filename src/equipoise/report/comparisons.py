@@ -7,7 +7,7 @@ from typing import Any
 from equipoise.citations import PAPERS
 from equipoise.comparison.leaderboard import COLUMNS
 from equipoise.comparison.results import NAME, Results, read_results
-from equipoise.comparison.verdict import CONTROL, concluded
+from equipoise.comparison.verdict import concluded
 from equipoise.errors import InputError
 from equipoise.runs import Run
 from equipoise.statistics.wording import counted, listed
@@ -57,7 +57,7 @@ def summarise_comparison(folder: Path) -> dict[str, Any]:
             {"name": k, "title": TITLES[k], "in_percent": not k.startswith(("log", "balanced_log"))}
             for k in COLUMNS
         ],
-        "control": CONTROL,
+        "control": results.control,
         "setup": {k: v for k, v in setup.items() if v not in (None, [], {})},
         "choices": results.told.get("choices", []),
         "methods": [_described(name, told) for name, told in results.told["methods"].items()],
@@ -84,8 +84,8 @@ def _cautions(results: Results, found: dict[str, Any]) -> list[str]:
             "All of this is from one seed: what training again would change is not known. Add "
             "seeds with --seeds and --resume."
         )
-    if CONTROL not in results.methods:
-        said.append(f"There is no finished run of {CONTROL}, the control.")
+    if results.control not in results.methods:
+        said.append(f"There is no finished run of {results.control}, the control.")
     epochs = {row["method"]: row["epochs"] for row in found["leaderboard"] if row["epochs"]}
     few = [name for name, n in epochs.items() if n < FEW * max(epochs.values())]
     if few:
