@@ -122,6 +122,16 @@ def test_report_writes_one_file(run, tmp_path):
     assert "balanced accuracy" in out.read_text(encoding="utf-8").lower()
 
 
+def test_subsample_keeps_its_limits(tmp_path, capsys):
+    """`--largest` and `--examples` bound the sizes."""
+    command = ["data", "subsample", "digits", "--ratio", "5", "--json", "--out"]
+    assert main([*command, str(tmp_path / "a.json"), "--largest", "50"]) == 0
+    assert max(json.loads(capsys.readouterr().out)["counts"].values()) == 50
+    assert main([*command, str(tmp_path / "b.json"), "--examples", "100"]) == 0
+    assert 90 < sum(json.loads(capsys.readouterr().out)["counts"].values()) <= 100
+    assert main([*command, str(tmp_path / "c.json"), "--examples", "0"]) == 2
+
+
 def test_subsample_index_can_be_fitted_and_belongs_to_its_data(tmp_path, capsys):
     """`data subsample` writes an index that `fit --index` uses; other data refuses it."""
     index = tmp_path / "index.json"

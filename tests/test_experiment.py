@@ -214,6 +214,20 @@ def test_resuming_with_other_training_examples_is_refused(run, tmp_path):
         dataclasses.replace(other, parts=parts).run(tmp_path / "run", resume=True)
 
 
+def test_training_parts_of_a_limit_are_kept_and_told():
+    """Fewer examples of the same fall, from among those of the whole; needs a ratio."""
+    whole, few = plan(), plan(examples=200)
+    assert len(few.parts.train) + len(few.parts.validation) <= 200
+    learnt = [np.union1d(each.parts.train, each.parts.validation) for each in (whole, few)]
+    assert np.isin(learnt[1], learnt[0]).all()
+    assert few.config()["data"]["examples"] == 200
+    largest = plan(largest=50).parts
+    codes = largest.dataset.codes[np.union1d(largest.train, largest.validation)]
+    assert np.bincount(codes).max() == 50
+    with pytest.raises(InputError, match="--ratio"):
+        plan(ratio=None, largest=50)
+
+
 def test_a_run_without_test_examples_is_refused_before_training():
     """`--test 0` on data without a test part, and shares out of range, are errors."""
     for share in (0.0, -0.5, 1.0):

@@ -13,6 +13,7 @@ from equipoise._typing import ImageArray, IndexArray
 from equipoise.data.dataset import Dataset
 from equipoise.data.imbalance import load_index, parse_ratio, subsample
 from equipoise.data.options import ReadOptions
+from equipoise.data.profiles import Limits
 from equipoise.data.rare import merge_rare_classes
 from equipoise.data.sources import load
 from equipoise.data.splits import Split, hold_out, split
@@ -38,6 +39,9 @@ class Experiment:
         Imbalance ratio to which the training part is subsampled; None: as it is.
     profile, order : str
         Shape of the imbalance, and which class is rare; see `equipoise.data.imbalance`.
+    largest, examples : int or None
+        How many training examples are kept at most, of the largest class and in all, where the
+        imbalance is made here; None: all that the ratio allows.
     index : sequence of Path
         Files of `save_index`; each thins the parts that it names examples of.
     test : float
@@ -62,6 +66,8 @@ class Experiment:
     ratio: float | None = None
     profile: str = "exp"
     order: str = "label"
+    largest: int | None = None
+    examples: int | None = None
     index: Sequence[Path] = ()
     test: float = 0.2
     rare: str = "refuse"
@@ -177,7 +183,9 @@ def _thinned(sealed: Split, dataset: Dataset, files: Sequence[Path]) -> Split:
 def _imbalanced(
     pool: IndexArray, dataset: Dataset, experiment: Experiment
 ) -> tuple[IndexArray, tuple[str, ...]]:
+    limits = Limits(largest=experiment.largest, examples=experiment.examples)
     if experiment.ratio is None:
+        _require_ratio(limits)
         return pool, ()
     ratio, note = parse_ratio(experiment.ratio)
     chosen = subsample(
@@ -187,5 +195,16 @@ def _imbalanced(
         order=experiment.order,  # type: ignore[arg-type]
         seed=experiment.split_seed,
         within=pool,
+        limits=limits,
     )
     return chosen.index, (*([note] if note else []), *chosen.notes)
+
+
+def _require_ratio(limits: Limits) -> None:
+    given = next((name for name, value in vars(limits).items() if value is not None), None)
+    if given is not None:
+        raise InputError(
+            f"--{given} says how many examples are kept where the imbalance is made here.",
+            "There is no --ratio, so the data stays as it is.",
+            f"Give --ratio too, 1 for equal classes, or leave out --{given}.",
+        )

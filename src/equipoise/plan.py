@@ -361,7 +361,9 @@ def _imbalance(experiment: Experiment) -> dict[str, Any]:
     if experiment.ratio is None:
         return {}
     ratio, _ = parse_ratio(experiment.ratio)
-    return {"ratio": ratio, "profile": experiment.profile, "order": experiment.order}
+    limits = {"largest": experiment.largest, "examples": experiment.examples}
+    made = {"ratio": ratio, "profile": experiment.profile, "order": experiment.order}
+    return {**made, **{name: value for name, value in limits.items() if value is not None}}
 
 
 def _cut(experiment: Experiment) -> dict[str, Any]:

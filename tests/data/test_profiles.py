@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.data.profiles import Profile, class_order, target_counts
+from equipoise.data.profiles import Limits, Profile, class_order, target_counts
 from equipoise.errors import InputError
 
 PROFILES: tuple[Profile, ...] = ("exp", "step", "binary")
@@ -118,3 +118,35 @@ def test_orders_are_permutations_with_their_meaning() -> None:
     assert len(drawn) > 10
     assert all(sorted(order) == [0, 1, 2, 3, 4] for order in drawn)
     assert class_order(counts, "random", 3).tolist() == class_order(counts, "random", 3).tolist()
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    sizes=SIZES,
+    ratio=st.floats(1, 20),
+    profile=st.sampled_from(PROFILES),
+    most=st.integers(40, 4000),
+)
+def test_limits_are_kept_and_used(
+    sizes: list[int], ratio: float, profile: Profile, most: int
+) -> None:
+    """No more than wished, the same fall of sizes, and no example less than needed."""
+    free = target_counts([max(sizes)] * len(sizes), ratio, profile)
+    try:
+        found = target_counts([max(sizes)] * len(sizes), ratio, profile, Limits(examples=most))
+    except InputError:
+        assert most < len(sizes) * ratio  # the rarest would be left without
+        return
+    assert found.sum() <= most
+    assert (found <= free).all()
+    one_more = target_counts([found[0] + 1] * len(sizes), ratio, profile)
+    assert one_more.sum() > most or found[0] == free[0]
+    largest = target_counts([max(sizes)] * len(sizes), ratio, profile, Limits(largest=20))
+    assert largest.tolist() == target_counts([20] * len(sizes), ratio, profile).tolist()
+
+
+@pytest.mark.parametrize("limits", [Limits(largest=0), Limits(examples=-1), Limits(examples=3)])
+def test_limits_that_leave_nothing_are_refused(limits: Limits) -> None:
+    """In words."""
+    with pytest.raises(InputError):
+        target_counts([100, 100], 10, "exp", limits)

@@ -14,6 +14,7 @@ from equipoise.data.dataset import Dataset
 from equipoise.data.description import describe as describe_dataset
 from equipoise.data.imbalance import parse_ratio, save_index
 from equipoise.data.imbalance import subsample as choose
+from equipoise.data.profiles import Limits
 from equipoise.data.sources import load
 
 
@@ -73,6 +74,8 @@ def subsample(  # noqa: PLR0913 (each is an option)
     out: Path,
     profile: Literal["exp", "step", "binary"] = "exp",
     order: Literal["label", "random", "size"] = "label",
+    largest: int | None = None,
+    examples: int | None = None,
     seed: int = 0,
     part: Literal["train", "test", "all"] = "train",
     overwrite: Flag = False,
@@ -94,6 +97,10 @@ def subsample(  # noqa: PLR0913 (each is an option)
     order : {"label", "random", "size"}
         Which classes become rare: the last in label order, an order drawn from the seed,
         or the smallest.
+    largest : int
+        How many examples of the largest class are kept at most.
+    examples : int
+        How many examples are kept at most, of all classes together.
     seed : int
         Seed of the order and of the choice of examples.
     part : {"train", "test", "all"}
@@ -107,7 +114,15 @@ def subsample(  # noqa: PLR0913 (each is an option)
     dataset = _load(data, reading)
     within = None if part == "all" or dataset.parts is None else dataset.part(part)
     exact, note = parse_ratio(ratio)
-    chosen = choose(dataset.codes, exact, profile=profile, order=order, seed=seed, within=within)
+    chosen = choose(
+        dataset.codes,
+        exact,
+        profile=profile,
+        order=order,
+        seed=seed,
+        within=within,
+        limits=Limits(largest=largest, examples=examples),
+    )
     save_index(out, chosen, dataset.fingerprint)
     counts = {dataset.classes[code]: int(n) for code, n in enumerate(chosen.counts)}
     if json:

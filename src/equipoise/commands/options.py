@@ -151,6 +151,10 @@ class Imbalance:
     order : {"label", "random", "size"}
         Which classes become rare: the last in label order, an order drawn from the seed,
         or the smallest.
+    largest : int
+        With --ratio, how many training examples of the largest class are kept at most.
+    examples : int
+        With --ratio, how many training examples are kept at most, of all classes together.
     index : list of Path
         Files of `data subsample`: of each part that a file names examples of, only these
         are used.
@@ -166,6 +170,8 @@ class Imbalance:
     ratio: float | None = None
     profile: Literal["exp", "step", "binary"] = "exp"
     order: Literal["label", "random", "size"] = "label"
+    largest: int | None = None
+    examples: int | None = None
     index: list[Path] = field(default_factory=list)
     test: float = 0.2
     rare: Literal["refuse", "merge", "drop"] = "refuse"

@@ -5,7 +5,7 @@ from typing import Any
 
 from equipoise.runs import READING
 
-CUT = ("ratio", "profile", "order", "test", "rare", "index")
+CUT = ("ratio", "profile", "order", "largest", "examples", "test", "rare", "index")
 """Options of `Imbalance` that a run keeps with its data."""
 
 SEEDS = ("seed", "split_seed")

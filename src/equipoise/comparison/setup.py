@@ -59,6 +59,8 @@ class Setup:
             "ratio": shared.ratio,
             "profile": shared.profile,
             "order": shared.order,
+            "largest": shared.largest,
+            "examples": shared.examples,
             "index": [str(path) for path in shared.index],
             "test": shared.test,
             "rare": shared.rare,

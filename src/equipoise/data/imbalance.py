@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise._typing import CodeArray, CountArray, IndexArray
-from equipoise.data.profiles import Order, Profile, class_order, target_counts
+from equipoise.data.profiles import (
+    NO_LIMITS,
+    Limits,
+    Order,
+    Profile,
+    class_order,
+    target_counts,
+)
 from equipoise.data.wording import counted
 from equipoise.errors import InputError
 from equipoise.runs import write_json
@@ -108,7 +115,7 @@ def parse_ratio(value: float | str) -> tuple[float, str | None]:
     return 1 / number, note
 
 
-def subsample(
+def subsample(  # noqa: PLR0913 (each says what is kept)
     codes: CodeArray,
     ratio: float,
     *,
@@ -116,6 +123,7 @@ def subsample(
     order: Order = "label",
     seed: int = 0,
     within: IndexArray | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> Subsample:
     """Choose examples so that classes have the sizes of `target_counts`.
 
@@ -137,6 +145,8 @@ def subsample(
         Seed of the draw, and of the order ``"random"``.
     within : ndarray of int, shape (some,), or None, default=None
         Positions to choose from, such as the training part. None: all.
+    limits : Limits, default=NO_LIMITS
+        How many examples are kept at most.
 
     Returns
     -------
@@ -156,7 +166,7 @@ def subsample(
     chosen = np.arange(len(codes)) if within is None else np.sort(np.asarray(within))
     available = np.bincount(codes[chosen], minlength=int(codes.max(initial=-1)) + 1)
     ranks = class_order(available, order, seed)
-    targets = target_counts(available[ranks], ratio, profile)
+    targets = target_counts(available[ranks], ratio, profile, limits)
     counts = np.empty_like(targets)
     counts[ranks] = targets
     index = [
@@ -170,7 +180,7 @@ def subsample(
         ratio=float(ratio),
         profile=profile,
         seed=seed,
-        notes=_notes(available[ranks], targets, ratio, profile),
+        notes=_notes(available[ranks], targets, ratio, profile, limits),
     )
 
 
@@ -180,13 +190,13 @@ def _shuffled(index: IndexArray, seed: int, code: int) -> IndexArray:
 
 
 def _notes(
-    available: CountArray, targets: CountArray, ratio: float, profile: Profile
+    available: CountArray, targets: CountArray, ratio: float, profile: Profile, limits: Limits
 ) -> tuple[str, ...]:
     notes = [
         f"{int(targets.sum()):,} of {int(available.sum()):,} examples were kept: classes of "
         f"{targets.max():,} to {targets.min():,} by the profile {profile}, ratio {ratio:g}."
     ]
-    if targets[0] < available[0]:
+    if targets[0] < available[0] and limits == NO_LIMITS:
         notes.append(
             f"The largest class keeps {targets[0]:,} of {counted(int(available[0]), 'example')}, "
             "so that the ratio holds in whole examples of every class."

@@ -1,6 +1,7 @@
 """Sizes of imbalanced classes: which class becomes how rare."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -60,7 +61,38 @@ def class_order(counts: ArrayLike, order: Order = "label", seed: int = 0) -> Ind
     )
 
 
-def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") -> CountArray:
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How many examples are kept at most.
+
+    Parameters
+    ----------
+    largest : int or None, default=None
+        In the largest class, at least 1; None: all that the ratio allows.
+    examples : int or None, default=None
+        In all classes together, at least 1; None: all that the ratio allows.
+    """
+
+    largest: int | None = None
+    examples: int | None = None
+
+    def check(self) -> None:
+        """Raise `InputError` if one is below 1."""
+        for name, value in vars(self).items():
+            if value is not None and value < 1:
+                raise InputError(
+                    f"--{name} is how many examples are kept at most, at least 1.",
+                    f"It is {value}.",
+                    "Give for example 500, or leave it out.",
+                )
+
+
+NO_LIMITS = Limits()
+
+
+def target_counts(
+    available: ArrayLike, ratio: float, profile: Profile = "exp", limits: Limits = NO_LIMITS
+) -> CountArray:
     r"""Return the size of each class, from rank 0 (largest) to rank K - 1.
 
     Parameters
@@ -72,6 +104,8 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
     profile : {"exp", "step", "binary"}, default="exp"
         ``"exp"``: a long tail. ``"step"``: half of the classes are rare; of an odd number the
         odd one stays large. ``"binary"``: the last class alone is rare.
+    limits : Limits, default=NO_LIMITS
+        How many examples are kept at most.
 
     Returns
     -------
@@ -109,6 +143,8 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
     array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
     >>> target_counts([500, 500, 20], 10, "binary")
     array([200, 200,  20])
+    >>> target_counts([5000] * 3, 100, limits=Limits(examples=1000))
+    array([901,  90,   9])
     """
     sizes = np.asarray(available, dtype=np.int64)
     if len(sizes) < 2:
@@ -124,7 +160,7 @@ def target_counts(available: ArrayLike, ratio: float, profile: Profile = "exp") 
             "Leave these classes out, or choose from another part of the data.",
         )
     shares = _shares(len(sizes), ratio, profile)
-    largest = _largest(sizes, shares)
+    largest = _limited(_largest(sizes, shares), shares, limits)
     targets = _floor(largest * shares)
     if sizes.min() < sizes[0]:
         # More in the largest class would move the ratio away, and make no rarest class larger.
@@ -163,6 +199,19 @@ def _largest(sizes: np.ndarray, shares: np.ndarray) -> int:
     largest = int(np.ceil((sizes + 1) / shares).min())
     while largest > 0 and (_floor(largest * shares) > sizes).any():
         largest -= 1
+    return largest
+
+
+def _limited(largest: int, shares: np.ndarray, limits: Limits) -> int:
+    """Return the largest size of rank 0 within limits."""
+    limits.check()
+    if limits.largest is not None:
+        largest = min(largest, limits.largest)
+    if limits.examples is not None:
+        # Floors leave up to one example a class beside what the shares alone would take.
+        largest = min(largest, math.ceil((limits.examples + len(shares)) / shares.sum()))
+        while largest > 0 and _floor(largest * shares).sum() > limits.examples:
+            largest -= 1
     return largest
 
 

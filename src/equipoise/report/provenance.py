@@ -172,5 +172,11 @@ def _content(data: dict[str, Any]) -> str:
 
 
 def _subsampling(data: dict[str, Any]) -> str:
-    named = {"ratio": "imbalance ratio", "profile": "profile", "order": "order"}
+    named = {
+        "ratio": "imbalance ratio",
+        "profile": "profile",
+        "order": "order",
+        "largest": "largest class at most",
+        "examples": "examples at most",
+    }
     return ", ".join(f"{words} {_text(k, data[k])}" for k, words in named.items() if data.get(k))
