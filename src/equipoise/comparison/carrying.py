@@ -13,6 +13,9 @@ from equipoise.runs import Run
 from equipoise.tuning.options import Options
 from equipoise.tuning.tuner import Tuner
 
+UNHURRIED = 30 * 86_400.0
+"""Seconds of a search that ends by its number of recipes."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
@@ -56,7 +59,7 @@ def carry_out(job: Job) -> None:
     chosen = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
     params = {**chosen, **method.params}
     experiment = job.unit.experiment(setup, params, method.recipe or "plain")
-    if setup.budget is not None and (method.roles or (method.within and setup.searches)):
+    if setup.is_searchable and (method.roles or (method.within and setup.searches)):
         _search(job, experiment)
     else:
         Plan.make(experiment).run(job.folder, resume=True)
@@ -66,7 +69,7 @@ def _search(job: Job, experiment: Experiment) -> None:
     """Search a method's numbers, or all that is open, and train the best."""
     setup, method = job.setup, job.method
     options = Options(
-        budget=setup.budget or 0.0,
+        budget=setup.budget or UNHURRIED,
         metrics=(setup.metric,),
         roles=method.roles,
         within=method.within,

@@ -18,6 +18,7 @@ from equipoise.experiment import Experiment
 from equipoise.pace import measure_pace
 from equipoise.plan import Plan
 from equipoise.runs import Run
+from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.scores import check_metric, choose_metric
 
@@ -174,7 +175,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     before = stored(folder)
     was: Mapping[str, Any] = {} if before is None else before["setup"]
     chosen, why = _metric(plan, metric, was)
-    searches, why_searched = _searches(plan, budget, search, was)
+    searches, why_searched = _searches(plan, budget, search, n_trials, was)
     setup = Setup(
         experiment=experiment,
         fingerprint=plan.parts.dataset.fingerprint,
@@ -267,12 +268,18 @@ def _metric(plan: Plan, given: str | None, was: Mapping[str, Any]) -> tuple[str,
 
 
 def _searches(
-    plan: Plan, budget: float | None, given: bool | None, was: Mapping[str, Any]
+    plan: Plan,
+    budget: float | None,
+    given: bool | None,
+    n_trials: int | None,
+    was: Mapping[str, Any],
 ) -> tuple[bool, str]:
     """Return whether the numbers of each method are searched, and why."""
     if "searches" in was and given is None:
         return was["searches"], "as the comparison began"
     if budget is None:
+        if given and n_trials is not None:
+            return True, f"yes, as given: {counted(n_trials, 'recipe')} of each method"
         return False, "no, for there is no time budget: every method has its epochs"
     if given is not None:
         return given, f"{'yes' if given else 'no'}, as given"

@@ -50,6 +50,11 @@ class Setup:
         """Whether all classes count alike in the metric."""
         return self.metric in BALANCED
 
+    @property
+    def is_searchable(self) -> bool:
+        """Whether a search would end: by time, or by the number of recipes."""
+        return self.budget is not None or self.n_trials is not None
+
     def identity(self) -> dict[str, Any]:
         """Return what may not change while a comparison is gone on with, as JSON holds it."""
         shared = self.experiment

@@ -1,0 +1,244 @@
+"""``equipoise study``: one component over imbalance ratios."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from equipoise.commands import console
+from equipoise.commands.fit import name_of
+from equipoise.commands.options import (
+    Flag,
+    Imbalance,
+    Place,
+    PlaceOptions,
+    Reading,
+    ReadingOptions,
+)
+from equipoise.commands.settings import ClassifierOptions
+from equipoise.commands.training import read_in
+from equipoise.comparison.setup import Unit
+from equipoise.durations import format_duration, parse_duration
+from equipoise.errors import InputError, TrainingError
+from equipoise.recipes import find_recipe
+from equipoise.statistics.wording import counted
+from equipoise.studies.components import find_component
+from equipoise.studies.design import Study, make_study
+from equipoise.studies.findings import find
+
+
+@dataclass(kw_only=True)
+class _Drawn(Imbalance):
+    __doc__ = Imbalance.__doc__
+
+    order: Literal["label", "random", "size"] = "random"
+
+
+RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
+"""Words for what the search goes over together."""
+
+
+def study(  # noqa: PLR0913 (each is an option)
+    component: str,
+    data: str,
+    /,
+    *,
+    ratios: str = "1,10,100",
+    test_ratios: str = "",
+    values: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    seeds: int = 3,
+    fixed: Literal["majority", "total"] = "majority",
+    hold: Literal["epochs", "steps"] = "epochs",
+    retune: str = "",
+    trials: int = 8,
+    budget: str | None = None,
+    metric: str | None = None,
+    recipe: str = "prescribed",
+    out: Path | None = None,
+    resume: Flag = False,
+    dry_run: Flag = False,
+    json: Flag = False,
+    place: PlaceOptions = Place(),  # noqa: B008 (never changed)
+    reading: ReadingOptions = Reading(),  # noqa: B008
+    imbalance: Annotated[_Drawn, Parameter(name="*")] = _Drawn(),  # noqa: B008
+    classifier: Annotated[
+        ClassifierOptions,  # pyright: ignore[reportInvalidTypeForm] (made from the classifier)
+        Parameter(name="*"),
+    ] = ClassifierOptions(),  # noqa: B008
+) -> int:
+    """Train with several values of COMPONENT at several imbalance ratios, and say what matters.
+
+    All else stays as it is, resolved once at the largest ratio. Larger ratios keep a part of
+    the examples of smaller ones, and each seed draws its own order of the classes, so that which
+    class is rare is not confounded with how hard it is. Every ratio is a comparison whose runs
+    are folders: what is stopped goes on with --resume, also with more values, ratios or seeds.
+
+    Parameters
+    ----------
+    component : str
+        batch-size, augmentation, architecture, pretraining, optimizer, smoothing, weight-decay,
+        epochs, or train-ratio, the recipe alone.
+    data : str
+        As for `fit`.
+    ratios : str
+        Imbalance ratios of training, with commas between; own: the data as it is, alone.
+    test_ratios : str
+        Imbalance ratios of places of use, for which accuracy is told, such as 1,10,100; below
+        1 the rarest class of training is the most frequent.
+    values : list of str
+        Values of the component, such as 16 64 256, or "SAM(rho=0.1)"; by default the usual ones.
+    seeds : int
+        Seeds of each cell, at least 3 for intervals that say something.
+    fixed : {"majority", "total"}
+        Whether the largest class or the number of all examples is the same at all ratios.
+    hold : {"epochs", "steps"}
+        Whether batch sizes have the same epochs or the same steps.
+    retune : str
+        What is searched again in each cell: rate, weight-decay (both: the optimizer's numbers),
+        optimizer, sharpness, smoothing; with commas between.
+    trials : int
+        Recipes of each such search.
+    budget : str
+        Time of each run, such as 60s; by default as long as its epochs take.
+    metric : str
+        What epochs and numbers are chosen by on held-out examples, as for `tune`.
+    recipe : str
+        What all else is, as for `fit`.
+    out : Path
+        Folder of the study; by default studies/COMPONENT-NAME.
+    resume : bool
+        Go on with the study in --out.
+    dry_run : bool
+        Print the cells and stop.
+    json : bool
+        Print what was found as JSON.
+    """
+    place.check()
+    wanted = find_component(component)
+    folder = out or Path("studies") / f"{wanted.name}-{name_of(data)}"
+    _check(imbalance, seeds)
+    find_recipe(recipe)
+    with read_in(data, reading, imbalance, classifier, seed=0) as experiment:
+        laid = make_study(
+            wanted,
+            replace(experiment, recipe=recipe),
+            folder,
+            ratios=() if ratios == "own" else _numbers("--ratios", ratios),
+            n_seeds=seeds,
+            fixed=fixed,
+            hold=hold,
+            values=values or (),
+            retune=_retuned(retune),
+            n_trials=trials,
+            budget=None if budget is None else parse_duration(budget),
+            metric=metric,
+            resume=resume,
+        )
+    _tell(laid)
+    tested = _numbers("--test-ratios", test_ratios)
+    if not dry_run:
+        _carried_out(laid, place)
+        found = find(folder, test_ratios=tuple(tested), failures=laid.failures)
+        show(found, folder, as_json=json)
+        if laid.failures:
+            raise TrainingError(
+                f"{counted(len(laid.failures), 'run')} of {laid.n_runs} failed. The first: "
+                f"{next(iter(laid.failures.items()))}. --resume tries them again."
+            )
+    return 0
+
+
+def _check(imbalance: Imbalance, seeds: int) -> None:
+    if imbalance.ratio is not None:
+        raise InputError(
+            "A study has --ratios, of which there may be one.",
+            f"--ratio is {imbalance.ratio:g}.",
+            f"Give --ratios {imbalance.ratio:g}.",
+        )
+    if seeds < 1:
+        raise InputError("A study needs seeds.", f"--seeds is {seeds}.", "Give 3 or more.")
+
+
+def _numbers(name: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(
+            f"{name} are numbers with commas between.", f"It is {text!r}.", "Give 1,10,100."
+        ) from None
+
+
+def _retuned(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    return list(dict.fromkeys(RETUNED.get(word, word) for word in words))
+
+
+def _tell(laid: Study) -> None:
+    """Print what is studied, every automatic choice, and how many runs there are."""
+    first = next(iter(laid.contests.values()))
+    console.say(f"The paper: {laid.component.claim}")
+    for line in first.choices:
+        console.say(line)
+    values = ", ".join(value.label for value in laid.values)
+    console.say(f"Values: {values}. The others are measured against {laid.told['reference']}.")
+    budget = first.setup.budget
+    each = "" if budget is None else f", at most {format_duration(budget)} each"
+    console.say(
+        f"{counted(len(laid.values), 'value')}, {counted(len(laid.contests), 'ratio')}, "
+        f"{counted(first.n_seeds, 'seed')}: {counted(laid.n_runs, 'run')}, of which "
+        f"{laid.n_missing} are to be done{each}."
+    )
+
+
+def _carried_out(laid: Study, place: Place) -> None:
+    """Carry out what is missing under a bar; Ctrl-C says how to go on."""
+    try:
+        with console.counting_bar("runs", laid.n_missing) as advance, place.open() as where:
+
+            def watch(ratio: float, unit: Unit, fault: str | None) -> None:
+                told = "done" if fault is None else fault
+                console.say(f"{unit.method}, ratio {ratio:g}, seed {unit.seed}: {told}")
+                advance()
+
+            laid.run(where, [watch])
+    except KeyboardInterrupt:
+        console.say(
+            f"Stopped. What is finished is in {laid.folder}: go on with the same command and "
+            f"--out {laid.folder} --resume."
+        )
+        raise
+
+
+def show(found: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    """Print what a study found: a table for each prior, and sentences."""
+    if as_json:
+        console.print_json({"study": str(folder), **found})
+        return
+    for title, prior in (("As trained", "as_trained"), ("Corrected to equal classes", "balanced")):
+        console.results.print(_table(found, prior, title))
+        for sentence in found[prior]["sentences"]:
+            console.results.print(f"  {sentence}", markup=False)
+    console.say(f"All runs are in {folder}. Next: equipoise report {folder}")
+
+
+def _table(found: dict[str, Any], prior: str, title: str) -> Table:
+    told = f"{title}: {found['metric'].replace('_', ' ')}, standard errors, {found['data']}"
+    table = Table(title=told, title_justify="left")
+    table.add_column(found["component"])
+    for ratio in found["ratios"]:
+        table.add_column(f"ratio {ratio}", justify="right")
+    in_nats = found["metric"].endswith("log_loss")
+    for value in found["values"]:
+        cells = [own["means"].get(value["method"]) for own in found[prior]["ratios"].values()]
+        table.add_row(value["label"], *(_cell(cell, in_nats) for cell in cells))
+    return table
+
+
+def _cell(mean: dict[str, float] | None, in_nats: bool) -> str:
+    if mean is None:
+        return ""
+    if in_nats:
+        return f"{mean['value']:.3f} ± {mean['error']:.3f}"
+    return f"{100 * mean['value']:.1f} ± {100 * mean['error']:.1f}"

@@ -1,0 +1,229 @@
+"""Reading a study: the predictions of every finished cell, by ratio and value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise.comparison.results import Results, read_results
+from equipoise.errors import InputError
+from equipoise.metrics import groups_by_frequency, shift_logits
+from equipoise.runs import Run
+from equipoise.statistics.paired import Predictions
+
+NAME = "study.json"
+"""The file of a study, in its folder."""
+
+AS_IT_IS = 0.0
+"""Stands for the ratio of data that is not thinned."""
+
+GROUPS = ("all", "many", "medium", "few", "largest", "middle", "smallest")
+"""Groups of classes whose mean recall is told."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """All that is finished of a study.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+    told : dict
+        Its file.
+    by_ratio : dict of float to Results
+        What is finished of each ratio's comparison, see `AS_IT_IS`.
+    """
+
+    folder: Path
+    told: Mapping[str, Any]
+    by_ratio: Mapping[float, Results]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What each value's method is called in words."""
+        return {value["method"]: value["label"] for value in self.told["values"]}
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """Where each value stands on a scale; None: on none."""
+        return {value["method"]: value["number"] for value in self.told["values"]}
+
+    @property
+    def reference(self) -> str:
+        """The value that others are measured against."""
+        return str(self.told["reference"])
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Values with finished runs at every ratio."""
+        found = [set(results.methods) for results in self.by_ratio.values()]
+        shared = set.intersection(*found)
+        return [name for name in self.labels if name in shared]
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Seeds that all values have finished at all ratios."""
+        found = [
+            {seed for seed, _ in results.entries[name]}
+            for results in self.by_ratio.values()
+            for name in self.methods
+        ]
+        return sorted(set.intersection(*found)) if found else []
+
+    def predictions(self, ratio: float, prior: str) -> dict[str, list[Predictions]]:
+        """Return the predictions of every value at a ratio, of the same seeds."""
+        entries = self.by_ratio[ratio].entries
+        return {
+            name: [entries[name][seed, 0].predictions[prior] for seed in self.seeds]
+            for name in self.methods
+        }
+
+    def counts(self, ratio: float, seed: int) -> np.ndarray:
+        """Return the training examples of each class; those held out left aside."""
+        entry = self.by_ratio[ratio].entries[self.methods[0]][seed, 0]
+        return np.asarray(Run.open(entry.path).config["data"]["counts_train"])
+
+
+def read_cells(folder: Path) -> Cells:
+    """Return what is finished of the study in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, or no seed is finished for all values at all ratios.
+    """
+    if not (folder / NAME).exists():
+        raise InputError(
+            f"A folder of a study holds {NAME}.",
+            f"`{folder}` does not.",
+            "Give the --out of `equipoise study`.",
+        )
+    told = Run(folder).read_json(NAME)
+    _check(folder, told)
+    by_ratio = {
+        ratio: read_results(folder / folder_of(ratio))
+        for ratio in ratios_of(told)
+        if (folder / folder_of(ratio) / "comparison.json").exists()
+    }
+    cells = Cells(folder=folder, told=told, by_ratio=by_ratio)
+    if len(by_ratio) < len(told["ratios"]) or not cells.methods or not cells.seeds:
+        raise InputError(
+            "A study is read by seeds that are finished for all values at all ratios.",
+            "There is no such seed yet.",
+            "Go on with `equipoise study ... --resume`.",
+        )
+    return cells
+
+
+def ratios_of(told: Mapping[str, Any]) -> list[float]:
+    """Return the ratios of a study."""
+    return [AS_IT_IS if ratio is None else float(ratio) for ratio in told["ratios"]]
+
+
+def folder_of(ratio: float) -> str:
+    """Return the name of a ratio's folder.
+
+    Examples
+    --------
+    >>> folder_of(100.0), folder_of(AS_IT_IS)
+    ('ratio100', 'as-it-is')
+    """
+    return "as-it-is" if ratio == AS_IT_IS else f"ratio{ratio:g}"
+
+
+def _check(folder: Path, told: Any) -> None:
+    """Refuse the file of a study, which may be a stranger's, if it does not say all."""
+    try:
+        ratios_of(told)
+        names = [value["method"] for value in told["values"]]
+        fault = None if told["reference"] in names else "its reference is none of its values"
+        for value in told["values"]:
+            if not isinstance(value["label"], str) or not isinstance(value["method"], str):
+                fault = "a value has no label"
+            if value["number"] is not None:
+                float(value["number"])
+    except (KeyError, TypeError, ValueError) as error:
+        fault = f"something is missing or wrong: {error!r}"
+    if fault is not None:
+        raise InputError(
+            "A study must be as `equipoise study` wrote it.",
+            f"In `{folder / NAME}`, {fault}.",
+            "Restore the file, or begin a new study.",
+        )
+
+
+def recall_of_groups(predictions: Predictions, counts: np.ndarray) -> dict[str, float]:
+    """Return the mean recall of all classes and of each group by training frequency.
+
+    Examples
+    --------
+    >>> own = Predictions(codes=np.array([0, 0, 1]), logits=np.eye(2)[[0, 1, 1]])
+    >>> recall_of_groups(own, np.array([500, 10]))
+    {'all': 0.75, 'many': 0.5, 'few': 1.0}
+    """
+    codes, right = predictions.codes, predictions.logits.argmax(axis=1) == predictions.codes
+    n = np.bincount(codes, minlength=len(counts))
+    recall = np.bincount(codes, weights=right, minlength=len(counts)) / np.maximum(n, 1)
+    bands = np.array(groups_by_frequency(counts))
+    found = {"all": recall[n > 0].mean()}
+    for group in GROUPS[1:]:
+        here = (bands == group) & (n > 0)
+        if here.any():
+            found[group] = recall[here].mean()
+    return {name: float(value) for name, value in found.items()}
+
+
+def accuracy_under(
+    predictions: Predictions, shares: np.ndarray, *, own: np.ndarray | None = None
+) -> float:
+    """Return the accuracy where classes have other frequencies than in the test examples.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of one run.
+    shares : ndarray of float, shape (classes,)
+        Frequencies there.
+    own : ndarray of float, shape (classes,), or None, default=None
+        Frequencies that the logits contain, from which they are corrected to the others; None:
+        they are taken as they are.
+
+    Examples
+    --------
+    >>> own = Predictions(codes=np.array([0, 0, 1]), logits=np.eye(2)[[0, 1, 1]])
+    >>> round(accuracy_under(own, np.array([0.8, 0.2])), 3)
+    0.6
+    """
+    logits = predictions.logits if own is None else shift_logits(predictions.logits, own, shares)
+    right = logits.argmax(axis=1) == predictions.codes
+    n = np.bincount(predictions.codes, minlength=len(shares))
+    recall = np.bincount(predictions.codes, weights=right, minlength=len(shares))
+    here = n > 0
+    weights = shares[here] / shares[here].sum()
+    return float(weights @ (recall[here] / n[here]))
+
+
+def shares_of_ratio(counts: Sequence[int] | np.ndarray, ratio: float) -> np.ndarray:
+    r"""Return class frequencies that fall exponentially in the order of given sizes.
+
+    Parameters
+    ----------
+    counts : array-like of int, shape (classes,)
+        Sizes in training, which give the order.
+    ratio : float
+        Most over least frequent class; below 1 the rarest class of training is most frequent.
+
+    Examples
+    --------
+    >>> shares_of_ratio([10, 100], 4.0), shares_of_ratio([10, 100], 0.25)
+    (array([0.2, 0.8]), array([0.8, 0.2]))
+    """
+    sizes = np.asarray(counts)
+    rank = np.empty(len(sizes))
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    raw = float(ratio) ** (-rank / (len(sizes) - 1))
+    return raw / raw.sum()

@@ -1,0 +1,267 @@
+"""A study laid out: which cells there are, what they share, and having them carried out."""
+
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equipoise.comparison.contest import Contest, make_contest
+from equipoise.comparison.methods import Method, make_method
+from equipoise.comparison.setup import Unit
+from equipoise.data.imbalance import parse_ratio
+from equipoise.errors import InputError
+from equipoise.executors import Executor
+from equipoise.experiment import Experiment
+from equipoise.plan import Plan
+from equipoise.recipes import find_recipe
+from equipoise.runs import Run
+from equipoise.studies.cells import AS_IT_IS, NAME, folder_of
+from equipoise.studies.components import Base, Component, Value, values_of
+from equipoise.tuning.scores import choose_metric
+
+LONG_NAME = 50
+"""Names of methods are cut after so many characters."""
+
+Watcher = Callable[[float, Unit, str | None], None]
+"""Told of each run that has ended: its ratio, what it is, and what went wrong or None."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """A component, its values, the ratios, and the folder of everything.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything is.
+    component : Component
+        What is studied.
+    values : tuple of Value
+        Its values.
+    contests : dict of float to Contest
+        For each imbalance ratio the comparison of the values.
+    told : dict
+        What is kept of the study, as JSON holds it.
+    """
+
+    folder: Path
+    component: Component
+    values: tuple[Value, ...]
+    contests: Mapping[float, Contest]
+    told: Mapping[str, Any]
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def n_missing(self) -> int:
+        """Runs that are not finished."""
+        return sum(len(contest.missing) for contest in self.contests.values())
+
+    @property
+    def n_runs(self) -> int:
+        """Runs in all."""
+        return sum(len(contest.units) for contest in self.contests.values())
+
+    def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
+        """Carry out what is missing, one ratio after the other; failures leave the rest alone.
+
+        Raises
+        ------
+        InputError
+            If another process is at this study.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Run(self.folder).write_json(NAME, dict(self.told))
+        for ratio, contest in self.contests.items():
+
+            def tell(unit: Unit, fault: str | None, ratio: float = ratio) -> None:
+                if fault is not None:
+                    self.failures[f"{unit.method}, ratio {ratio:g}, seed {unit.seed}"] = fault
+                for watcher in watchers:
+                    watcher(ratio, unit, fault)
+
+            contest.run(executor, [tell])
+
+
+def make_study(  # noqa: PLR0913 (each is a choice of the user)
+    component: Component,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    ratios: Sequence[float],
+    n_seeds: int,
+    fixed: str = "majority",
+    hold: str = "epochs",
+    values: Sequence[str] = (),
+    retune: Sequence[str] = (),
+    n_trials: int = 8,
+    budget: float | None = None,
+    metric: str | None = None,
+    resume: bool = False,
+) -> Study:
+    """Read the data and lay a study out; nothing is written.
+
+    Parameters
+    ----------
+    component : Component
+        What is studied.
+    experiment : Experiment
+        The data, how it is cut, the recipe, and parameters that all cells are given.
+    folder : Path
+        Where the study is kept, or is already.
+    ratios : sequence of float
+        Imbalance ratios of training; empty: the data stays as it is.
+    n_seeds : int
+        Seeds of each cell. Each draws its own subset and, unless the order of classes is given,
+        its own order, so that rarity is not confounded with how hard a class is.
+    fixed : {"majority", "total"}, default="majority"
+        Whether the size of the largest class or the number of all examples is the same at all
+        ratios.
+    hold : {"epochs", "steps"}, default="epochs"
+        What all batch sizes have in common.
+    values : sequence of str, default=()
+        Values of the component; none: the usual ones.
+    retune : sequence of str, default=()
+        Parameters whose numbers are searched again in each cell.
+    n_trials : int, default=8
+        Recipes in each such search.
+    budget : float or None, default=None
+        Seconds of each run; None: as long as its epochs take.
+    metric : str or None, default=None
+        What epochs and numbers are chosen by; None: by the size of the rarest class.
+    resume : bool, default=False
+        Go on with the study in the folder, with more values, ratios or seeds if so wished.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or the data or a choice cannot be used.
+    """
+    _check_choices(component, experiment, fixed, retune)
+    exact = sorted({parse_ratio(ratio)[0] for ratio in ratios})
+    by_ratio = _thinned(experiment, exact, fixed)
+    plan = Plan.make(by_ratio[max(by_ratio)])
+    base = Base(
+        kind=plan.fit.task.facts["kind"],
+        settings=plan.fit.settings,
+        epochs=plan.fit.settings.epochs,
+        hold=hold,
+    )
+    shared, own = _frozen(component, experiment, plan)
+    chosen = tuple(values_of(component, base, values))
+    reference = component.reference(base, chosen)
+    methods = [
+        _method(value, {**own, **value.params}, experiment.recipe, tuple(retune))
+        for value in chosen
+    ]
+    contests = {
+        ratio: make_contest(
+            replace(thinned, params=shared),
+            folder / folder_of(ratio),
+            methods=methods,
+            control=methods[chosen.index(reference)],
+            n_seeds=n_seeds,
+            budget=budget,
+            metric=metric or _metric(plan),
+            search=bool(retune),
+            n_trials=n_trials if retune else None,
+            resume=resume,
+        )
+        for ratio, thinned in by_ratio.items()
+    }
+    told = {
+        "component": component.name,
+        "claim": component.claim,
+        "unit": component.unit,
+        "values": [
+            {"label": v.label, "number": v.number, "method": m.name}
+            for v, m in zip(chosen, methods, strict=True)
+        ],
+        "reference": methods[chosen.index(reference)].name,
+        "ratios": [None if ratio == AS_IT_IS else ratio for ratio in by_ratio],
+        "n_seeds": n_seeds,
+        "fixed": fixed,
+        "hold": hold,
+        "retune": list(retune),
+        "n_trials": n_trials if retune else None,
+        "recipe": experiment.recipe,
+        "data": Path(experiment.source).stem,
+    }
+    return Study(folder=folder, component=component, values=chosen, contests=contests, told=told)
+
+
+def _check_choices(
+    component: Component, experiment: Experiment, fixed: str, retune: Sequence[str]
+) -> None:
+    if both := sorted(experiment.params.keys() & set(component.params)):
+        raise InputError(
+            "What is studied must not be given as well.",
+            f"The study of {component.name} sets {both[0]}, which is given too.",
+            f"Leave out --{both[0].replace('_', '-')}, or give its values by --values.",
+        )
+    if fixed == "total" and experiment.examples is None:
+        raise InputError(
+            "With a fixed total, the number of examples must be said.",
+            "There is no --examples.",
+            "Give --examples 5000 for example, no more than the largest ratio leaves.",
+        )
+    unknown = [name for name in retune if name not in ("optimizer", "sharpness", "smoothing")]
+    if unknown:
+        raise InputError(
+            "What is retuned must be rate, weight-decay, optimizer, sharpness or smoothing.",
+            f"One is {unknown[0]!r}.",
+            "Give for example --retune rate,weight-decay.",
+        )
+
+
+def _thinned(
+    experiment: Experiment, ratios: Sequence[float], fixed: str
+) -> dict[float, Experiment]:
+    """Return the data of each ratio, with the largest class or all examples equal in number."""
+    if not ratios:
+        return {AS_IT_IS: experiment}
+    each = {ratio: replace(experiment, ratio=ratio) for ratio in ratios}
+    if fixed == "total" or experiment.examples is None:
+        return each
+    # So many in all at the largest ratio; its largest class is that of all ratios.
+    plan = Plan.make(replace(each[max(ratios)], params={**experiment.params, "validation": 0.0}))
+    largest = int(plan.fit.task.counts.max())
+    return {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
+
+
+def _frozen(
+    component: Component, experiment: Experiment, plan: Plan
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return parameters that hold in all cells, and what the component is where a value is silent.
+
+    What is automatic is resolved once, at the largest ratio: were it resolved in each cell, more
+    than the component and the ratio would change.
+    """
+    recipe = find_recipe(experiment.recipe).on(plan.fit.task.facts["kind"])
+    automatic = {
+        choice.field: choice.value
+        for choice in plan.fit.choices
+        if choice.field in plan.params and choice.field not in recipe
+    }
+    own = {k: v for k, v in automatic.items() if k in component.params}
+    return {**{k: v for k, v in automatic.items() if k not in own}, **experiment.params}, own
+
+
+def _metric(plan: Plan) -> str:
+    """Return what epochs are chosen by in all cells: what is fit for the largest ratio."""
+    task = plan.fit.task
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    return choose_metric(int(held.min()))[0]
+
+
+def _method(
+    value: Value, params: Mapping[str, Any], recipe: str, retune: tuple[str, ...]
+) -> Method:
+    """Return the method that a value is in the comparison of each ratio."""
+    name = re.sub(r"[^\w.()=,-]+", "-", value.label, flags=re.ASCII).strip("-.(")
+    if len(name) > LONG_NAME:
+        name = f"{name[:LONG_NAME]}-{zlib.crc32(value.label.encode()):08x}"
+    return make_method(name, params, over=recipe, within=retune)

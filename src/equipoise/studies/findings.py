@@ -1,0 +1,244 @@
+"""What a study found, in sentences, a table and plain data, written into its folder."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from equipoise.comparison.results import PRIORS
+from equipoise.runs import Run, write_text
+from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
+from equipoise.studies.cells import AS_IT_IS, Cells, accuracy_under, read_cells, shares_of_ratio
+from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
+
+TABLE = "study.csv"
+"""The table of a study: a row for each ratio, value and prior."""
+
+FOUND = "findings.json"
+"""What a study found, as plain data."""
+
+ALPHA = 1 - LEVEL
+
+
+def find(
+    folder: Path,
+    *,
+    metric: str = "balanced_accuracy",
+    test_ratios: tuple[float, ...] = (),
+    failures: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what the finished cells of a study say, and write it into its folder.
+
+    ``findings.json`` and ``study.csv`` are replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+    metric : str, default="balanced_accuracy"
+        What values are compared by.
+    test_ratios : tuple of float, default=()
+        Imbalance ratios of places of use; 1 is where all classes are equally frequent.
+    failures : mapping of str to str, optional
+        Runs that could not be finished, and why.
+
+    Returns
+    -------
+    dict
+        As `found_in` returns it, with ``failures``.
+
+    Raises
+    ------
+    InputError
+        As of `equipoise.studies.cells.read_cells`.
+    """
+    found = {**found_in(read_cells(folder), metric, test_ratios), "failures": dict(failures or {})}
+    Run(folder).write_json(FOUND, found)
+    write_text(folder / TABLE, as_csv(found))
+    return found
+
+
+def found_in(
+    cells: Cells, metric: str = "balanced_accuracy", test_ratios: tuple[float, ...] = ()
+) -> dict[str, Any]:
+    """Return what a study says.
+
+    Returns
+    -------
+    dict
+        ``component``, ``claim``, ``unit``, ``values`` (method, label, number), ``reference``,
+        ``ratios``, ``seeds``, ``metric``; for each prior of `PRIORS` ``ratios`` (see
+        `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend`` and ``sentences``; and
+        ``deployment``: accuracy by training ratio, value and test ratio.
+    """
+    told = cells.told
+    kept = ("component", "claim", "unit", "values", "reference", "data", "fixed", "hold", "retune")
+    return {
+        **{name: told.get(name) for name in kept},
+        "ratios": [_written(ratio) for ratio in cells.by_ratio],
+        "seeds": cells.seeds,
+        "metric": metric,
+        **{prior: _under(cells, prior, metric) for prior in PRIORS},
+        "deployment": _deployment(cells, test_ratios),
+    }
+
+
+def _written(ratio: float) -> str:
+    """Return a ratio as it stands in tables.
+
+    >>> _written(100.0), _written(AS_IT_IS)
+    ('100', 'as it is')
+    """
+    return "as it is" if ratio == AS_IT_IS else f"{ratio:g}"
+
+
+def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
+    each = {_written(ratio): at_ratio(cells, ratio, prior, metric) for ratio in cells.by_ratio}
+    several = len(cells.by_ratio) > 1
+    changes = interactions(cells, prior, metric) if several and len(cells.methods) > 1 else {}
+    along = trend(cells, prior, metric) if cells.told.get("unit") else None
+    found = {
+        "ratios": each,
+        "interactions": {name: vars(change) for name, change in changes.items()},
+        "trend": along,
+    }
+    return {**found, "sentences": _sentences(cells, found, metric)}
+
+
+def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]:
+    if len(cells.methods) < 2:
+        return [_alone(cells, found, metric)]
+    said = [_best(cells, ratio, own, metric) for ratio, own in found["ratios"].items()]
+    if found["trend"] is not None and found["trend"]["interaction"] is not None:
+        said.insert(0, _trend_sentence(cells, found["trend"], metric))
+    elif found["interactions"]:
+        said.insert(0, _interaction_sentence(cells, found["interactions"], metric))
+    return said
+
+
+def _alone(cells: Cells, found: Mapping[str, Any], metric: str) -> str:
+    name = cells.methods[0]
+    told = [
+        f"{score(own['means'][name]['value'], metric)} at ratio {ratio}"
+        for ratio, own in found["ratios"].items()
+    ]
+    return f"The {METRIC_NAMES[metric]} is {listed(told)}."
+
+
+def _best(cells: Cells, ratio: str, own: Mapping[str, Any], metric: str) -> str:
+    labels, best = cells.labels, own["best"]
+    mean = own["means"][best]["value"]
+    where = "As the data is" if ratio == "as it is" else f"At ratio {ratio}"
+    apart = [
+        f"{labels[fact['method']]} ({number(fact['value'], metric)})"
+        for fact in own["to_reference"]
+        if fact["told_apart"]
+    ]
+    versus = labels[cells.reference]
+    against = (
+        f"told apart from {versus}: {listed(apart)} {unit(metric)}"
+        if apart
+        else f"no value is told apart from {versus}"
+    )
+    return f"{where}, {labels[best]} is best with {score(mean, metric)}; {against}."
+
+
+def _trend_sentence(cells: Cells, along: Mapping[str, Any], metric: str) -> str:
+    change = Slope(**along["interaction"])
+    ends = {ratio: Slope(**own) for ratio, own in along["by_ratio"].items()}
+    first, last = (ends[key] for key in (next(iter(ends)), next(reversed(ends))))
+    low, high = next(iter(ends)), next(reversed(ends))
+    effect = (
+        f"Doubling the {cells.told['unit']} changes the {METRIC_NAMES[metric]} by "
+        f"{_signed(first.value, metric)} at ratio {low} and {_signed(last.value, metric)} at "
+        f"ratio {high}"
+    )
+    return f"{effect}: {_verdict(change, metric)}"
+
+
+def _interaction_sentence(
+    cells: Cells, changes: Mapping[str, Mapping[str, Any]], metric: str
+) -> str:
+    known = {name: Slope(**change) for name, change in changes.items()}
+    told = {name: each for name, each in known.items() if each.p is not None and each.p <= ALPHA}
+    versus = cells.labels[cells.reference]
+    if not told:
+        largest = max(known, key=lambda name: abs(known[name].value))
+        return (
+            f"No value gains on {versus}, or loses, as the ratio grows, as far as "
+            f"{counted(len(cells.seeds), 'seed')} can tell; the largest change is that of "
+            f"{cells.labels[largest]}: {_change(known[largest], metric)}."
+        )
+    each = [f"{cells.labels[name]} {_change(change, metric)}" for name, change in told.items()]
+    return f"As the ratio grows, these change against {versus}: {'; '.join(each)}."
+
+
+def _verdict(change: Slope, metric: str) -> str:
+    if change.p is None:
+        return f"{_change(change, metric)}; one seed cannot tell whether that is chance."
+    if change.p > ALPHA:
+        return f"no such change of the effect is told from chance ({_change(change, metric)})."
+    return f"the effect changes with the ratio ({_change(change, metric)})."
+
+
+def _change(change: Slope, metric: str) -> str:
+    error = "" if change.error is None else f" ± {number(change.error, metric)}"
+    return f"{_signed(change.value, metric, bare=True)}{error} {unit(metric)} per tenfold ratio"
+
+
+def _signed(value: float, metric: str, *, bare: bool = False) -> str:
+    text = number(value, metric) if bare else amount(value, metric)
+    return text if text.startswith(("-", "0.0 ", "0.000")) or value == 0 else f"+{text}"
+
+
+def _deployment(cells: Cells, test_ratios: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Return accuracies where classes are otherwise frequent, as trained and corrected to that."""
+    rows = []
+    for ratio, results in cells.by_ratio.items():
+        for name in cells.methods:
+            for test_ratio in test_ratios:
+                both = _accuracies(cells, results.entries[name], ratio, test_ratio)
+                own = {"ratio": _written(ratio), "method": name, "test_ratio": test_ratio}
+                rows.append({**own, **both})
+    return rows
+
+
+def _accuracies(
+    cells: Cells, entries: Mapping[tuple[int, int], Any], ratio: float, test_ratio: float
+) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"as_trained": [], "corrected": []}
+    for seed in cells.seeds:
+        entry = entries[seed, 0]
+        shares = shares_of_ratio(cells.counts(ratio, seed), test_ratio)
+        plain, even = (entry.predictions[prior] for prior in PRIORS)
+        uniform = shares * 0 + 1 / len(shares)
+        found["as_trained"].append(accuracy_under(plain, shares))
+        found["corrected"].append(accuracy_under(even, shares, own=uniform))
+    return found
+
+
+def as_csv(found: Mapping[str, Any]) -> str:
+    """Return the table of a study: scores in their own unit, recall in [0, 1]."""
+    out = io.StringIO()
+    labels = {value["method"]: value["label"] for value in found["values"]}
+    groups = dict.fromkeys(
+        group
+        for prior in PRIORS
+        for own in found[prior]["ratios"].values()
+        for each in own["groups"].values()
+        for group in each
+    )
+    columns = ("value", "low", "high", "error", "percent", "percent_error")
+    writer = csv.writer(out)
+    recall = [f"recall_{group}{end}" for group in groups for end in ("", "_error")]
+    writer.writerow(["ratio", "prior", "setting", "metric", *columns, *recall])
+    for prior in PRIORS:
+        for ratio, own in found[prior]["ratios"].items():
+            for name, mean in own["means"].items():
+                percent = own["percent"][name]
+                figures = [*(mean[k] for k in columns[:4]), percent["value"], percent["error"]]
+                each = [own["groups"][name].get(group, {}) for group in groups]
+                told = [value.get(k, "") for value in each for k in ("value", "error")]
+                writer.writerow([ratio, prior, labels[name], found["metric"], *figures, *told])
+    return out.getvalue()

@@ -1,0 +1,143 @@
+"""Laws of the command that studies a component."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise.cli import main
+from equipoise.runs import Run
+
+QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
+SMALL = ["digits", "--examples", "120", *QUICK, "--values", "None", "Uniform()"]
+
+
+def _study(out: Path, *more: str) -> int:
+    return main(["study", "smoothing", *SMALL, "--out", str(out), *more])
+
+
+def _stamps(out: Path) -> dict[str, int]:
+    return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/runs/*/*/DONE")}
+
+
+def test_a_study_ends_with_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell for each ratio, value and seed; JSON, a table and a sentence for each ratio."""
+    out = tmp_path / "s"
+    more = ["--ratios", "1,10", "--seeds", "2", "--test-ratios", "1,10", "--json"]
+    assert _study(out, *more) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ratios"] == ["1", "10"]
+    assert found["seeds"] == [0, 1]
+    assert len(found["balanced"]["sentences"]) == 3
+    assert len(found["deployment"]) == 2 * 2 * 2
+    assert len(_stamps(out)) == 8
+    with (out / "study.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["ratio"], row["setting"]) for row in rows} == {
+        (ratio, value) for ratio in ("1", "10") for value in ("no smoothing", "Uniform()")
+    }
+
+
+def test_only_the_component_and_the_ratio_change(tmp_path: Path) -> None:
+    """Everything else is resolved once; larger ratios keep a part of smaller ones' examples."""
+    out = tmp_path / "s"
+    assert _study(out, "--ratios", "1,10", "--seeds", "2", "--augmentation", "None") == 0
+    runs = {
+        (ratio, value, seed): Run.open(out / f"ratio{ratio}/runs/{value}/seed{seed}")
+        for ratio in (1, 10)
+        for value in ("no-smoothing", "Uniform()")
+        for seed in (0, 1)
+    }
+    settings = {key: run.config["classifier"] for key, run in runs.items()}
+    for own in settings.values():
+        changed = {k for k, v in own.items() if v != settings[1, "no-smoothing", 0][k]}
+        assert changed <= {"smoothing", "random_state"}
+    orders = [runs[10, "Uniform()", seed].config["data"]["counts_train"] for seed in (0, 1)]
+    assert orders[0] != orders[1]  # other classes are rare
+    for seed in (0, 1):
+        few, many = (
+            np.union1d(
+                *(
+                    runs[r, "Uniform()", seed].read_arrays("split.npz")[p]
+                    for p in ("train", "validation")
+                )
+            )
+            for r in (10, 1)
+        )
+        assert np.isin(few, many).all()
+        assert few.size <= 120 < many.size
+        tests = [
+            runs[r, v, seed].read_arrays("split.npz")["test"]
+            for r, v in ((1, "Uniform()"), (10, "no-smoothing"))
+        ]
+        assert np.array_equal(*tests)
+
+
+def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:
+    """But for what whole examples do not allow."""
+    out = tmp_path / "s"
+    assert _study(out, "--ratios", "1,10", "--seeds", "1", "--fixed", "total") == 0
+    sizes = [
+        sum(len(each) for name, each in run.read_arrays("split.npz").items() if name != "test")
+        for run in (Run(out / f"ratio{r}/runs/Uniform()/seed0") for r in (1, 10))
+    ]
+    assert all(105 < size <= 120 for size in sizes)
+
+
+def test_a_study_that_is_killed_goes_on_and_grows(tmp_path: Path) -> None:
+    """Nothing that was finished is made again; a ratio more changes nothing that is there."""
+    out, whole = tmp_path / "s", tmp_path / "whole"
+    command = [sys.executable, "-m", "equipoise", "study", "smoothing", *SMALL]
+    command += ["--ratios", "10", "--seeds", "2", "--out", str(out), "--resume"]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        ends = time.monotonic() + 100
+        while len(_stamps(out)) < 1:
+            assert process.poll() is None
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    before = _stamps(out)
+    assert 1 <= len(before) < 4
+    assert _study(out, "--ratios", "10", "--seeds", "2") == 2  # not without --resume
+    assert _study(out, "--ratios", "10", "--seeds", "2", "--resume") == 0
+    assert before.items() <= _stamps(out).items()
+    assert _study(whole, "--ratios", "10", "--seeds", "2") == 0
+    assert (out / "study.csv").read_text() == (whole / "study.csv").read_text()
+
+
+def test_what_is_retuned_is_searched_in_each_cell(tmp_path: Path) -> None:
+    """The optimizer's numbers, with as many recipes as was said."""
+    out = tmp_path / "s"
+    more = ["--ratios", "10", "--seeds", "1", "--retune", "rate,weight-decay", "--trials", "2"]
+    assert _study(out, *more) == 0
+    for value in ("no-smoothing", "Uniform()"):
+        run = Run.open(out / f"ratio10/runs/{value}/seed0")
+        trials = run.read_json("tuning.json")["trials"]
+        assert len(trials) == 2
+        assert all("smoothing" not in trial["params"] for trial in trials)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--ratio", "10"], "--ratios"),
+        (["--smoothing", "Uniform()"], "must not be given as well"),
+        (["--ratios", "1,x"], "numbers with commas"),
+        (["--seeds", "0"], "seeds"),
+        (["--retune", "nothing"], "--retune rate"),
+    ],
+)
+def test_studies_that_make_no_sense_are_refused(
+    more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words, and nothing is left behind."""
+    assert _study(tmp_path / "s", *more) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()

@@ -1,0 +1,160 @@
+"""Laws of what a study says about values and ratios."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from equipoise.comparison.results import Entry, Results
+from equipoise.statistics.paired import Predictions
+from equipoise.studies.cells import Cells
+from equipoise.studies.effects import at_ratio, interactions, scores, slope, trend
+from equipoise.studies.findings import as_csv, found_in
+
+N = 2000
+CLASSES = 4
+SIZES = {"16": 0.0, "64": 0.0, "256": 0.0}
+
+
+def _predictions(accuracy: float, seed: int, of_test: int) -> Predictions:
+    """Return predictions of which a share is right, the others anything."""
+    codes = np.random.default_rng(of_test).integers(0, CLASSES, N)
+    random = np.random.default_rng(seed)
+    right = random.random(N) < accuracy
+    guess = (codes + random.integers(1, CLASSES, N)) % CLASSES
+    logits = 3.0 * np.eye(CLASSES)[np.where(right, codes, guess)]
+    return Predictions(codes=codes, logits=logits, ids=np.arange(N))
+
+
+def _cells(accuracies: dict[float, dict[str, float]], n_seeds: int = 4) -> Cells:
+    """Return a study whose cells are right as often as is said."""
+    counts = np.array([400, 200, 50, 10])
+    by_ratio = {}
+    for ratio, own in accuracies.items():
+        entries = {
+            name: {
+                (seed, 0): Entry(
+                    path=Path(),
+                    predictions=dict.fromkeys(
+                        ("as_trained", "balanced"),
+                        _predictions(accuracy, 1000 * seed + int(ratio) + 7 * int(name), seed),
+                    ),
+                    seconds=1.0,
+                    looks=1,
+                    facts={},
+                )
+                for seed in range(n_seeds)
+            }
+            for name, accuracy in own.items()
+        }
+        by_ratio[ratio] = Results(
+            folder=Path(), told={"methods": own}, entries=entries, classes=("a",), counts=counts
+        )
+    values = [{"method": m, "label": f"size {m}", "number": float(m)} for m in accuracies[1.0]]
+    told = {
+        "values": values,
+        "reference": "64",
+        "unit": "batch size",
+        "component": "batch-size",
+        "claim": "",
+        "data": "planted",
+        "ratios": list(accuracies),
+    }
+    cells = Cells(folder=Path(), told=told, by_ratio=by_ratio)
+    object.__setattr__(cells, "counts", lambda ratio, seed: counts)  # noqa: ARG005
+    return cells
+
+
+NULL = {r: {"16": 0.7, "64": 0.7, "256": 0.7} for r in (1.0, 10.0, 100.0)}
+PLANTED = {
+    1.0: {"16": 0.80, "64": 0.80, "256": 0.80},
+    10.0: {"16": 0.75, "64": 0.70, "256": 0.65},
+    100.0: {"16": 0.70, "64": 0.60, "256": 0.50},
+}
+
+
+def test_slopes_are_those_of_least_squares() -> None:
+    """Seed by seed as scipy fits them; the interval is Student's over seeds."""
+    random = np.random.default_rng(0)
+    at, values = np.array([0.0, 1.0, 2.5]), random.normal(size=(3, 5))
+    own = [stats.linregress(at, column).slope for column in values.T]
+    found = slope(at, values)
+    assert found.value == pytest.approx(np.mean(own))
+    interval = stats.t.interval(0.95, 4, np.mean(own), stats.sem(own))
+    assert (found.low, found.high) == pytest.approx(interval)
+    assert found.p == pytest.approx(stats.ttest_1samp(own, 0).pvalue)
+
+
+def test_one_seed_tells_no_error() -> None:
+    """What training again would change is not known."""
+    found = slope(np.array([0.0, 1.0]), np.array([[0.0], [0.5]]))
+    assert (found.value, found.error, found.p) == (0.5, None, None)
+
+
+def test_a_planted_interaction_is_found_with_its_size_and_sign() -> None:
+    """Smaller batches gain 5 points more for each tenfold ratio, larger ones lose as much."""
+    found = interactions(_cells(PLANTED), "balanced", "balanced_accuracy")
+    assert found["16"].value == pytest.approx(0.05, abs=0.015)
+    assert found["256"].value == pytest.approx(-0.05, abs=0.015)
+    assert found["16"].p < 0.05
+    assert found["256"].p < 0.05
+    along = trend(_cells(PLANTED), "balanced", "balanced_accuracy")
+    assert along["by_ratio"]["1"]["value"] == pytest.approx(0, abs=0.01)
+    assert along["by_ratio"]["100"]["value"] == pytest.approx(-0.05, abs=0.01)
+    assert along["interaction"]["value"] == pytest.approx(-0.025, abs=0.006)
+
+
+def test_values_that_are_alike_are_not_told_apart() -> None:
+    """No interaction is claimed, and no value is better than the reference."""
+    cells = _cells(NULL)
+    found = found_in(cells)
+    assert all(
+        own.p > 0.05 for own in interactions(cells, "balanced", "balanced_accuracy").values()
+    )
+    assert "no such change of the effect is told from chance" in found["balanced"]["sentences"][0]
+    assert all("no value is told apart" in line for line in found["balanced"]["sentences"][1:])
+
+
+def test_sentences_name_what_was_planted() -> None:
+    """The change with the ratio first, then the best value at each ratio."""
+    said = found_in(_cells(PLANTED))["balanced"]["sentences"]
+    assert said[0].startswith("Doubling the batch size changes the balanced accuracy by")
+    assert "the effect changes with the ratio (-2." in said[0]
+    assert said[3].startswith("At ratio 100, size 16 is best with")
+    assert "size 256 (-" in said[3]
+
+
+def test_percentages_are_of_the_best_value() -> None:
+    """The best has none; the others are below by their share of it."""
+    cells = _cells(PLANTED)
+    own = at_ratio(cells, 100.0, "as_trained", "balanced_accuracy")
+    means = {name: each["value"] for name, each in own["means"].items()}
+    assert own["best"] == "16"
+    assert own["percent"]["16"] == {"value": 0.0, "error": 0.0}
+    expected = 100 * (means["256"] / means["16"] - 1)
+    assert own["percent"]["256"]["value"] == pytest.approx(expected)
+
+
+def test_log_loss_is_best_where_it_is_least() -> None:
+    """The sign of the metric is known."""
+    own = at_ratio(_cells(PLANTED), 100.0, "as_trained", "balanced_log_loss")
+    assert own["best"] == "16"
+    assert own["percent"]["256"]["value"] > 0
+
+
+def test_scores_are_the_means_over_seeds() -> None:
+    """Shape ratios, values, seeds; their mean is that of the table."""
+    cells = _cells(PLANTED)
+    found = scores(cells, "balanced", "balanced_accuracy")
+    assert found.shape == (3, 3, 4)
+    own = at_ratio(cells, 10.0, "balanced", "balanced_accuracy")
+    assert found[1].mean(axis=1) == pytest.approx([e["value"] for e in own["means"].values()])
+
+
+def test_the_table_has_a_row_for_each_cell_and_prior() -> None:
+    """With recall by group."""
+    rows = as_csv(found_in(_cells(PLANTED), test_ratios=(1.0,))).splitlines()
+    assert len(rows) == 1 + 2 * 3 * 3
+    assert "recall_many" in rows[0]
+    assert "recall_few_error" in rows[0]
