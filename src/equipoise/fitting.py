@@ -116,8 +116,7 @@ class Fit:
             scales={} if tuning is None else tuning.scales(network),
             world=world,
         )
-        made = (preprocessing, material, training)
-        fit = cls(task, seed, settings, choices, device, *made, params)
+        fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
         training.shift = fit._shift()
         return fit
 
