@@ -64,6 +64,13 @@ def test_importing_the_package_imports_no_library() -> None:
     assert found & (TRAINING | {"sklearn", "pandas", "numpy", "matplotlib", "cyclopts"}) == set()
 
 
+def test_training_imports_no_library_that_need_not_be_there() -> None:
+    """Nor waits for it: what is not asked for is not loaded."""
+    found = _imported("-c", "import equipoise.plan, equipoise.opponents")
+    assert "torch" in found
+    assert found & {"imblearn", "lightgbm", "xgboost", "pytorch_optimizer", "ray"} == set()
+
+
 def test_every_public_name_is_where_it_is_said_to_be() -> None:
     """Each name of the package's list can be had, and no other appears by accident."""
     for name in equipoise.__all__:

@@ -122,9 +122,11 @@ def test_two_processes_train_on_images_as_one_does(pair: Fit, images: np.ndarray
     assert logits[1] == pytest.approx(logits[0], abs=1e-2)
 
 
-def test_two_processes_train_on_a_table_as_one_does() -> None:
-    """With SAMA in pieces, and a validation example for one of them only."""
-    fits = [_prepared(_table(), devices=devices, **TABLE_PARAMS) for devices in (1, 2)]
+@pytest.mark.parametrize("resampling", [None, "SMOTE()"])
+def test_two_processes_train_on_a_table_as_one_does(resampling: str | None) -> None:
+    """With SAMA in pieces, and a validation example for one of them only; both resample alike."""
+    params = {**TABLE_PARAMS, "resampling": resampling}
+    fits = [_prepared(_table(), devices=devices, **params) for devices in (1, 2)]
     for fit in fits:
         fit.run()
     _assert_same_training(*fits)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from equipoise import fitting
+from equipoise import material
 from equipoise import training as training_module
 from equipoise.batches import Source
 from equipoise.checkpoints import read_tensors
@@ -48,7 +48,7 @@ class Recorder(Source):
 def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, list[int]]]]:
     """What was shown since the test began."""
     Recorder.taken = []
-    monkeypatch.setattr(fitting, "Source", Recorder)
+    monkeypatch.setattr(material, "Source", Recorder)
     yield Recorder.taken
     Recorder.taken = []
 

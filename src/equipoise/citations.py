@@ -21,6 +21,10 @@ PAPERS: Mapping[str, str] = {
         "K. Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, "
         "NeurIPS 2019, https://arxiv.org/abs/1906.07413"
     ),
+    "Chawla et al. 2002": (
+        "N. V. Chawla et al., SMOTE: synthetic minority over-sampling technique, Journal of "
+        "Artificial Intelligence Research 16, 2002"
+    ),
     "Chen and Guestrin 2016": (
         "T. Chen and C. Guestrin, XGBoost: a scalable tree boosting system, KDD 2016, "
         "https://arxiv.org/abs/1603.02754"

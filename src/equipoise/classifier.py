@@ -19,6 +19,7 @@ from equipoise.metrics import log_softmax, resolve_prior, shift_logits
 from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
+from equipoise.specialized.resampling import Resampling
 from equipoise.specialized.samplers import Sampler
 from equipoise.specialized.stages import Stages
 from equipoise.specialized.weighting import Weighting
@@ -66,6 +67,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         RandAugment, TrivialAugment, Preset, or FeatureSwap for tables; None: none.
     mixing : Mixing, str or None, default=None
         How examples are mixed: Mixup, CutMix, Remix, CMO; None: not.
+    resampling : Resampling, str or None, default=None
+        How the training rows of a table are repeated, left out or made, once, before training:
+        RandomOverSampling, RandomUnderSampling, SMOTE; None: they stay as they are.
     sampler : Sampler, str or None, default=None
         How often each class is shown: PowerSampling, ClassBalanced, SquareRoot, Progressive,
         Mixed; None: every example once an epoch.
@@ -177,6 +181,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     finetuning: FineTuning | str | None = None
     augmentation: Augmentation | str | None = "auto"
     mixing: Mixing | str | None = None
+    resampling: Resampling | str | None = None
     sampler: Sampler | str | None = None
     scaling: str = "auto"
     loss: Loss | str = "CrossEntropy()"

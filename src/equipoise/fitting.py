@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from equipoise._typing import PriorArray, WeightArray
-from equipoise.batches import Examples, JoinedSource, Source
+from equipoise._typing import PriorArray
+from equipoise.batches import Examples
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
 from equipoise.distributed import World
 from equipoise.errors import InputError
 from equipoise.initial import Initial
+from equipoise.material import Material, facts_of
 from equipoise.metrics import resolve_prior
 from equipoise.models import Model
 from equipoise.parallel import SharedArray, companions
 from equipoise.preprocessing import ImagePreprocessing, Preprocessing, TablePreprocessing
 from equipoise.progress import Observer
 from equipoise.seeds import derive_seed
-from equipoise.settings import Settings, resolve_settings
+from equipoise.settings import Settings, resolve_resampling, resolve_settings
 from equipoise.stage import Stage
 from equipoise.standard.finetuning import Full
 from equipoise.standard.networks import Network, build_network, rebuild_network
@@ -33,9 +33,6 @@ from equipoise.standard.normalisation import apply_norm, has_batch_norm
 from equipoise.standard.smoothing import smoothed_prior
 from equipoise.task import Task
 from equipoise.training import Training, train
-
-INITIAL_EXAMPLES = 10_000
-"""At most so many training rows are shown to a backbone that starts from data."""
 
 
 @dataclass(eq=False)
@@ -56,6 +53,8 @@ class Fit:
         Where training runs.
     preprocessing : ImagePreprocessing or TablePreprocessing
         How inputs are made.
+    material : Material
+        The examples, ready for the network.
     training : Training
         The network and its state.
     params : mapping of str to value
@@ -68,6 +67,7 @@ class Fit:
     choices: list[Choice]
     device: Device
     preprocessing: Preprocessing
+    material: Material
     training: Training
     params: Mapping[str, Any]
 
@@ -95,13 +95,15 @@ class Fit:
         initial = Initial.read(params["initial"]) if params["initial"] is not None else None
         given = params if initial is None else initial.params(params)
         device_name = choose_device(given["device"])
-        facts = DataFacts(**task.facts, device=device_name, pretrained=initial is not None)
+        known = facts_of(task, resolve_resampling(given))
+        facts = DataFacts(**known, device=device_name, pretrained=initial is not None)
         settings, choices = resolve_settings(given, facts)
         world = World(rank, settings.devices)
         device = Device(own_device(device_name, world), settings.precision)  # type: ignore[arg-type]
         preprocessing = _preprocessing(task, settings, initial)
-        shown = _shown(task, preprocessing, seed)
-        network = _network(task, settings, preprocessing, initial, shown, seed)
+        material = Material(task, preprocessing, settings.resampling, seed)
+        network = _network(material, settings, initial)
+        _check_batch_norm(network, facts.n_train, settings)
         tuning = settings.finetuning
         training = Training(
             stages=_stages(task, settings),
@@ -110,11 +112,11 @@ class Fit:
             counts=torch.from_numpy(task.counts).float().to(device.name),
             seed=seed,
             inputs=preprocessing.spec,
-            shown=shown,
+            shown=material.shown,
             scales={} if tuning is None else tuning.scales(network),
             world=world,
         )
-        fit = cls(task, seed, settings, choices, device, preprocessing, training, params)
+        fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
         training.shift = fit._shift()
         return fit
 
@@ -158,25 +160,27 @@ class Fit:
         settings, tuned = self.settings, self.settings.finetuning
         scratch = self.params["initial"] is None and not has_weights(settings.backbone)
         spared = tuned is not None and not isinstance(tuned, Full)
+        notes = (*self.preprocessing.notes, *self.material.notes)
         if not scratch or not (spared or settings.norm == "frozen"):
-            return self.preprocessing.notes
+            return notes
         what = repr(tuned) if spared else "norm='frozen'"
         caution = (
             f"Careful: the backbone starts from random weights, and {what} trains few of them. "
             "Start from a run with --initial, or from pretrained weights."
         )
-        return (*self.preprocessing.notes, caution)
+        return (*notes, caution)
 
     @property
     def prior(self) -> PriorArray:
         """What the logits contain: the mean of the targets, less what the loss takes out.
 
-        Class shares, as they are sampled, mixed, weighted and smoothed in training.
+        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in training.
         """
         stage, counts = self.training.stages[-1], torch.from_numpy(self.task.counts).double()
         weights = self.task.class_weights
+        shares = torch.from_numpy(self.material.counts).double()
         # Of a sampler the shares at the end: those that the logits were last fitted to.
-        shares = counts if stage.sampler is None else stage.sampler.shares(counts, 1.0)
+        shares = shares if stage.sampler is None else stage.sampler.shares(shares, 1.0)
         shares = shares / shares.sum()
         if stage.mixing is not None:
             shares = stage.mixing.mean_shares(shares, counts, self.preprocessing.spec)
@@ -241,30 +245,10 @@ class Fit:
             deadline=deadline,
         )
 
-    @cached_property
+    @property
     def examples(self) -> tuple[Examples, Examples]:
         """The examples to learn from and those to choose the epoch by, ready for the network."""
-        task = self.task
-        used = np.concatenate([task.train, task.validation])
-        if isinstance(task.X, np.ndarray):
-            array, train_rows, validation_rows = task.X, task.train, task.validation
-        else:
-            array = self.preprocessing.transform(task.X.iloc[used])  # type: ignore[arg-type]
-            train_rows, validation_rows = np.split(np.arange(len(used)), [len(task.train)])
-        held = Examples(Source(array, validation_rows), task.codes[task.validation])
-        return self._learnt(Source(array, train_rows)), held
-
-    def _learnt(self, source: Source) -> Examples:
-        """Return the training examples; those without a label count as of the largest class."""
-        task = self.task
-        codes = task.codes[task.train]
-        weights = None if task.weights is None else _normalised(task.weights[task.train])
-        if task.extra is None:
-            return Examples(source, codes, weights)
-        extra = self.preprocessing.transform(task.extra)  # type: ignore[arg-type]
-        joined = JoinedSource(source, Source(extra, task.extra_rows))
-        filled = np.full(len(task.extra_rows), task.counts.argmax())
-        return Examples(joined, np.concatenate([codes, filled]))
+        return self.material.examples
 
 
 def _stages(task: Task, settings: Settings) -> tuple[Stage, ...]:
@@ -329,27 +313,14 @@ def _preprocessing(task: Task, settings: Settings, initial: Initial | None) -> P
     return TablePreprocessing.fit(task.X, task.train, settings.scaling)
 
 
-def _shown(task: Task, preprocessing: Preprocessing, seed: int) -> torch.Tensor | None:
-    """Return encoded training rows for what starts from data; None for images."""
-    if isinstance(task.X, np.ndarray):
-        return None
-    random = np.random.default_rng(derive_seed(seed, "initial examples"))
-    rows = task.X.iloc[random.permutation(task.train)[:INITIAL_EXAMPLES]]
-    return torch.from_numpy(preprocessing.transform(rows))  # type: ignore[arg-type]
-
-
-def _network(
-    task: Task,
-    settings: Settings,
-    preprocessing: Preprocessing,
-    initial: Initial | None,
-    shown: torch.Tensor | None,
-    seed: int,
-) -> Network:
+def _network(material: Material, settings: Settings, initial: Initial | None) -> Network:
+    task, seed = material.task, material.seed
     with reproducible(derive_seed(seed, "initial weights")):
-        parts = (settings.backbone, settings.head, preprocessing.spec, task.n_classes)
+        parts = (settings.backbone, settings.head, material.preprocessing.spec, task.n_classes)
         # A start brings all weights: those that its backbone once came from are not looked for.
-        network = build_network(*parts, shown) if initial is None else rebuild_network(*parts)
+        network = (
+            build_network(*parts, material.shown) if initial is None else rebuild_network(*parts)
+        )
     if isinstance(task.X, np.ndarray):
         network = network.to(memory_format=torch.channels_last)
     # Weights that were trained with group norm fit only once it is there.
@@ -362,7 +333,6 @@ def _network(
     if settings.finetuning is not None:
         with reproducible(derive_seed(seed, "finetuning")):
             settings.finetuning.prepare(network)
-    _check_batch_norm(network, task.facts["n_train"], settings)
     return network
 
 
@@ -383,9 +353,3 @@ def _check_batch_norm(network: nn.Module, n: int, settings: Settings) -> None:
             f"{settings.devices} devices, the smallest piece has one.",
             'Give a larger --batch-size, or --norm "group".',
         )
-
-
-def _normalised(weights: WeightArray) -> np.ndarray:
-    # Scaled by the largest first, for the sum of large weights may overflow.
-    scaled = weights / weights.max()
-    return (scaled / scaled.mean()).astype(np.float32)

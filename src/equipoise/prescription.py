@@ -44,6 +44,11 @@ STANDING: Mapping[str, tuple[str, str]] = {
         "Fashion-MNIST) nor CutMix (-0.1 ± 0.3) was better, nor on yeast",
         _ABLATIONS,
     ),
+    "resampling": (
+        "rows are learnt from as they are; no specialised sampling is needed where the standard "
+        "parts are tuned",
+        "Shwartz-Ziv et al. 2023",
+    ),
     "sampler": (
         "every example is shown once an epoch; no specialised sampling is needed where the "
         "standard parts are tuned",

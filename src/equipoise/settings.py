@@ -18,6 +18,7 @@ from equipoise.spec import Bounds, Component, resolve
 from equipoise.specialized import LDAM
 from equipoise.specialized import LOSSES as SPECIALIZED_LOSSES
 from equipoise.specialized import MIXINGS as SPECIALIZED_MIXINGS
+from equipoise.specialized.resampling import RESAMPLINGS, Resampling
 from equipoise.specialized.samplers import SAMPLERS, Sampler
 from equipoise.specialized.stages import STAGES, Stages
 from equipoise.specialized.weighting import WEIGHTINGS, Weighting
@@ -43,6 +44,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "finetuning": FINETUNINGS,
     "augmentation": AUGMENTATIONS,
     "mixing": {**MIXINGS, **SPECIALIZED_MIXINGS},
+    "resampling": RESAMPLINGS,
     "sampler": SAMPLERS,
     "loss": {**LOSSES, **SPECIALIZED_LOSSES},
     "weighting": WEIGHTINGS,
@@ -61,6 +63,7 @@ OPTIONAL = (
     "finetuning",
     "augmentation",
     "mixing",
+    "resampling",
     "sampler",
     "weighting",
     "stages",
@@ -99,7 +102,7 @@ class Settings:
         The components that always are.
     finetuning, augmentation, mixing, smoothing, auxiliary : Component or None
         None: not used.
-    sampler, weighting, stages : Component or None
+    resampling, sampler, weighting, stages : Component or None
         None: not used.
     sharpness, constraint, average : Component or None
         None: not used.
@@ -131,6 +134,7 @@ class Settings:
     finetuning: FineTuning | None
     augmentation: Augmentation | None
     mixing: Mixing | None
+    resampling: Resampling | None
     sampler: Sampler | None
     scaling: Scaling
     loss: Loss
@@ -273,6 +277,17 @@ def resolve_settings(params: Mapping[str, Any], facts: DataFacts) -> tuple[Setti
     if settings.stages is not None:
         settings.stages.check(settings.stage(), settings.head, settings.backbone.modality)
     return settings, choices
+
+
+def resolve_resampling(params: Mapping[str, Any]) -> Resampling | None:
+    """Return the resampling of a classifier's parameters, on which facts about the data depend.
+
+    Raises
+    ------
+    InputError
+        If it is unknown or a value is out of bounds.
+    """
+    return _resolved("resampling", from_text("resampling", params["resampling"]))
 
 
 def _referred(size: BatchSize, facts: DataFacts) -> BatchSize:

@@ -18,6 +18,7 @@ from equipoise.fitting import Fit
 from equipoise.metrics import shift_logits
 from equipoise.runs import Run
 from equipoise.seeds import derive_seed
+from equipoise.specialized.resampling import RandomOverSampling
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.records import Record, read_held_out, read_record
 from equipoise.tuning.study import journal, open_study
@@ -82,6 +83,29 @@ def test_a_fold_is_trained_as_any_fit(calm: Path, searches: ModuleType) -> None:
         # The shift holds up to a constant for each example, which no prediction depends on.
         assert np.allclose(differences, differences[:, :1], atol=1e-5)
         assert record.best_epochs[number] == fit.training.selection.best_epoch + 1
+
+
+def test_rows_are_resampled_within_each_fold(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold's training rows are, and nothing else: what it holds out is predicted as it is."""
+    task, given = searches.task(), []
+    resample = RandomOverSampling.resample
+
+    def watched(self: RandomOverSampling, inputs: np.ndarray, *rest: Any) -> Any:
+        given.append(inputs)
+        return resample(self, inputs, *rest)
+
+    monkeypatch.setattr(RandomOverSampling, "resample", watched)
+    base = {**searches.PARAMS, "resampling": "RandomOverSampling()", "scaling": "none"}
+    assert run_trial(searches.trial(tmp_path, base=base, most_epochs=2)).state == "complete"
+    assert len(given) == 2
+    for number, (fold, inputs) in enumerate(zip(folds_of(task, 2, seed=0), given, strict=True)):
+        expected = task.X.iloc[fold.train].to_numpy(np.float32)
+        assert np.array_equal(inputs, expected)
+        held = read_held_out(tmp_path, number)
+        assert held is not None
+        assert held.rows.tolist() == sorted(fold.validation)
 
 
 def test_an_ended_trial_leaves_what_is_needed_and_no_more(calm: Path) -> None:

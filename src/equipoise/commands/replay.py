@@ -18,6 +18,7 @@ REPEATED = (
     "finetuning",
     "augmentation",
     "mixing",
+    "resampling",
     "sampler",
     "scaling",
     "loss",

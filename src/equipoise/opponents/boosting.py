@@ -18,8 +18,8 @@ from equipoise.opponents.contract import (
     contained_prior,
     log_probabilities,
 )
-from equipoise.opponents.packages import imported
 from equipoise.opponents.searching import Fitted, Found, Params, search
+from equipoise.packages import imported
 
 MOST_TREES = 1000
 """Rounds of boosting, at most; early stopping on held-out rows takes fewer."""

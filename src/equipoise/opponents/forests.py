@@ -11,8 +11,8 @@ import pandas as pd
 
 from equipoise._typing import IndexArray, LogitArray
 from equipoise.opponents.contract import Answer, Opponent, Rows, log_probabilities
-from equipoise.opponents.packages import imported
 from equipoise.opponents.searching import Fitted, Params, search
+from equipoise.packages import imported
 
 LEAST = 1e-4
 """Least probability of a class: a forest says 0 where none of its trees has met the class."""

@@ -111,6 +111,33 @@ SAMPLERS: tuple[Recipe, ...] = (
     ),
 )
 
+RESAMPLED: tuple[Recipe, ...] = (
+    _over_plain(
+        "smote",
+        "Rows of rare classes are made between neighbours, until all classes are as large.",
+        "Chawla et al. 2002",
+        params={"resampling": "SMOTE()"},
+        within=("resampling",),
+        kinds=("table",),
+    ),
+    _over_plain(
+        "over-sampling",
+        "Rows of rare classes are repeated, until all classes are as large.",
+        "convention: RandomOverSampler of imbalanced-learn",
+        params={"resampling": "RandomOverSampling()"},
+        within=("resampling",),
+        kinds=("table",),
+    ),
+    _over_plain(
+        "under-sampling",
+        "Rows of common classes are left out, until all classes are as small.",
+        "convention: RandomUnderSampler of imbalanced-learn",
+        params={"resampling": "RandomUnderSampling()"},
+        within=("resampling",),
+        kinds=("table",),
+    ),
+)
+
 STAGED: tuple[Recipe, ...] = (
     _over_plain(
         "drw",
@@ -175,5 +202,5 @@ STAGED: tuple[Recipe, ...] = (
     ),
 )
 
-SPECIALIZED: tuple[Recipe, ...] = (*LOSSES, *SAMPLERS, *STAGED)
+SPECIALIZED: tuple[Recipe, ...] = (*LOSSES, *SAMPLERS, *RESAMPLED, *STAGED)
 """Methods made for imbalanced classes."""

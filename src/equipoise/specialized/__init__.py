@@ -15,6 +15,11 @@ from equipoise.specialized.posthoc import class_thresholds as class_thresholds
 from equipoise.specialized.posthoc import ncm_logits as ncm_logits
 from equipoise.specialized.posthoc import nearest_class_mean as nearest_class_mean
 from equipoise.specialized.posthoc import tau_norm as tau_norm
+from equipoise.specialized.resampling import RESAMPLINGS as RESAMPLINGS
+from equipoise.specialized.resampling import SMOTE as SMOTE
+from equipoise.specialized.resampling import RandomOverSampling as RandomOverSampling
+from equipoise.specialized.resampling import RandomUnderSampling as RandomUnderSampling
+from equipoise.specialized.resampling import Resampling as Resampling
 from equipoise.specialized.samplers import SAMPLERS as SAMPLERS
 from equipoise.specialized.samplers import ClassBalanced as ClassBalanced
 from equipoise.specialized.samplers import Mixed as Mixed
