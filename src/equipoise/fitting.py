@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from equipoise._typing import PriorArray, WeightArray
+from equipoise.adjustment import Adjustment, adjust, check_adjustable
 from equipoise.batches import Examples, JoinedSource, Source
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
@@ -60,6 +61,8 @@ class Fit:
         The network and its state.
     params : mapping of str to value
         The parameters that all this came from.
+    adjustment : Adjustment or None
+        What was done to the head after training; None: nothing, or not yet.
     """
 
     task: Task
@@ -70,6 +73,7 @@ class Fit:
     preprocessing: Preprocessing
     training: Training
     params: Mapping[str, Any]
+    adjustment: Adjustment | None = None
 
     @classmethod
     def prepare(cls, task: Task, params: Mapping[str, Any], seed: int, rank: int = 0) -> "Fit":
@@ -102,6 +106,7 @@ class Fit:
         preprocessing = _preprocessing(task, settings, initial)
         shown = _shown(task, preprocessing, seed)
         network = _network(task, settings, preprocessing, initial, shown, seed)
+        check_adjustable(settings, task, network)
         tuning = settings.finetuning
         training = Training(
             stages=_stages(task, settings),
@@ -115,10 +120,10 @@ class Fit:
             world=world,
         )
         fit = cls(task, seed, settings, choices, device, preprocessing, training, params)
-        training.shift = fit._shift()
+        training.shift = fit.shift()
         return fit
 
-    def _shift(self) -> np.ndarray | None:
+    def shift(self) -> np.ndarray | None:
         """Return what corrects the prior of training to that of use; None where both are one."""
         if self.task.classes is None:
             return None
@@ -171,8 +176,11 @@ class Fit:
     def prior(self) -> PriorArray:
         """What the logits contain: the mean of the targets, less what the loss takes out.
 
-        Class shares, as they are sampled, mixed, weighted and smoothed in training.
+        Class shares, as they are sampled, mixed, weighted and smoothed in training, and changed
+        with the head after it.
         """
+        if self.adjustment is not None:
+            return self.adjustment.prior
         stage, counts = self.training.stages[-1], torch.from_numpy(self.task.counts).double()
         weights = self.task.class_weights
         # Of a sampler the shares at the end: those that the logits were last fitted to.
@@ -227,6 +235,7 @@ class Fit:
         if self.settings.finetuning is not None:
             self.settings.finetuning.merge(self.training.network)  # type: ignore[arg-type]
         self.training.network.eval()
+        adjust(self)
 
     def _train(
         self, observers: Sequence[Observer], checkpoint: Path | None, deadline: float | None
