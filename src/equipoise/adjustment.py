@@ -15,7 +15,13 @@ from equipoise.models import Model
 from equipoise.prediction import predict_features
 from equipoise.selection import MONITORS, validation_scores
 from equipoise.settings import Settings, as_text
-from equipoise.specialized.posthoc.base import HeadChange, MemberLogits, MemberOffsets, MemberRows
+from equipoise.specialized.posthoc.base import (
+    HeadChange,
+    MemberLogits,
+    MemberOffsets,
+    MemberRows,
+    PostHoc,
+)
 from equipoise.standard.heads import Rows
 from equipoise.standard.networks import Network
 from equipoise.task import Task
@@ -124,16 +130,24 @@ def adjust(fit: Adjustable) -> None:
         looked at.
     """
     method = fit.settings.posthoc
-    if method is None or (fit.adjustment is not None and fit.adjustment.is_kept):
+    if method is None:
         return
-    fit.adjustment = None  # of an earlier end of the same training
+    if fit.adjustment is None or not fit.adjustment.is_kept:
+        fit.adjustment = None  # of an earlier end of the same training
+        fit.adjustment = _carried_out(method, fit)
+    others = [choice for choice in fit.choices if not choice.field.startswith(PREFIX)]
+    fit.choices = [*others, *fit.adjustment.choices]
+
+
+def _carried_out(method: PostHoc, fit: Adjustable) -> Adjustment:
+    """Change the head, and what corrects the prior of its logits; return what was done."""
     before = _Seen.of(fit)
     change = method.change(_Evidence(fit.model, fit.task, fit.settings.monitor))
     _write(fit.model.network.head, change)  # type: ignore[arg-type]
     fit.adjustment = Adjustment(choices=(), prior=change.prior, found={})
     fit.training.shift = fit.shift()
     judged, words = _judged(change.score or fit.settings.monitor, before, _Seen.of(fit))
-    fit.adjustment = Adjustment(
+    return Adjustment(
         choices=_choices(change, words),
         prior=change.prior,
         found={
@@ -143,8 +157,6 @@ def adjust(fit: Adjustable) -> None:
             **judged,
         },
     )
-    others = [choice for choice in fit.choices if not choice.field.startswith(PREFIX)]
-    fit.choices = [*others, *fit.adjustment.choices]
 
 
 @dataclass(frozen=True, eq=False)

@@ -279,9 +279,9 @@ def _record_end(run: Run, plan: Plan) -> None:
         done, epochs = len(fit.training.history), fit.training.epochs
         ended["ended"] = f"by its deadline, after epoch {done} of {epochs}"
     changed = {**config, "environment": ended}
-    if fit.adjustment is not None:
+    if fit.adjustment is not None and plan.ensemble is None:
         changed["choices"] = _choices(fit)
-        changed["network"] = {**config["network"], "prior": plan.model.prior.tolist()}
+        changed["network"] = {**config["network"], "prior": fit.prior.tolist()}
         changed["posthoc"] = dict(fit.adjustment.found)
     if changed != config:
         run.write_config(changed)

@@ -336,5 +336,4 @@ class Tuner:
         fit.training.best = read_tensors(place.path / "model.safetensors")
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
-            fit.choices = [*fit.choices, *fit.adjustment.choices]
         return replace(self.plan, parts=replace(parts, **cut), fit=fit, params=params)

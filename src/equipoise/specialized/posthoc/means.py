@@ -204,11 +204,11 @@ def best_scale(products: MemberLogits, codes: CodeArray, shift: np.ndarray) -> f
 
     Examples
     --------
-    Of four examples one is wrong; log-odds of 2 s should be about log 3:
+    One of four examples is wrong, so log-odds of 2 s should be nearly log 3:
 
     >>> products = np.tile([[[1.0, -1.0]]], (400, 1, 1))
     >>> best_scale(products, np.array([0, 0, 0, 1] * 100), np.zeros(2))
-    0.547
+    0.548
     """
     spread = 1 / (len(codes) + 1)
     rows = np.arange(len(codes))

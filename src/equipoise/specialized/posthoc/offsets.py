@@ -88,7 +88,7 @@ def mean_score(logits: LogitArray, codes: CodeArray, metric: Score) -> float:
     sizes = np.bincount(codes, minlength=logits.shape[1])
     none = np.zeros(len(sizes))
     total = _Search(np.asarray(logits, np.float64), codes, sizes, metric, none).score(none)
-    return total / np.count_nonzero(sizes)
+    return float(total / np.count_nonzero(sizes))
 
 
 @dataclass

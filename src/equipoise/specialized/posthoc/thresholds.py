@@ -167,4 +167,5 @@ def _told(codes: CodeArray, n_classes: int) -> str:
     told = f"one a class, added to the logits; fitted on {len(codes)} held-out examples"
     if not few:
         return told
-    return f"{told}. Careful: {few} of {n_classes} classes have fewer than {FEW}, one {fewest}"
+    careful = f"Careful: {few} of {n_classes} classes have fewer than {FEW}"
+    return f"{told}. {careful}, the smallest {fewest}"
