@@ -19,6 +19,7 @@ from equipoise.metrics import log_softmax, resolve_prior, shift_logits
 from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
+from equipoise.specialized.posthoc import PostHoc
 from equipoise.specialized.resampling import Resampling
 from equipoise.specialized.samplers import Sampler
 from equipoise.specialized.stages import Stages
@@ -98,6 +99,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Bound on the weights: MaxNorm; None: none.
     average : Average, str or None, default="auto"
         Averaging of weights during training: EMA, SWA; None: none.
+    posthoc : PostHoc, str or None, default=None
+        What is done to the head `Linear` once it is trained: TauNorm, NearestMean, Thresholds;
+        None: nothing.
     batch_size : BatchSize, int or str, default="auto"
         Largest number of examples in a step, at least 1; as a component also how the learning
         rate follows, and in how many pieces a batch is computed.
@@ -194,6 +198,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     schedule: Schedule | str = "Cosine()"
     constraint: Constraint | str | None = None
     average: Average | str | None = "auto"
+    posthoc: PostHoc | str | None = None
     batch_size: BatchSize | int | str = "auto"
     epochs: int | str = "auto"
     clip_norm: float | None = None

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from equipoise._typing import PriorArray
+from equipoise.adjustment import Adjustment, adjust, check_adjustable
 from equipoise.batches import Examples
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
@@ -59,6 +60,8 @@ class Fit:
         The network and its state.
     params : mapping of str to value
         The parameters that all this came from.
+    adjustment : Adjustment or None
+        What was done to the head after training; None: nothing, or not yet.
     """
 
     task: Task
@@ -70,6 +73,7 @@ class Fit:
     material: Material
     training: Training
     params: Mapping[str, Any]
+    adjustment: Adjustment | None = None
 
     @classmethod
     def prepare(cls, task: Task, params: Mapping[str, Any], seed: int, rank: int = 0) -> "Fit":
@@ -104,6 +108,7 @@ class Fit:
         material = Material(task, preprocessing, settings.resampling, seed)
         network = _network(material, settings, initial)
         _check_batch_norm(network, facts.n_train, settings)
+        check_adjustable(settings, task, network)
         tuning = settings.finetuning
         training = Training(
             stages=_stages(task, settings),
@@ -117,10 +122,10 @@ class Fit:
             world=world,
         )
         fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
-        training.shift = fit._shift()
+        training.shift = fit.shift()
         return fit
 
-    def _shift(self) -> np.ndarray | None:
+    def shift(self) -> np.ndarray | None:
         """Return what corrects the prior of training to that of use; None where both are one."""
         if self.task.classes is None:
             return None
@@ -174,8 +179,11 @@ class Fit:
     def prior(self) -> PriorArray:
         """What the logits contain: the mean of the targets, less what the loss takes out.
 
-        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in training.
+        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in training, and
+        changed with the head after it.
         """
+        if self.adjustment is not None:
+            return self.adjustment.prior
         stage, counts = self.training.stages[-1], torch.from_numpy(self.task.counts).double()
         weights = self.task.class_weights
         shares = torch.from_numpy(self.material.counts).double()
@@ -231,6 +239,7 @@ class Fit:
         if self.settings.finetuning is not None:
             self.settings.finetuning.merge(self.training.network)  # type: ignore[arg-type]
         self.training.network.eval()
+        adjust(self)
 
     def _train(
         self, observers: Sequence[Observer], checkpoint: Path | None, deadline: float | None

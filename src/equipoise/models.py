@@ -51,12 +51,15 @@ class Model:
         rows : ndarray of int or None
             Positions of the examples that are wanted; None: all.
         """
+        return predict_logits(self.network, self.source(X, rows), self.device)
+
+    def source(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> Source:
+        """Return examples as the network reads them; see `logits`."""
         if isinstance(X, pd.DataFrame):
             X = X if rows is None else X.iloc[rows]
             rows = None
         array = self.preprocessing.transform(X)  # type: ignore[arg-type]
-        source = Source(array, np.arange(len(array)) if rows is None else rows)
-        return predict_logits(self.network, source, self.device)
+        return Source(array, np.arange(len(array)) if rows is None else rows)
 
     def save(self, folder: Path) -> None:
         """Write ``preprocessing.json`` and ``model.safetensors`` into a run's folder."""

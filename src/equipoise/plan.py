@@ -127,7 +127,9 @@ class Plan:
     @property
     def n_predicted(self) -> int:
         """Examples that are predicted after training."""
-        return len(self.parts.validation) + len(self.parts.test)
+        n, method = len(self.parts.validation), self.fit.settings.posthoc
+        again = 0 if method is None else 3 * n + method.reads_training * len(self.parts.train)
+        return n + len(self.parts.test) + again
 
     def _kept(self, folder: Path | None) -> list[Choice]:
         """Return what a run in the folder chose by its speed, of what is automatic here."""
@@ -217,7 +219,7 @@ class Plan:
             checkpoint=run.path / "checkpoint" / "state.safetensors",
             deadline=self._deadline(run, deadline),
         )
-        _record_end(run, fit)
+        _record_end(run, self)
         run.write_history(fit.training.history)
         self.model.save(run.path)
         self.conclude(run)
@@ -269,15 +271,20 @@ def _with(fit: Fit, choices: Sequence[Choice]) -> list[Choice]:
     return [replaced.get(choice.field, choice) for choice in fit.choices]
 
 
-def _record_end(run: Run, fit: Fit) -> None:
-    """Say in the run's configuration whether a deadline has ended it before its last epoch."""
-    config, training = run.config, fit.training
-    before = config["environment"].pop("ended", None)
-    if training.is_cut_short:
-        done, epochs = len(training.history), training.epochs
-        config["environment"]["ended"] = f"by its deadline, after epoch {done} of {epochs}"
-    if config["environment"].get("ended") != before:
-        run.write_config(config)
+def _record_end(run: Run, plan: Plan) -> None:
+    """Say in the run's configuration how training has ended: early, or with another head."""
+    config, fit = run.config, plan.fit
+    ended = {key: value for key, value in config["environment"].items() if key != "ended"}
+    if fit.training.is_cut_short:
+        done, epochs = len(fit.training.history), fit.training.epochs
+        ended["ended"] = f"by its deadline, after epoch {done} of {epochs}"
+    changed = {**config, "environment": ended}
+    if fit.adjustment is not None and plan.ensemble is None:
+        changed["choices"] = _choices(fit)
+        changed["network"] = {**config["network"], "prior": fit.prior.tolist()}
+        changed["posthoc"] = dict(fit.adjustment.found)
+    if changed != config:
+        run.write_config(changed)
 
 
 def _record(run: Run) -> None:
@@ -321,9 +328,7 @@ def _config(plan: Plan) -> dict[str, Any]:
         "data": data,
         "classifier": settings,
         **({"recipe": {"name": experiment.recipe}} if fit.task.supervised else {}),
-        "choices": [
-            {**asdict(choice), "value": str(as_text(choice.value))} for choice in fit.choices
-        ],
+        "choices": _choices(fit),
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
         "test": {"looks": 0},
         "network": {
@@ -334,6 +339,10 @@ def _config(plan: Plan) -> dict[str, Any]:
         **_budget(plan),
         "environment": _environment(fit.device),
     }
+
+
+def _choices(fit: Fit) -> list[dict[str, str]]:
+    return [{**asdict(choice), "value": str(as_text(choice.value))} for choice in fit.choices]
 
 
 def _budget(plan: Plan) -> dict[str, Any]:

@@ -94,6 +94,11 @@ STANDING: Mapping[str, tuple[str, str]] = {
         "on yeast",
         _ABLATIONS,
     ),
+    "posthoc": (
+        "the head predicts as it was trained; predictions are corrected to the prior of use "
+        "instead, which fits nothing to held-out examples",
+        "Shwartz-Ziv et al. 2023",
+    ),
     "clip_norm": (
         "the networks here train without; it is for one that diverges",
         "convention: gradients are clipped only where training is unstable",

@@ -18,6 +18,7 @@ from equipoise.spec import Bounds, Component, resolve
 from equipoise.specialized import LDAM
 from equipoise.specialized import LOSSES as SPECIALIZED_LOSSES
 from equipoise.specialized import MIXINGS as SPECIALIZED_MIXINGS
+from equipoise.specialized.posthoc import POSTHOCS, PostHoc
 from equipoise.specialized.resampling import RESAMPLINGS, Resampling
 from equipoise.specialized.samplers import SAMPLERS, Sampler
 from equipoise.specialized.stages import STAGES, Stages
@@ -56,6 +57,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "schedule": SCHEDULES,
     "constraint": CONSTRAINTS,
     "average": AVERAGES,
+    "posthoc": POSTHOCS,
 }
 """What may stand in each component field of a classifier."""
 
@@ -72,6 +74,7 @@ OPTIONAL = (
     "sharpness",
     "constraint",
     "average",
+    "posthoc",
 )
 """Component fields that may be None: not used."""
 
@@ -105,6 +108,8 @@ class Settings:
     resampling, sampler, weighting, stages : Component or None
         None: not used.
     sharpness, constraint, average : Component or None
+        None: not used.
+    posthoc : Component or None
         None: not used.
     norm : {"batch", "group", "frozen"}
         What stands where the backbone has batch norm.
@@ -147,6 +152,7 @@ class Settings:
     schedule: Schedule
     constraint: Constraint | None
     average: Average | None
+    posthoc: PostHoc | None
     batch_size: BatchSize
     epochs: int
     clip_norm: float | None

@@ -36,6 +36,8 @@ class Bounds:
         Whether only whole numbers are inside.
     optional : bool, default=False
         Whether None is inside.
+    auto : bool, default=False
+        Whether ``"auto"`` is inside: the component chooses for itself.
     choices : tuple, default=()
         If given, these values and no others are inside.
     """
@@ -46,6 +48,7 @@ class Bounds:
     open_high: bool = False
     integer: bool = False
     optional: bool = False
+    auto: bool = False
     choices: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
@@ -54,13 +57,14 @@ class Bounds:
         kind = "a whole number" if self.integer else "a number"
         left = "(" if self.open_low or self.low == -math.inf else "["
         right = ")" if self.open_high or self.high == math.inf else "]"
-        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}" + (
-            " or None" if self.optional else ""
-        )
+        words = (" or None" if self.optional else "") + (" or 'auto'" if self.auto else "")
+        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}{words}"
 
     def __contains__(self, value: object) -> bool:
         if value is None:
             return self.optional or None in self.choices
+        if isinstance(value, str) and value == "auto" and self.auto:
+            return True
         if self.choices:
             return value in self.choices
         kinds = (int, np.integer) if self.integer else (int, float, np.integer, np.floating)

@@ -82,3 +82,12 @@ def test_one_process_at_a_time_is_at_a_search(tmp_path: Path) -> None:
     model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
     with only_here(tmp_path), pytest.raises(InputError, match="One process at a time"):
         model.fit(X, Y)
+
+
+def test_a_method_after_training_keeps_its_held_out_examples() -> None:
+    """The final classifier learns from fewer where it chooses by them; its choice is kept."""
+    fixed = clone(FIXED).set_params(posthoc="TauNorm()")
+    model = TunedClassifier(**{**QUICK, "estimator": fixed, "n_trials": 2}).fit(X, Y)
+    counts = model.best_estimator_.model_.counts
+    assert (counts < np.bincount(CODES)).all()
+    assert "posthoc.tau" in {choice.field for choice in model.best_estimator_.choices_}

@@ -9,10 +9,11 @@ import pytest
 
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
+from equipoise.specialized import Thresholds
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.search import Search
-from equipoise.tuning.setup import N_VARIATIONS, base_params, searched_roles, set_up
+from equipoise.tuning.setup import N_VARIATIONS, base_params, refit_params, searched_roles, set_up
 from equipoise.tuning.space import ROLES, starting_point
 from equipoise.tuning.study import journal
 
@@ -102,3 +103,13 @@ def test_a_search_of_nothing_is_refused(
     """A single recipe is no search."""
     with pytest.raises(InputError, match="needs a parameter that is not given"):
         searched_roles(_fit(searches), Options(budget=60.0, roles=roles), given)
+
+
+def test_only_what_chooses_by_held_out_examples_keeps_them() -> None:
+    """In the training of the recipe that is taken, whoever names the method."""
+    base = {"validation": 0.2, "posthoc": None, "epochs": "auto"}
+    assert refit_params(base, {}, 3) == {"validation": 0.0, "posthoc": None, "epochs": 3}
+    for text, share in (("TauNorm()", 0.2), ("TauNorm(tau=0.3)", 0.0), ("None", 0.0)):
+        assert refit_params(base, {"posthoc": text}, 3)["validation"] == share
+        assert refit_params({**base, "posthoc": text}, {}, 3)["validation"] == share
+    assert refit_params(base, {"posthoc": Thresholds()}, 3)["validation"] == 0.2

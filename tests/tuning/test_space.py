@@ -281,3 +281,13 @@ def test_within_takes_roles_of_components_alone() -> None:
     """Epochs have no fields."""
     with pytest.raises(InputError, match="One is 'epochs'"):
         search_space(_settings("table"), "table", (), ["epochs"])
+
+
+def test_what_a_component_chooses_itself_is_not_searched() -> None:
+    """A field at "auto" has nothing to search, and given as a number it has."""
+    given = {text: _settings("table", posthoc=text) for text in ("TauNorm()", "TauNorm(tau=0.5)")}
+    found = {text: search_space(own, "table", (), ["posthoc"]) for text, own in given.items()}
+    assert found["TauNorm()"] == []
+    [role] = found["TauNorm(tau=0.5)"]
+    assert role.spaces("TauNorm") == {"tau": Span(0.0, 1.0)}
+    assert starting_point([role])["posthoc.TauNorm.tau"] == 0.5

@@ -15,6 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 from equipoise import training as training_module
 from equipoise.checkpoints import Checkpoint, read_tensors
 from equipoise.fitting import Fit
+from equipoise.loading import rebuild_model
 from equipoise.metrics import shift_logits
 from equipoise.runs import Run
 from equipoise.seeds import derive_seed
@@ -305,6 +306,35 @@ def test_a_trial_that_ctrl_c_has_stopped_ends_as_if_nothing_had_happened(
     assert _equal(calm.folder, torn.folder)
     weights = [read_tensors(job.folder / "fold0" / "model.safetensors") for job in (calm, torn)]
     assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
+
+
+@pytest.mark.parametrize("posthoc", ["TauNorm(tau=1.0)", "NearestMean()", "Thresholds()"])
+def test_a_trial_that_was_stopped_has_the_head_of_its_method(
+    posthoc: str, searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Ctrl-C leaves could be taken as it is; gone on with, nothing shows of the stop."""
+    base = {**searches.PARAMS, "posthoc": posthoc}
+    calm, torn = (
+        searches.trial(tmp_path / name, most_epochs=12, base=base) for name in ("calm", "torn")
+    )
+    run_trial(calm)
+    _press_ctrl_c(monkeypatch, 0, epoch=5)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(torn)
+    place = torn.folder / "fold0"
+    stopped, kept = (Run(place).read_json(f"{n}.json") for n in ("network", "posthoc"))
+    assert stopped["prior"] == kept["prior"]
+    held = read_held_out(torn.folder)
+    assert held is not None
+    model = rebuild_model(place, stopped, "cpu")
+    logits = model.logits(searches.task().X, held.rows)
+    corrected = shift_logits(logits, model.prior, np.full(3, 1 / 3))
+    np.testing.assert_allclose(corrected, held.logits, atol=1e-5)
+    run_trial(torn)
+    assert _equal(calm.folder, torn.folder)
+    assert Run(calm.folder / "fold0").read_json("posthoc.json") == Run(place).read_json(
+        "posthoc.json"
+    )
 
 
 def test_a_trial_that_has_ended_is_not_trained_again(calm: Path, searches: ModuleType) -> None:

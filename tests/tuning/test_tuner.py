@@ -416,3 +416,72 @@ def test_an_update_of_low_rank_can_be_tuned_and_kept(table: Path, tmp_path: Path
     folder = folder_of(tuner.search_folder, 0)
     weights = [read_tensors(path / "model.safetensors") for path in (run.path, folder / "fold0")]
     assert all(bool((weights[1][name] == value).all()) for name, value in weights[0].items())
+
+
+# Methods after training
+
+
+AFTER = replace(OPTIONS, n_trials=2, roles=("optimizer",))
+
+
+def _head(path: Path) -> np.ndarray:
+    return read_tensors(path / "model.safetensors")["head.weight"].double().numpy()
+
+
+@pytest.mark.parametrize(
+    ("posthoc", "holds_out"),
+    [("TauNorm()", True), ("NearestMean()", True), ("TauNorm(tau=1.0)", False), (None, False)],
+)
+def test_the_final_training_holds_out_what_its_method_chooses_by(
+    table: Path, tmp_path: Path, posthoc: str | None, holds_out: bool
+) -> None:
+    """As many examples as a plain run; without such a method all are learnt from."""
+    tuner = _tuner(table, tmp_path / "run", AFTER, params={"posthoc": posthoc})
+    with Here() as executor:
+        tuner.search(executor)
+    run = tuner.finish()
+    parts, counts = tuner.plan.parts, run.config["data"]
+    held = np.bincount(parts.dataset.codes[parts.validation], minlength=3)
+    assert counts["counts_validation"] == (held.tolist() if holds_out else [0, 0, 0])
+    learnt = np.bincount(parts.dataset.codes[parts.train], minlength=3)
+    assert counts["counts_train"] == (learnt if holds_out else learnt + held).tolist()
+    assert (run.config["classifier"]["validation"] > 0) == holds_out
+    assert ("posthoc" in run.config) == (posthoc is not None)
+    if posthoc is not None and "1.0" in posthoc:
+        assert np.ptp(np.linalg.norm(_head(run.path), axis=1)) < 1e-5
+
+
+@pytest.mark.parametrize("posthoc", ["TauNorm(tau=1.0)", "NearestMean()", "Thresholds()"])
+def test_the_model_of_a_trial_is_not_changed_twice(
+    table: Path, tmp_path: Path, posthoc: str
+) -> None:
+    """Taken as its trial has trained it, it has the same head, prior and choices."""
+    tuner = _tuner(table, tmp_path / "run", AFTER, params={"posthoc": posthoc})
+    with Here() as executor:
+        tuner.search(executor)
+    place = folder_of(tuner.search_folder, tuner.winner.record.number) / "fold0"
+    run = tuner.finish(refit=False)
+    np.testing.assert_array_equal(_head(run.path), _head(place))
+    described, kept = Run(place).read_json("network.json"), Run(place).read_json("posthoc.json")
+    assert run.config["network"]["prior"] == described["prior"] == kept["prior"]
+    assert run.config["posthoc"] == kept["found"]
+    fields = [choice["field"] for choice in run.config["choices"]]
+    assert [f for f in fields if f.startswith("posthoc.")] == [
+        choice["field"] for choice in kept["choices"]
+    ]
+    model = load_run(run.path, device="cpu")
+    np.testing.assert_array_equal(model.model_.prior, described["prior"])
+
+
+def test_models_of_an_ensemble_have_the_priors_that_their_method_left(
+    table: Path, tmp_path: Path
+) -> None:
+    """Means of each class know no sizes, and neither does what is combined of them."""
+    options = replace(AFTER, ensemble=2)
+    tuner = _tuner(table, tmp_path / "run", options, params={"posthoc": "NearestMean()"})
+    with Here() as executor:
+        tuner.search(executor)
+    run = tuner.finish()
+    assert "posthoc" not in run.config  # each has its own
+    np.testing.assert_allclose(run.config["network"]["prior"], 1 / 3, rtol=1e-9)
+    np.testing.assert_allclose(load_run(run.path, device="cpu").model_.prior, 1 / 3, rtol=1e-9)

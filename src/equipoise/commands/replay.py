@@ -31,6 +31,7 @@ REPEATED = (
     "schedule",
     "constraint",
     "average",
+    "posthoc",
     "batch_size",
     "epochs",
     "clip_norm",

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from equipoise.adjustment import PREFIX
 from equipoise.checkpoints import read_checkpoint
 from equipoise.commands import console
 from equipoise.commands.options import Imbalance, Reading
@@ -54,7 +55,15 @@ def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
         raise
     if ended := run.config["environment"].get("ended"):
         console.say(f"Training was ended {ended}; the best of these epochs is kept.")
+    tell_adjustment(run)
     return run
+
+
+def tell_adjustment(run: Run) -> None:
+    """Print what a method after training has chosen, which no one knew before."""
+    for choice in run.config.get("choices", []):
+        if choice["field"].startswith(PREFIX):
+            console.say(f"{choice['field']} = {choice['value']}: {choice['reason']}")
 
 
 def resumed_at(folder: Path, epochs: int) -> str:

@@ -17,7 +17,7 @@ from equipoise.commands.options import (
     ReadingOptions,
 )
 from equipoise.commands.settings import ClassifierOptions
-from equipoise.commands.training import read_in
+from equipoise.commands.training import read_in, tell_adjustment
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor
@@ -157,7 +157,9 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
                 f"--out {tuner.folder} --resume goes on then."
             )
     with console.training_bar() as bar:
-        return tuner.finish([bar], refit=refit)
+        run = tuner.finish([bar], refit=refit)
+    tell_adjustment(run)
+    return run
 
 
 def _default_folder(data: str, seed: int) -> Path:

@@ -202,5 +202,28 @@ STAGED: tuple[Recipe, ...] = (
     ),
 )
 
-SPECIALIZED: tuple[Recipe, ...] = (*LOSSES, *SAMPLERS, *RESAMPLED, *STAGED)
+# They choose their own number on held-out examples once a network is trained, so a search over
+# it, which would train a network for each, has nothing to do.
+POSTHOC: tuple[Recipe, ...] = (
+    _over_plain(
+        "tau-norm",
+        "After training, the rows of the head are divided by a power of their lengths.",
+        "Kang et al. 2020",
+        params={"posthoc": "TauNorm()"},
+    ),
+    _over_plain(
+        "ncm",
+        "After training, the head is replaced by the nearest mean of each class.",
+        "Kang et al. 2020",
+        params={"posthoc": "NearestMean()"},
+    ),
+    _over_plain(
+        "thresholds",
+        "After training, an offset for each class is fitted on held-out examples.",
+        "convention: decision thresholds are moved on validation data",
+        params={"posthoc": "Thresholds()"},
+    ),
+)
+
+SPECIALIZED: tuple[Recipe, ...] = (*LOSSES, *SAMPLERS, *RESAMPLED, *STAGED, *POSTHOC)
 """Methods made for imbalanced classes."""

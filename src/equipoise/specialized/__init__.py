@@ -11,6 +11,11 @@ from equipoise.specialized.losses import VectorScaling as VectorScaling
 from equipoise.specialized.mixing import CMO as CMO
 from equipoise.specialized.mixing import MIXINGS as MIXINGS
 from equipoise.specialized.mixing import Remix as Remix
+from equipoise.specialized.posthoc import POSTHOCS as POSTHOCS
+from equipoise.specialized.posthoc import NearestMean as NearestMean
+from equipoise.specialized.posthoc import PostHoc as PostHoc
+from equipoise.specialized.posthoc import TauNorm as TauNorm
+from equipoise.specialized.posthoc import Thresholds as Thresholds
 from equipoise.specialized.posthoc import class_thresholds as class_thresholds
 from equipoise.specialized.posthoc import ncm_logits as ncm_logits
 from equipoise.specialized.posthoc import nearest_class_mean as nearest_class_mean

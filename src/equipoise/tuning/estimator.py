@@ -32,7 +32,7 @@ from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout,
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_records
 from equipoise.tuning.search import Search
-from equipoise.tuning.setup import base_params, set_up
+from equipoise.tuning.setup import base_params, refit_params, set_up
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import journal
 from equipoise.tuning.winner import choose_winner
@@ -187,8 +187,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return self._combined(search, selection, layout.n_folds, examples)
         record = self.winner_.record
         epochs = max(final_epochs(layout, record, clock.remaining), 1)
-        params = {**search.base, **record.params, "epochs": epochs, "validation": 0.0}
-        best = Classifier(**params)
+        best = Classifier(**refit_params(search.base, record.params, epochs))
         classes, fit = best.prepare(*examples)
         fit.run(deadline=time.monotonic() + clock.remaining)
         return best.keep(classes, fit), record

@@ -7,6 +7,9 @@ from typing import Any
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
+from equipoise.settings import from_text
+from equipoise.spec import resolve
+from equipoise.specialized.posthoc import POSTHOCS
 from equipoise.task import Task
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.options import Options
@@ -32,6 +35,28 @@ def base_params(
     metric = layout.metrics[0]
     prior = {"prior": "balanced"} if metric in BALANCED else {}
     return {**params, "monitor": metric, **prior, **given}
+
+
+def refit_params(base: Mapping[str, Any], recipe: Mapping[str, Any], epochs: int) -> dict[str, Any]:
+    """Return the parameters by which the recipe that is taken is trained anew.
+
+    It learns from all examples, those held out in the search included, unless its method after
+    training chooses by held-out examples: then as many are held out as before.
+
+    Parameters
+    ----------
+    base : mapping of str to value
+        Parameters of every recipe, from `base_params`.
+    recipe : mapping of str to value
+        What the recipe changes of them.
+    epochs : int
+        Epochs of the training.
+    """
+    params = {**base, **recipe, "epochs": epochs}
+    method = from_text("posthoc", params["posthoc"])
+    if method is not None and resolve(method, POSTHOCS, "posthoc").needs_validation:
+        return params
+    return {**params, "validation": 0.0}
 
 
 def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list[Role]:

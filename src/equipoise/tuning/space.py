@@ -88,12 +88,17 @@ class Role:
         return self._text(name, type(chosen)(**values))
 
     def spaces(self, name: str) -> dict[str, Space]:
-        """Return what is tried for the fields of a candidate, by field."""
+        """Return what is tried for the fields of a candidate, by field.
+
+        A field at ``"auto"`` is chosen by the component itself, and not searched.
+        """
         chosen = self.candidates[name]
         if not isinstance(chosen, Component):
             return {}
+        values = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
         spaces = {f.name: f.metadata.get("tune") for f in fields(chosen)}
-        return {k: _widened(s, getattr(chosen, k)) for k, s in spaces.items() if s is not None}
+        searched = {k: s for k, s in spaces.items() if s is not None and values[k] != "auto"}
+        return {k: _widened(space, values[k]) for k, space in searched.items()}
 
     def _text(self, name: str, chosen: Component) -> str:
         """Return an augmentation behind the prescribed one, anything else alone."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from equipoise.adjustment import adjust
 from equipoise.durations import format_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.fitting import Fit
@@ -160,6 +161,8 @@ class _Trial:
             place.mkdir(exist_ok=True)
             fit.model.save(place)
             Run(place).write_json("network.json", fit.network)
+            if fit.adjustment is not None:
+                Run(place).write_json("posthoc.json", fit.adjustment.to_state())
         self.record.save(self.job.folder)
 
 
@@ -170,6 +173,7 @@ def _take_best(fit: Fit) -> None:
     if fit.settings.finetuning is not None:
         fit.settings.finetuning.merge(network)  # type: ignore[arg-type]
     network.eval()
+    adjust(fit)
 
 
 def _clear(folder: Path) -> None:

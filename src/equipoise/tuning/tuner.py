@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_tensors
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
@@ -43,7 +44,7 @@ from equipoise.tuning.options import Options
 from equipoise.tuning.outcome import score_of_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
-from equipoise.tuning.setup import base_params, searched_roles, set_up
+from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
 from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import Winner, choose_winner
 
@@ -308,13 +309,13 @@ class Tuner:
         return epochs
 
     def _refitted(self, record: Record, epochs: int) -> Plan:
-        """Return the plan to train a recipe on all training examples, those held out included."""
-        params = {**self.base, **record.params, "epochs": epochs, "validation": 0.0}
+        """Return the plan to train a recipe anew, on all training examples if none is needed."""
+        params = refit_params(self.base, record.params, epochs)
         parts, task = self.plan.parts, self.plan.fit.task
-        learnt = {
-            "train": np.union1d(parts.train, parts.validation),
-            "validation": parts.validation[:0],
-        }
+        learnt = {"train": parts.train, "validation": parts.validation}
+        if params["validation"] == 0:
+            learnt["train"] = np.union1d(parts.train, parts.validation)
+            learnt["validation"] = parts.validation[:0]
         fit = Fit.prepare(replace(task, **learnt), params, self.experiment.seed)
         return replace(self.plan, parts=replace(parts, **learnt), fit=fit, params=params)
 
@@ -331,5 +332,8 @@ class Tuner:
             # The model was kept after the end of its training, where this is done.
             fit.settings.finetuning.merge(fit.training.network)  # type: ignore[arg-type]
         fit.training.history = history
-        fit.training.best = read_tensors(fold_folder(folder, 0) / "model.safetensors")
+        place = Run(fold_folder(folder, 0))
+        fit.training.best = read_tensors(place.path / "model.safetensors")
+        if place.has("posthoc.json"):
+            fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
         return replace(self.plan, parts=replace(parts, **cut), fit=fit, params=params)

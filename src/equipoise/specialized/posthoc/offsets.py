@@ -1,164 +1,19 @@
-"""What is done to a classifier once it has been trained: rows, means and thresholds; numpy only."""
+"""Offsets of the logits of each class by which held-out scores are best; numpy only."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from equipoise._typing import CodeArray, LogitArray
 from equipoise.errors import InputError
-
-FeatureArray = Float[np.ndarray, "examples features"]
-"""What a backbone returns: one vector an example."""
-
-ClassRows = Float[np.ndarray, "classes features"]
-"""One vector a class: its weights, or its mean features."""
-
-Offsets = Float[np.ndarray, " classes"]
-"""What is added to the logits of each class."""
-
-Distance = Literal["cosine", "euclidean"]
-"""How near features are to a class mean."""
+from equipoise.specialized.posthoc.base import Offsets, check_choice
 
 Score = Literal["balanced_accuracy", "macro_f1"]
 """What thresholds are chosen by."""
 
 MOST_SWEEPS = 50
 """Rounds over all classes after which the search for thresholds ends in any case."""
-
-
-def tau_norm(
-    weight: ClassRows, bias: Offsets | None, tau: float
-) -> tuple[ClassRows, Offsets | None]:
-    r"""Return a linear head whose rows were divided by a power of their lengths.
-
-    Rows of common classes grow longer in training than those of rare ones, so this favours rare
-    classes; with `tau` chosen on validation data. It rests on that habit of the optimizer: where
-    lengths do not follow class sizes, as with strong decay or a cosine head, correct the prior
-    instead.
-
-    Parameters
-    ----------
-    weight : ndarray of float, shape (classes, features)
-        Rows :math:`w_k`.
-    bias : ndarray of float, shape (classes,), or None
-        Biases :math:`b_k`, divided as well; the paper leaves them out.
-    tau : float
-        Power, from 0, which changes nothing, to 1, which makes all rows of length one.
-
-    Returns
-    -------
-    weight : ndarray of float64, shape (classes, features)
-        :math:`w_k / \lVert w_k \rVert_2^\tau`; a row of zeros stays one.
-    bias : ndarray of float64, shape (classes,), or None
-        :math:`b_k / \lVert w_k \rVert_2^\tau`, so that all logits of a class are divided alike.
-
-    References
-    ----------
-    .. [1] B. Kang et al., "Decoupling representation and classifier for long-tailed
-       recognition", ICLR 2020. https://arxiv.org/abs/1910.09217
-
-    Examples
-    --------
-    >>> tau_norm(np.array([[3.0, 4.0], [0.0, 1.0]]), None, 1.0)[0]
-    array([[0.6, 0.8],
-           [0. , 1. ]])
-    """
-    rows = np.asarray(weight, dtype=np.float64)
-    lengths = np.linalg.norm(rows, axis=1)
-    divisors = np.where(lengths > 0, lengths, 1.0) ** tau
-    return rows / divisors[:, None], None if bias is None else bias / divisors
-
-
-def nearest_class_mean(features: FeatureArray, codes: CodeArray, n_classes: int) -> ClassRows:
-    """Return the mean features of each class, for `ncm_logits`.
-
-    Parameters
-    ----------
-    features : ndarray of float, shape (examples, features)
-        Features of training examples.
-    codes : ndarray of int, shape (examples,)
-        Their classes.
-    n_classes : int
-        How many classes there are.
-
-    Returns
-    -------
-    ndarray of float64, shape (classes, features)
-
-    Raises
-    ------
-    InputError
-        If a class has no example.
-
-    Examples
-    --------
-    >>> nearest_class_mean(np.array([[0.0, 2.0], [2.0, 2.0], [5.0, 1.0]]), np.array([0, 0, 1]), 2)
-    array([[1., 2.],
-           [5., 1.]])
-    """
-    counts = np.bincount(codes, minlength=n_classes)
-    if not counts.all():
-        raise InputError(
-            "Every class needs an example to have a mean.",
-            f"Class number {int(counts.argmin())} has none.",
-            "Leave out that class, or give examples of it.",
-        )
-    sums = np.zeros((n_classes, features.shape[1]))
-    np.add.at(sums, codes, features)
-    return sums / counts[:, None]
-
-
-def ncm_logits(features: FeatureArray, means: ClassRows, metric: Distance = "cosine") -> LogitArray:
-    r"""Return how near each example is to the mean of each class.
-
-    A classifier without weights of its own, so one that has no size of classes to forget. It
-    shows how good features are apart from the head; as a classifier a trained head is usually
-    better.
-
-    Parameters
-    ----------
-    features : ndarray of float, shape (examples, features)
-        Features :math:`h`.
-    means : ndarray of float, shape (classes, features)
-        Means :math:`m_k` of `nearest_class_mean`.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What near means.
-
-    Returns
-    -------
-    ndarray of float64, shape (examples, classes)
-        :math:`\cos(h, m_k)`, with 0 where either is zero, or
-        :math:`-\frac{1}{2} \lVert h - m_k \rVert_2^2`; the largest is the nearest. Their scale is
-        arbitrary: as probabilities they would be nonsense before calibration.
-
-    Raises
-    ------
-    InputError
-        If the metric is neither of the two.
-
-    References
-    ----------
-    .. [1] B. Kang et al., "Decoupling representation and classifier for long-tailed
-       recognition", ICLR 2020. https://arxiv.org/abs/1910.09217
-
-    Examples
-    --------
-    >>> features, means = np.array([[3.0, 0.0]]), np.array([[2.0, 2.0], [9.0, 0.0]])
-    >>> ncm_logits(features, means).round(4)
-    array([[0.7071, 1.    ]])
-    >>> ncm_logits(features, means, metric="euclidean")
-    array([[ -2.5, -18. ]])
-    """
-    _check_choice("metric", metric, ("cosine", "euclidean"))
-    own, centres = np.asarray(features, np.float64), np.asarray(means, np.float64)
-    if metric == "cosine":
-        return _unit(own) @ _unit(centres).T
-    origin = centres.mean(axis=0)  # far from it, squares would swallow their differences
-    own, centres = own - origin, centres - origin
-    halves = 0.5 * (own**2).sum(axis=1)[:, None] + 0.5 * (centres**2).sum(axis=1)
-    return own @ centres.T - halves
 
 
 def class_thresholds(
@@ -212,7 +67,7 @@ def class_thresholds(
     >>> (logits + offsets).argmax(axis=1)
     array([0, 0, 1])
     """
-    _check_choice("metric", metric, ("balanced_accuracy", "macro_f1"))
+    check_choice("metric", metric, ("balanced_accuracy", "macro_f1"))
     _check_fit(logits, codes)
     scores = np.asarray(logits, np.float64)
     sizes = np.bincount(codes, minlength=scores.shape[1])
@@ -222,6 +77,18 @@ def class_thresholds(
         if not sum([search.improve(int(k)) for k in present]):
             break
     return search.offsets
+
+
+def mean_score(logits: LogitArray, codes: CodeArray, metric: Score) -> float:
+    """Return the mean recall, or the mean F1, of predictions over the classes that `codes` holds.
+
+    >>> mean_score(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]), "balanced_accuracy")
+    0.5
+    """
+    sizes = np.bincount(codes, minlength=logits.shape[1])
+    none = np.zeros(len(sizes))
+    total = _Search(np.asarray(logits, np.float64), codes, sizes, metric, none).score(none)
+    return float(total / np.count_nonzero(sizes))
 
 
 @dataclass
@@ -293,20 +160,6 @@ def _best_between(turns: np.ndarray, scores: np.ndarray, present: float) -> floa
     best = is_open & (scores >= scores[is_open].max() - 1e-12)
     candidates = middles[best]
     return float(candidates[np.abs(candidates - present).argmin()])
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1.0)
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(
-            f"`{name}` must be one of {', '.join(map(repr, choices))}.",
-            f"It is {value!r}.",
-            "Choose one of these.",
-        )
 
 
 def _check_fit(logits: np.ndarray, codes: np.ndarray) -> None:
