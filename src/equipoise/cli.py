@@ -33,7 +33,7 @@ app.command("equipoise.commands.study:study", help="Study one component over rat
 app.command("equipoise.commands.pretrain:pretrain", help="Train a backbone without labels.")
 app.command("equipoise.commands.evaluate:evaluate", help="Measure a run, on its test set or DATA.")
 app.command("equipoise.commands.predict:predict", help="Predict the classes of new examples.")
-app.command("equipoise.commands.report:report", help="Write an HTML file on runs or comparisons.")
+app.command("equipoise.commands.report:report", help="Write an HTML page on what is there.")
 data.command("equipoise.commands.data:list_", name="list", help="List the named data sets.")
 data.command("equipoise.commands.data:describe", help="Print what is in DATA, and what is wrong.")
 data.command("equipoise.commands.data:subsample", help="Make DATA imbalanced and save the index.")

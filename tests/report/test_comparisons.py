@@ -101,7 +101,7 @@ def test_several_comparisons_stand_on_one_page(folder: Path, tmp_path: Path) -> 
 
 def test_runs_and_comparisons_have_pages_of_their_own(folder: Path, tmp_path: Path) -> None:
     """Mixed they are refused, and a run of a comparison is a run."""
-    with pytest.raises(InputError, match="runs or about comparisons"):
+    with pytest.raises(InputError, match="about runs, about comparisons"):
         write_report([folder, folder / "runs" / "plain" / "seed0"], tmp_path / "x.html")
     assert not (tmp_path / "x.html").exists()
 

@@ -1,6 +1,6 @@
 """A comparison as plain data for its page: what was found, in words, tables and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from equipoise.comparison.results import NAME, Results, read_results
 from equipoise.comparison.verdict import concluded
 from equipoise.errors import InputError
 from equipoise.runs import Run
-from equipoise.statistics.wording import counted, listed
+from equipoise.statistics.wording import listed
 
 TITLES = {
     "balanced_accuracy": "Balanced accuracy, as trained",
@@ -102,14 +102,25 @@ def _cautions(results: Results, found: dict[str, Any]) -> list[str]:
     return said
 
 
-def require_alike(folders: Sequence[Path]) -> bool:
-    """Return whether folders are comparisons; raise `InputError` if only some are."""
-    kinds = [is_comparison(folder) for folder in folders]
-    if any(kinds) and not all(kinds):
-        odd = folders[kinds.index(False)]
+def require_alike(
+    folders: Sequence[Path], kinds: Mapping[str, Callable[[Path], bool]]
+) -> str | None:
+    """Return what all folders hold; raise `InputError` if they do not hold the same.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders.
+    kinds : mapping of str to callable
+        What a folder may hold, and whether it does; what holds none of these is a run.
+    """
+    found = [next((k for k, holds in kinds.items() if holds(f)), None) for f in folders]
+    if len(set(found)) > 1:
+        odd = next(i for i, kind in enumerate(found) if kind != found[0])
         raise InputError(
-            "A report is about runs or about comparisons.",
-            f"{counted(sum(kinds), 'folder')} hold comparisons, and `{odd}` does not.",
+            "A report is about runs, about comparisons, or about studies.",
+            f"`{folders[0]}` holds a {found[0] or 'run'}, and `{folders[odd]}` a "
+            f"{found[odd] or 'run'}.",
             "Write one report for each kind.",
         )
-    return all(kinds)
+    return found[0] if found else None

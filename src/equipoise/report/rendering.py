@@ -12,10 +12,11 @@ from markupsafe import Markup
 from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.cautions import incomparable
-from equipoise.report.comparisons import require_alike, summarise_comparison
+from equipoise.report.comparisons import is_comparison, require_alike, summarise_comparison
 from equipoise.report.provenance import provenance, settings
 from equipoise.report.search import STATES
 from equipoise.report.search_reading import search_aloud, written, written_difference
+from equipoise.report.studies import is_study, summarise_study
 from equipoise.report.summaries import Summary, summarise
 from equipoise.report.vocabulary import GROUPS, METRICS, Metric, metric
 from equipoise.runs import write_text
@@ -34,12 +35,12 @@ _CONTENTS = (
 def write_report(
     folders: Sequence[Path | str], out: Path | str, *, ranking: dict[str, Any] | None = None
 ) -> None:
-    """Write one page about one or more runs, or about one or more comparisons.
+    """Write one page about one or more runs, comparisons or studies.
 
     Parameters
     ----------
     folders : sequence of Path or str
-        Run folders, or folders of comparisons; they may be unfinished.
+        Run folders, or folders of comparisons, or of studies; they may be unfinished.
     out : Path or str
         The HTML file. It appears, or is replaced, only when it is whole.
     ranking : dict or None, default=None
@@ -64,9 +65,12 @@ def write_report(
             f"Write for example --out {Path(out) / 'report.html'}.",
         )
     paths = [Path(folder) for folder in folders]
-    if require_alike(paths):
+    kind = require_alike(paths, {"comparison": is_comparison, "study": is_study})
+    if kind == "comparison":
         summaries = [summarise_comparison(path) for path in paths]
         write_text(Path(out), render_comparisons(summaries, ranking))
+    elif kind == "study":
+        write_text(Path(out), render_studies([summarise_study(path) for path in paths]))
     else:
         write_text(Path(out), render([summarise(path) for path in paths]))
 
@@ -150,6 +154,35 @@ def render_comparisons(
         ranked=None if ranking is None else draw_ranking(ranking),
         drawn=[draw_comparison(each, f"comparison-{k}") for k, each in enumerate(comparisons)],
         level=formats.percent(comparisons[0]["balanced"]["facts"]["level"], 0),
+        style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(script),
+        script_hash=Markup(_source_hash(script)),
+        dash=formats.DASH,
+    )
+
+
+def render_studies(studies: Sequence[Summary]) -> str:
+    """Return the page of one or more studies as text.
+
+    Parameters
+    ----------
+    studies : sequence of dict
+        As `summarise_study` returns them.
+
+    Returns
+    -------
+    str
+        A whole HTML document, as closed and as safe as that of `render`.
+    """
+    from equipoise.report.plots import draw_study  # noqa: PLC0415 (as above)
+
+    environment = _environment()
+    script = environment.get_template("sort.js.j2").render()
+    one = f"{studies[0]['component']} on {studies[0]['data']}"
+    return environment.get_template("study.html.j2").render(
+        title=one if len(studies) == 1 else f"{len(studies)} studies",
+        studies=studies,
+        drawn=[draw_study(each, f"study-{k}") for k, each in enumerate(studies)],
         style=Markup(environment.get_template("style.css.j2").render()),
         script=Markup(script),
         script_hash=Markup(_source_hash(script)),

@@ -15,9 +15,10 @@ from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.recall import recall_by_count
 from equipoise.report.plots.reliability import reliability_diagram
 from equipoise.report.plots.search import search_course
+from equipoise.report.plots.study import changes, groups, places
 from equipoise.report.plots.theme import Picture, themed
 
-__all__ = ["Picture", "draw", "draw_comparison", "draw_ranking"]
+__all__ = ["Picture", "draw", "draw_comparison", "draw_ranking", "draw_study"]
 
 
 def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
@@ -95,3 +96,25 @@ def draw_ranking(ranking: dict[str, Any]) -> Picture:
     ranks = {name: row["rank"] for name, row in ranking["methods"].items()}
     with themed("ranking"):
         return critical_differences(ranks, ranking["cliques"], ranking["critical_difference"])
+
+
+def draw_study(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
+    """Return the pictures of a study.
+
+    Parameters
+    ----------
+    found : dict
+        As `equipoise.report.studies` returns it.
+    salt : str
+        Different for each study of a page.
+
+    Returns
+    -------
+    dict of str to Picture
+        ``changes``, ``groups`` and ``places``; None for what there is no data for.
+    """
+    pictures = {}
+    for name, paint in {"changes": changes, "groups": groups, "places": places}.items():
+        with themed(f"{salt}-{name}"):
+            pictures[name] = paint(found)
+    return pictures

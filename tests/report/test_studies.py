@@ -1,0 +1,73 @@
+"""Laws of the page of a study: every figure is there, nothing is executed or fetched."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from equipoise.cli import main
+from equipoise.errors import InputError
+from equipoise.report import write_report
+from equipoise.report.studies import is_study, summarise_study
+
+QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study with places of use."""
+    out = tmp_path_factory.mktemp("made") / "mine & yours"
+    command = ["study", "smoothing", "digits", "--examples", "120", *QUICK, "--ratios", "1,10"]
+    more = ["--seeds", "2", "--values", "None", "Uniform()", "--test-ratios", "1,10"]
+    assert main([*command, *more, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page as text."""
+    out = tmp_path_factory.mktemp("page") / "page.html"
+    assert main(["report", str(folder), "--out", str(out)]) == 0
+    return out.read_text("utf-8")
+
+
+def _text(page: str) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", page.partition("<body>")[2]).split()))
+
+
+def test_the_page_says_all_that_was_found(folder: Path, page: str) -> None:
+    """Every sentence, the paper's claim, every cell of both tables, and a warning."""
+    found, text = summarise_study(folder), _text(page)
+    assert found["claim"] in text
+    assert "Two seeds tell only large changes" in text
+    for prior in ("balanced", "as_trained"):
+        for sentence in found[prior]["sentences"]:
+            assert sentence in text
+        for row in found["tables"][prior]:
+            for _, cell in row["cells"]:
+                assert " ".join(cell.split()) in text
+
+
+def test_three_pictures_say_in_words_what_they_show(page: str) -> None:
+    """Change from the best value, groups of classes, places of use."""
+    labels = re.findall(r'role="img" aria-label="([^"]*)"', page)
+    assert [label.split()[0] for label in labels] == ["Change", "Corrected", "Accuracy,"]
+    assert page.count("<svg") == 3
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    """No address but that of the SVG name space, and no script but the page's own."""
+    assert not re.search(r"(src|href)=\"(?!#|data:)", page)
+    assert page.count("<script") == 1
+
+
+def test_studies_and_other_things_are_not_mixed(folder: Path, tmp_path: Path) -> None:
+    """A run inside a study is a run; with the study itself there is no page."""
+    run = next(folder.glob("ratio1/runs/*/seed0"))
+    assert is_study(folder)
+    assert not is_study(run)
+    with pytest.raises(InputError, match=r"a study.*a run"):
+        write_report([folder, run], tmp_path / "page.html")
+    write_report([folder / "ratio1"], tmp_path / "page.html")  # a ratio is a comparison
+    assert "Equipoise comparison" in (tmp_path / "page.html").read_text("utf-8")
