@@ -1,5 +1,6 @@
 """Laws of written predictions: what says which row is which, and what is never overwritten."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,3 +161,20 @@ def test_an_index_of_images_carries_its_columns(
     command[2] = str(tmp_path)
     assert main([*command, "--overwrite", "--skip-broken", "--id", "patient"]) == 2
     assert "--id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["em", "bbse"])
+def test_frequencies_can_be_estimated_from_the_examples(
+    method: str, predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are told with intervals, and what is written is corrected to them."""
+    assert predict(_frame(), "--prior", method, "--json") == 0
+    found = json.loads(capsys.readouterr().out)["estimated_prior"]
+    assert found["method"] == method
+    shares = {name: own["value"] for name, own in found["classes"].items()}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert all(own["low"] <= own["high"] for own in found["classes"].values())
+    estimated = _written(tmp_path)
+    given = ",".join(f"{name}={value!r}" for name, value in shares.items())
+    assert predict(_frame(), "--prior", given, "--overwrite") == 0
+    assert _written(tmp_path).equals(estimated)

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
 
-from equipoise._typing import ProbaArray
+from equipoise._typing import LogitArray, PriorArray, ProbaArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions, require_new
 from equipoise.data.unlabelled import load_new
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
 from equipoise.metrics import log_softmax, resolve_prior, shift_logits
+from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prior
 from equipoise.runs import Run, replacing
 from equipoise.settings import from_text
 
@@ -51,7 +54,8 @@ def predict(  # noqa: PLR0913 (each is an option)
         Replace --out if it exists.
     prior : str
         Class frequencies where the predictions are used: none (as the network gives them),
-        train, balanced, or a=0.9,b=0.1; by default the prior of the run.
+        train, balanced, or a=0.9,b=0.1; em or bbse estimates them from DATA itself; by default
+        the prior of the run.
     device : str
         Where the network runs.
     json : bool
@@ -70,7 +74,7 @@ def predict(  # noqa: PLR0913 (each is an option)
     with console.reading_bar("reading") as progress:
         options = reading.as_trained(opened, progress)
         new = load_new(data, options, carry=carry, download=reading.download)
-    proba, notes = probabilities(opened, new.X, prior, device)
+    proba, notes, estimated = probabilities(opened, new.X, prior, device)
     predicted = classes[proba.argmax(axis=1)]
     frame = new.carried.reset_index(drop=True) if carry else pd.DataFrame({"id": new.ids})
     frame = frame.assign(predicted=predicted, **dict(zip(columns, proba.T, strict=True)))
@@ -80,8 +84,10 @@ def predict(  # noqa: PLR0913 (each is an option)
         console.say(note)
     if json:
         found = {"out": str(out), "n": len(frame), "predicted": counts, "notes": list(notes)}
-        console.print_json(found)
+        console.print_json({**found, "estimated_prior": _told(estimated, classes)})
     else:
+        if estimated is not None:
+            console.results.print(_estimates(estimated, classes))
         console.say(f"Wrote {len(frame)} predictions to {out}.")
         for name, n in counts.items():
             console.say(f"{name}: {n}")
@@ -90,17 +96,55 @@ def predict(  # noqa: PLR0913 (each is an option)
 
 def probabilities(
     run: Run, X: np.ndarray | pd.DataFrame, prior: str | None, device: str
-) -> tuple[ProbaArray, tuple[str, ...]]:
-    """Return class probabilities under a prior or the run's own, and notes on the examples."""
+) -> tuple[ProbaArray, tuple[str, ...], EstimatedPrior | None]:
+    """Return class probabilities under a prior or the run's own, notes, and what was estimated."""
     config = run.config
     model = load_run_model(run, device)
-    given = from_text("prior", prior or config["classifier"]["prior"])
-    wanted = resolve_prior(given, config["data"]["classes"], model.prior)
     logits = model.logits(X).astype(np.float64)
+    estimated = None
+    if prior is not None and prior in METHODS:
+        estimated = _estimated(run, logits, model.prior, prior)
+        wanted = estimated.prior
+    else:
+        given = from_text("prior", prior or config["classifier"]["prior"])
+        wanted = resolve_prior(given, config["data"]["classes"], model.prior)
     if wanted is not None:
         logits = shift_logits(logits, model.prior, wanted)
     notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
-    return np.exp(log_softmax(logits)), notes
+    return np.exp(log_softmax(logits)), notes, estimated
+
+
+def _estimated(run: Run, logits: LogitArray, own: PriorArray, method: str) -> EstimatedPrior:
+    """Return the class frequencies of new examples; those held out in training say how sure."""
+    held_out = None
+    if method == "bbse":
+        arrays = run.read_arrays("predictions.npz")
+        if "validation_logits" in arrays:
+            held_out = (arrays["validation_logits"], arrays["validation_labels"])
+    return estimate_prior(logits, own, method=method, held_out=held_out)
+
+
+def _told(estimated: EstimatedPrior | None, classes: np.ndarray) -> dict[str, Any] | None:
+    if estimated is None:
+        return None
+    ends = zip(estimated.prior, estimated.low, estimated.high, strict=True)
+    each = {
+        str(name): {"value": float(v), "low": float(low), "high": float(high)}
+        for name, (v, low, high) in zip(classes, ends, strict=True)
+    }
+    return {"method": estimated.method, "level": estimated.level, "classes": each}
+
+
+def _estimates(estimated: EstimatedPrior, classes: np.ndarray) -> Table:
+    title = f"Class frequencies, estimated by {estimated.method}, {100 * estimated.level:g} %"
+    table = Table("class", title=title, title_justify="left")
+    table.add_column("share", justify="right")
+    table.add_column("interval", justify="right")
+    rows = zip(classes, estimated.prior, estimated.low, estimated.high, strict=True)
+    for name, value, low, high in rows:
+        span = f"{100 * low:.1f} to {100 * high:.1f}"
+        table.add_row(escape(str(name)), f"{100 * value:.1f} %", span)
+    return table
 
 
 def _refuse_clash(carry: Sequence[str], written: Sequence[str]) -> None:
