@@ -276,3 +276,17 @@ def test_other_libraries_take_part_on_tables(
     capsys.readouterr()
     assert main(["evaluate", str(run)]) == 2
     assert "only predictions are kept" in " ".join(capsys.readouterr().err.split())
+
+
+def test_with_trials_alone_every_method_has_as_many(table: str, tmp_path: Path) -> None:
+    """Where it has something to search; without a search each is trained once."""
+    out = tmp_path / "c"
+    assert (
+        _compare(table, out, "--methods", "prescribed,focal", "--seeds", "1", "--trials", "2") == 0
+    )
+    tried = {
+        name: Run.open(out / "runs" / name / "seed0").has("tuning.json")
+        and len(Run(out / "runs" / name / "seed0").read_json("tuning.json")["trials"])
+        for name in ("plain", "focal", "prescribed")
+    }
+    assert tried == {"plain": 2, "focal": 2, "prescribed": False}

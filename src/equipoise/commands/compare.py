@@ -82,14 +82,15 @@ def compare(  # noqa: PLR0913 (each is an option)
         first is as --order says, the others are drawn.
     budget : str
         Time of each run, such as 60s or 10m, a search included; by default 10m, or with
-        --epochs as long as these take.
+        --epochs or --trials as long as these take.
     metric : str
         What epochs and settings are chosen by on held-out examples, as for `tune`.
     search : bool
         Search the numbers that belong to each method, such as focal's gamma, and the
         optimizer's, within the time; by default where there is time for many trainings.
     trials : int
-        At most so many recipes in each search.
+        At most so many recipes in each search; without --budget every method that has
+        something to search has as many, however long they take.
     out : Path
         Folder of the comparison; by default comparisons/NAME.
     resume : bool
@@ -101,7 +102,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     """
     place.check()
     folder = out or Path("comparisons") / name_of(data)
-    seconds = _seconds(budget, classifier)
+    seconds = _seconds(budget, trials, classifier)
     with read_in(data, reading, imbalance, classifier, seed=0) as experiment:
         contest = make_contest(
             experiment,
@@ -128,10 +129,11 @@ def compare(  # noqa: PLR0913 (each is an option)
     return 0
 
 
-def _seconds(budget: str | None, classifier: Any) -> float | None:
+def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float | None:
     if budget is not None:
         return parse_duration(budget)
-    return None if "epochs" in classifier_params(classifier) else parse_duration(BUDGET)
+    is_equal_otherwise = trials is not None or "epochs" in classifier_params(classifier)
+    return None if is_equal_otherwise else parse_duration(BUDGET)
 
 
 def _tell(contest: Contest) -> None:

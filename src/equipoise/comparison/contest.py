@@ -278,8 +278,8 @@ def _searches(
     if "searches" in was and given is None:
         return was["searches"], "as the comparison began"
     if budget is None:
-        if given and n_trials is not None:
-            return True, f"yes, as given: {counted(n_trials, 'recipe')} of each method"
+        if given is not False and n_trials is not None:
+            return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
         return False, "no, for there is no time budget: every method has its epochs"
     if given is not None:
         return given, f"{'yes' if given else 'no'}, as given"
