@@ -46,14 +46,11 @@ class Adjustment:
         The class probabilities that the logits contain since.
     found : mapping of str to value
         What it chose and found, in numbers and text, for the run's configuration.
-    is_kept : bool, default=False
-        Whether the best weights of the fit come with it, as those that a trial has kept do.
     """
 
     choices: tuple[Choice, ...]
     prior: PriorArray
     found: Mapping[str, Any]
-    is_kept: bool = False
 
     def to_state(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -65,7 +62,7 @@ class Adjustment:
         """Return what `to_state` has returned, of weights that were kept with it."""
         choices = tuple(Choice(**choice) for choice in state["choices"])
         prior = np.asarray(state["prior"])
-        return cls(choices=choices, prior=prior, found=state["found"], is_kept=True)
+        return cls(choices=choices, prior=prior, found=state["found"])
 
 
 class Adjustable(Protocol):
@@ -132,9 +129,8 @@ def adjust(fit: Adjustable) -> None:
     method = fit.settings.posthoc
     if method is None:
         return
-    if fit.adjustment is None or not fit.adjustment.is_kept:
-        fit.adjustment = None  # of an earlier end of the same training
-        fit.adjustment = _carried_out(method, fit)
+    fit.adjustment = None  # of an earlier end of the same training
+    fit.adjustment = _carried_out(method, fit)
     others = [choice for choice in fit.choices if not choice.field.startswith(PREFIX)]
     fit.choices = [*others, *fit.adjustment.choices]
 

@@ -57,6 +57,8 @@ class Plan:
         Whether epochs and network follow from the budget already.
     ensemble : Ensemble or None
         Trained models that predict instead of the one that is fitted; None: there are none.
+    is_trained : bool
+        Whether the network is trained already, and stays as it is.
     """
 
     experiment: Experiment
@@ -67,6 +69,7 @@ class Plan:
     pace: Pace | None = field(default=None, kw_only=True)
     is_paced: bool = field(default=False, kw_only=True)
     ensemble: Ensemble | None = field(default=None, kw_only=True)
+    is_trained: bool = field(default=False, kw_only=True)
 
     @classmethod
     def make(cls, experiment: Experiment) -> "Plan":
@@ -210,17 +213,17 @@ class Plan:
         if run.done:
             clear(run)
             return run
-        parts, fit = self.parts, self.fit
         if not run.has("split.npz"):
-            run.write_arrays("split.npz", parts.index)
+            run.write_arrays("split.npz", self.parts.index)
             write_learnt(run, self.learnt_hashes(), self.params["initial"])
-        fit.run(
-            observers=[*observers, _HistoryWriter(run, fit)],
-            checkpoint=run.path / "checkpoint" / "state.safetensors",
-            deadline=self._deadline(run, deadline),
-        )
+        if not self.is_trained:
+            self.fit.run(
+                observers=[*observers, _HistoryWriter(run, self.fit)],
+                checkpoint=run.path / "checkpoint" / "state.safetensors",
+                deadline=self._deadline(run, deadline),
+            )
         _record_end(run, self)
-        run.write_history(fit.training.history)
+        run.write_history(self.fit.training.history)
         self.model.save(run.path)
         self.conclude(run)
         if conclude is not None:
@@ -274,10 +277,11 @@ def _with(fit: Fit, choices: Sequence[Choice]) -> list[Choice]:
 def _record_end(run: Run, plan: Plan) -> None:
     """Say in the run's configuration how training has ended: early, or with another head."""
     config, fit = run.config, plan.fit
-    ended = {key: value for key, value in config["environment"].items() if key != "ended"}
+    ended = {k: v for k, v in config["environment"].items() if k != "ended"}
     if fit.training.is_cut_short:
         done, epochs = len(fit.training.history), fit.training.epochs
-        ended["ended"] = f"by its deadline, after epoch {done} of {epochs}"
+        by = "with its trial" if plan.is_trained else "by its deadline"
+        ended["ended"] = f"{by}, after epoch {done} of {epochs}"
     changed = {**config, "environment": ended}
     if fit.adjustment is not None and plan.ensemble is None:
         changed["choices"] = _choices(fit)
@@ -298,8 +302,7 @@ def _record(run: Run) -> None:
 
 
 def _config(plan: Plan) -> dict[str, Any]:
-    experiment, parts, fit = plan.experiment, plan.parts, plan.fit
-    dataset = parts.dataset
+    experiment, parts, fit, dataset = plan.experiment, plan.parts, plan.fit, plan.parts.dataset
     counts = {
         f"counts_{name}": np.bincount(dataset.codes[index], minlength=len(dataset.classes)).tolist()
         for name, index in zip(PARTS, (parts.train, parts.validation, parts.test), strict=True)

@@ -132,7 +132,8 @@ class Training:
         )
         if before is not None:
             self.learning.optimizer.load_state_dict(before.state_dict())
-        self.best = copy.deepcopy(self.network.state_dict())
+        if not self.history:  # else what the stage before has kept stays until an epoch is done
+            self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
 
     def _kept(self) -> nn.Module:

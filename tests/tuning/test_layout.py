@@ -1,6 +1,7 @@
 """Laws of the layout: what a search is judged by, how long its trials are, what is kept back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from equipoise.pace import Pace
 from equipoise.selection import MONITORS
 from equipoise.task import Task
 from equipoise.tuning.layout import Layout, final_epochs, first_rung_of, lay_out
-from equipoise.tuning.records import Record
+from equipoise.tuning.records import Record, State
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_on_images_half_of_the_time_is_for_the_final_training() -> None:
     assert (layout.epochs, layout.longest) == (60, 240)
     assert layout.reserve == pytest.approx(500 + 30)
     assert layout.seconds == pytest.approx(470 / 5)
-    record = Record(number=3, epochs=30, pace=2.0, best_epochs=(30,))
+    record = Record(number=3, epochs=30, pace=2.0, best_epochs=(30,), state="complete")
     assert final_epochs(layout, record, 1e9) == 240
 
 
@@ -148,14 +149,26 @@ def test_the_final_training_stops_where_the_best_epochs_were(left: float, epochs
     An epoch on one of two folds took 2 s, so one on all examples takes 4 s, and 85 % of the time
     that is left is planned.
     """
-    record = Record(number=0, epochs=20, pace=2.0, best_epochs=(10, 15))
+    record = Record(number=0, epochs=20, pace=2.0, best_epochs=(10, 15), state="complete")
     assert final_epochs(_layout(24), record, left) == epochs
 
 
 def test_a_training_that_was_longer_than_the_prescription_stays_so() -> None:
     """A cheap recipe had 40 epochs, not 10, and was best after 30."""
-    record = Record(number=0, epochs=40, pace=0.1, best_epochs=(30,))
+    record = Record(number=0, epochs=40, pace=0.1, best_epochs=(30,), state="complete")
     assert final_epochs(_layout(10), record, 1e9) == 30
+
+
+@pytest.mark.parametrize("state", ["unfinished", "running", "stopped"])
+def test_a_training_that_was_cut_says_nothing_of_its_best_epoch(state: State) -> None:
+    """After 3 of 30 epochs the best was the third; the final training has all 30 all the same.
+
+    Of two folds the first was trained in full, and was best at its half.
+    """
+    record = Record(number=0, epochs=30, pace=0.1, best_epochs=(3,), state=state)
+    assert final_epochs(_layout(30), record, 1e9) == 30
+    folds = replace(record, best_epochs=(15, 3))
+    assert final_epochs(_layout(30), folds, 1e9) == 15
 
 
 @settings(deadline=None, derandomize=True)
@@ -168,7 +181,7 @@ def test_a_training_that_was_longer_than_the_prescription_stays_so() -> None:
 def test_the_final_training_fits(epochs: int, trained: int, share: float, left: float) -> None:
     """Its epochs take no longer than what is left, and are no more than the longer training's."""
     best = max(1, round(share * trained))
-    record = Record(number=0, epochs=trained, pace=3.0, best_epochs=(best,))
+    record = Record(number=0, epochs=trained, pace=3.0, best_epochs=(best,), state="complete")
     found = final_epochs(_layout(epochs), record, left)
     assert 0 <= found <= max(epochs, trained)
     assert found == 0 or 3.0 * found <= left

@@ -17,11 +17,14 @@ from equipoise.checkpoints import Checkpoint, read_tensors
 from equipoise.fitting import Fit
 from equipoise.loading import rebuild_model
 from equipoise.metrics import shift_logits
+from equipoise.progress import Progress
 from equipoise.runs import Run
 from equipoise.seeds import derive_seed
 from equipoise.specialized.resampling import RandomOverSampling
+from equipoise.tuning import trial as trial_module
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.records import Record, read_held_out, read_record
+from equipoise.tuning.stopping import Stop
 from equipoise.tuning.study import journal, open_study
 from equipoise.tuning.trial import run_trial
 
@@ -107,6 +110,30 @@ def test_rows_are_resampled_within_each_fold(
         held = read_held_out(tmp_path, number)
         assert held is not None
         assert held.rows.tolist() == sorted(fold.validation)
+
+
+@pytest.mark.parametrize("stages", ["CRT(start=0.5)", "DRW(start=0.5)"])
+def test_a_stop_in_a_later_stage_leaves_what_the_first_one_kept(
+    stages: str, searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first epoch of the second stage, whose head may be a fresh one: that of the first."""
+    kept: list[dict[str, Any]] = []
+
+    class _Stopped(trial_module.Watch):
+        def __call__(self, progress: Progress) -> None:
+            if progress.epoch == 4:
+                raise Stop("unfinished")
+            kept[:] = [{k: v.clone() for k, v in self.training.best.items()}]
+            super().__call__(progress)
+
+    monkeypatch.setattr(trial_module, "Watch", _Stopped)
+    base = {**searches.PARAMS, "stages": stages}
+    record = run_trial(searches.trial(tmp_path, base=base, n_folds=1))
+    rows = Run(tmp_path).history
+    assert (record.state, len(rows)) == ("unfinished", 3)
+    assert record.best_epochs == (max(row["epoch"] for row in rows if row["best"]),)
+    weights = read_tensors(tmp_path / "fold0" / "model.safetensors")
+    assert all(bool((weights[name] == value).all()) for name, value in kept[0].items())
 
 
 def test_an_ended_trial_leaves_what_is_needed_and_no_more(calm: Path) -> None:

@@ -264,6 +264,67 @@ def test_ctrl_c_leaves_a_run_of_the_best_recipe_so_far(table: Path, tmp_path: Pa
     assert load_run(run.path, "cpu").predict_proba(tuner.plan.parts.dataset.X).shape == (93, 3)
 
 
+def _same_weights(run: Path, place: Path) -> bool:
+    own, kept = (read_tensors(path / "model.safetensors") for path in (run, place))
+    return own.keys() == kept.keys() and all(bool((own[k] == kept[k]).all()) for k in kept)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"stages": "CRT()", "epochs": 6},
+        {"stages": "DRW()", "epochs": 6},
+        {"stages": "LWS()", "epochs": 6, "posthoc": None},
+        {"batch_size": "BatchSize(size=8, budget='steps', reference=32)", "epochs": 12},
+        {"patience": 1, "epochs": 12},
+    ],
+)
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_model_that_is_kept_is_not_trained_on(
+    params: dict[str, Any], ensemble: int, table: Path, tmp_path: Path
+) -> None:
+    """Whatever its epochs are: several stages, counted by steps, or ended by patience."""
+    options = replace(OPTIONS, n_trials=2, n_folds=1, ensemble=ensemble, roles=("optimizer",))
+    tuner = _tuner(table, tmp_path / "run", options, params=params)
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor, [_press(0)])
+    place = folder_of(tuner.search_folder, 0)
+    history = Run(place).history
+    if ensemble == 1:
+        run = tuner.finish(refit=False)
+        assert _same_weights(run.path, place / "fold0")
+    else:
+        kept = read_tensors(place / "fold0" / "model.safetensors")
+        run = tuner.finish(refit=False)
+        own = read_tensors(next(run.path.glob("**/model*.safetensors")))
+        assert all(bool((own[k] == kept[k]).all()) for k in own.keys() & kept.keys())
+    assert run.history == history
+    assert run.config["classifier"]["epochs"] == params["epochs"]
+    assert "ended" not in run.config["environment"]
+
+
+def test_a_trial_that_was_ended_in_its_middle_is_told_to_be(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept after two of forty epochs, with the weights of these; its run says so."""
+    from equipoise.tuning import trial as trial_module  # noqa: PLC0415 (it is changed)
+
+    class _Pressed(trial_module.Watch):
+        def __call__(self, progress: Progress) -> None:
+            if progress.row is not None and progress.epoch == 2:
+                raise KeyboardInterrupt
+            super().__call__(progress)
+
+    monkeypatch.setattr(trial_module, "Watch", _Pressed)
+    tuner = _tuner(table, tmp_path / "run", params={"epochs": 40, "stages": "DRW()"})
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor)
+    run = tuner.finish(refit=False)
+    assert _same_weights(run.path, folder_of(tuner.search_folder, 0) / "fold0")
+    assert len(run.history) == 2
+    assert run.config["environment"]["ended"] == "with its trial, after epoch 2 of 40"
+
+
 def test_ctrl_c_in_the_first_trial_leaves_a_run_too(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

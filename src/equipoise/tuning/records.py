@@ -37,7 +37,7 @@ class Record:
     state : State, default="running"
         How it ended.
     best_epochs : tuple of int, default=()
-        The pass that was kept, from 1, in each fold that was trained.
+        The pass that was kept, from 1, in each fold that was trained, the last one perhaps in part.
     scores : mapping of str to float
         Of all examples that were held out, see `HeldOut.scores`; empty until there are some.
     seconds : float, default=0.0
@@ -65,8 +65,18 @@ class Record:
 
     @property
     def best_share(self) -> float:
-        """Mean share of a full training after which the kept epoch came."""
-        return float(np.mean(self.best_epochs)) / self.passes
+        """Mean share of a full training after which the kept epoch came.
+
+        The last fold of a recipe that was not trained in full may have been cut before its best
+        epoch, so it does not count; where it is the only one, the share is 1.
+
+        >>> from dataclasses import replace
+        >>> whole = Record(number=0, epochs=30, best_epochs=(12,), state="complete")
+        >>> whole.best_share, replace(whole, state="unfinished").best_share
+        (0.4, 1.0)
+        """
+        known = self.best_epochs if self.state == "complete" else self.best_epochs[:-1]
+        return float(np.mean(known)) / self.passes if known else 1.0
 
     def save(self, folder: Path) -> None:
         """Write ``trial.json`` into the trial's folder."""

@@ -149,7 +149,8 @@ class _Trial:
         logits = training.corrected(fit.model.logits(self.task.X, fold.validation))
         held = HeldOut(fold.validation, self.task.codes[fold.validation], logits)
         save_held_out(self.job.folder, number, held)
-        best = training.selection.best_epoch + 1
+        # Of the history: a stage that is in its first epoch has selected none.
+        best = max(row["epoch"] for row in training.history if row["best"])
         self.values.append(held.scores()[self.job.metric])
         best_epochs = (*self.record.best_epochs[:number], best)
         # With scores, so that a trial that is stopped by Ctrl-C can be taken where no other is.

@@ -21,6 +21,7 @@ from equipoise.plan import Plan
 from equipoise.progress import Observer
 from equipoise.resuming import discard_unfinished
 from equipoise.runs import SEARCH, Run, require_free
+from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
@@ -322,18 +323,28 @@ class Tuner:
     def _kept(self, record: Record) -> Plan:
         """Return a plan that has nothing left to train: it holds the model of a trial."""
         folder = folder_of(self.search_folder, record.number)
-        history = Run(folder).history
-        params = {**self.base, **record.params, "epochs": len(history)}
+        params = {**self.base, **record.params, "epochs": record.epochs}
         parts, task = self.plan.parts, self.plan.fit.task
         fold = folds_of(task, self.layout.n_folds, self.experiment.seed)[0]
         cut = {"train": fold.train, "validation": fold.validation}
-        fit = Fit.prepare(replace(task, **cut), params, self.experiment.seed)
+        seed = derive_seed(self.experiment.seed, "fold", 0)  # as its trial had it
+        fit = Fit.prepare(replace(task, **cut), params, seed)
+        self._take_over(fit, folder)
+        done, is_whole = len(fit.training.history), record.state == "complete"
+        fit.training.is_cut_short = not is_whole and done < fit.training.epochs
+        parts = replace(parts, **cut)
+        return replace(self.plan, parts=parts, fit=fit, params=params, is_trained=True)
+
+    def _take_over(self, fit: Fit, folder: Path) -> None:
+        """Put what a trial has trained into a fit: weights, history, and the method after it."""
+        place, training = Run(fold_folder(folder, 0)), fit.training
         if fit.settings.finetuning is not None:
             # The model was kept after the end of its training, where this is done.
-            fit.settings.finetuning.merge(fit.training.network)  # type: ignore[arg-type]
-        fit.training.history = history
-        place = Run(fold_folder(folder, 0))
-        fit.training.best = read_tensors(place.path / "model.safetensors")
+            fit.settings.finetuning.merge(training.network)  # type: ignore[arg-type]
+        training.history = Run(folder).history
+        training.best = read_tensors(place.path / "model.safetensors")
+        training.network.load_state_dict(training.best)
+        training.network.eval()
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
-        return replace(self.plan, parts=replace(parts, **cut), fit=fit, params=params)
+            fit.choices = [*fit.choices, *fit.adjustment.choices]
