@@ -209,8 +209,23 @@ def test_a_folder_that_is_taken_is_refused(
         _tuner(table, tuned[0].folder)
     Plan.make(_experiment(table)).run(tmp_path / "fit")
     for resume in (False, True):
-        with pytest.raises(InputError, match="already exists"):
+        with pytest.raises(InputError, match="already exists.*keeps no search to go on with"):
             _tuner(table, tmp_path / "fit", resume=resume)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_fit_leaves_a_search_that_has_not_ended_alone(
+    resume: bool, table: Path, tmp_path: Path
+) -> None:
+    """It would end in the folder, and the search with it."""
+    tuner = _tuner(table, tmp_path / "run")
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor, [_press(0)])
+    with pytest.raises(InputError, match="holds a search that has not ended"):
+        Plan.make(_experiment(table)).run(tmp_path / "run", resume=resume)
+    again = _tuner(table, tmp_path / "run", resume=True)
+    assert len(again.records) == 1
+    assert again.finish(refit=False).done
 
 
 def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Path) -> None:
@@ -304,7 +319,7 @@ def test_a_stop_before_the_kept_model_is_there_decides_nothing(
         patch.setattr("equipoise.plan.outcome.write", pressed)
         with pytest.raises(KeyboardInterrupt):
             tuner.finish(refit=False)
-    assert (tmp_path / "run" / "config.toml").exists()
+    assert Run(tmp_path / "run").config["test"]["looks"] == 1
     again = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=3), resume=True)
     with Here() as executor:
         again.search(executor)
@@ -312,6 +327,8 @@ def test_a_stop_before_the_kept_model_is_there_decides_nothing(
     run = again.finish()
     assert run.done
     assert run.config["data"]["counts_validation"] == [0, 0, 0]
+    # The first recipe has looked at the test set, and this one has.
+    assert run.config["test"]["looks"] == 2
 
 
 def test_a_validation_part_of_the_data_is_learnt_from_at_last(tmp_path: Path) -> None:

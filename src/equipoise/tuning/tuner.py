@@ -19,7 +19,7 @@ from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
-from equipoise.resuming import discard_unfinished
+from equipoise.resuming import discard_unfinished, earlier_looks
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
@@ -109,7 +109,7 @@ class Tuner:
                 f"`{folder}` holds a search already.",
                 "Give another --out, or --resume to go on with it.",
             )
-        require_free(folder, resume=is_there)
+        require_free(folder, resume=is_there, after_search=True)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
@@ -252,6 +252,7 @@ class Tuner:
         with only_here(self.search_folder), self.clock.running():
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
+            plan = replace(plan, earlier_looks=earlier_looks(self.folder))
             if selection is not None and refit:
                 # Now, for what cannot be loaded must not be decided for good.
                 self._decide(epochs=0, ensemble=asdict(selection))
