@@ -132,9 +132,7 @@ class Run:
     path: Path
 
     @classmethod
-    def create(
-        cls, path: Path, config: Mapping[str, Any], *, after_search: bool = False
-    ) -> "Run":
+    def create(cls, path: Path, config: Mapping[str, Any], *, after_search: bool = False) -> "Run":
         """Make a new run folder with its configuration.
 
         Raises
@@ -293,7 +291,7 @@ def require_free(path: Path, *, resume: bool = False, after_search: bool = False
         raise InputError(
             "A run needs a folder of its own.",
             f"`{path}` holds a search that has not ended.",
-            f"Go on with that by `equipoise tune ... --out {path} --resume`, or give another --out.",
+            f"Go on with it by `equipoise tune ... --out {path} --resume`, or give another --out.",
         )
     is_run = (path / "config.toml").is_file()
     if resume and is_run:

@@ -18,7 +18,9 @@ def spoken(**changes: Any) -> str:
         "over_error": 0.01,
         "validation": 0.7,
         "test": 0.65,
+        "alike_classes": None,
         "optimism": 0.05,
+        "unjudged": [],
         "ensemble": None,
     }
     sentences = search_aloud(search | changes)
@@ -70,6 +72,15 @@ def test_optimism_is_told_in_its_direction() -> None:
     better = spoken(optimism=-0.02, test=0.72)
     assert "72.0 % on the test set: no worse there" in better
     assert "optimism" not in better
+
+
+def test_classes_that_were_never_held_out_are_named() -> None:
+    """And optimism is told over the others."""
+    text = spoken(unjudged=["imL"], alike_classes={"validation": 0.7, "test": 0.68}, test=0.6)
+    assert "No recipe was judged by \N{LEFT DOUBLE QUOTATION MARK}imL" in text
+    assert "over the classes that both have, is 70.0 % on held-out examples and 68.0 %" in text
+    assert "60.0" not in text
+    assert "No recipe was judged" not in spoken()
 
 
 def test_without_a_test_value_nothing_is_claimed() -> None:

@@ -1,6 +1,7 @@
 """Laws of the layout: what a search is judged by, how long its trials are, what is kept back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +100,25 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
     assert set(told) == {"metric", "folds", "trial", "stopping", "reserve"}
     assert "examples of the rarest class" in told["metric"]
     assert "20s a fold here" in told["trial"]
+
+
+@pytest.mark.parametrize(("n_folds", "missed"), [(1, "one, two"), (2, "one")])
+def test_classes_that_are_never_held_out_are_named(
+    n_folds: int, missed: str, slow: Callable[..., Fit]
+) -> None:
+    """A class of two is in one of two folds; one of one example is always learnt from."""
+    fit = slow()
+    told = {c.field: c for c in lay_out(fit, 1000.0, n_folds=n_folds).choices}
+    assert "not judged" not in told
+    codes = np.array([0] * 90 + [1] * 2 + [2])
+    X = fit.task.X.iloc[:93]
+    rows = {"train": np.arange(10, 93), "validation": np.arange(10)}
+    names = ("many", "two", "one")
+    rare = Task(X=X, codes=codes, n_classes=3, classes=names, **rows)
+    layout = lay_out(replace(fit, task=rare), 1000.0, n_folds=n_folds)
+    told = {c.field: c for c in layout.choices}
+    assert set(str(told["not judged"].value).split(", ")) == set(missed.split(", "))
+    assert "with 0 held-out" not in told["metric"].reason
 
 
 @pytest.mark.parametrize(

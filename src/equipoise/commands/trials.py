@@ -200,6 +200,11 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
         )
     if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
         yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
+    if found["unjudged"]:
+        yield (
+            f"No recipe was judged by {', '.join(found['unjudged'])}: no example of these classes "
+            "was held out."
+        )
     yield _judged(found)
 
 
@@ -224,4 +229,9 @@ def _judged(found: Mapping[str, Any]) -> str:
     if (optimism := found["optimism"]) is None:
         return f"{both}; the two have other class shares, so these cannot be compared."
     verb = "better" if optimism >= 0 else "worse"
+    if alike := found["alike_classes"]:
+        both = (
+            f"{both}; over the classes that both have, {alike['validation']:.4f} and "
+            f"{alike['test']:.4f}"
+        )
     return f"{both}: the choice looked {verb} by {abs(optimism):.4f} than it is there."

@@ -31,7 +31,9 @@ def read_search(found: Any) -> Row:
     -------
     dict
         - ``metric`` that decided, ``choices`` of the layout, ``taken``, ``best``, ``alike``,
-          ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``;
+          ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``; ``alike_classes``:
+          the same two over the classes that both have, or None; ``unjudged``: classes of which no
+          example was held out;
         - ``front``: ``number`` of each recipe that none beats in one metric without losing in
           another, and its ``values``, by metric;
         - ``ensemble``: ``weights`` with ``number`` and ``weight``, ``score`` and ``alone``; None
@@ -66,7 +68,9 @@ def read_search(found: Any) -> Row:
         "over_error": optional(size, found["over_prescription_error"]),
         "validation": number(found["validation"]),
         "test": optional(number, found["test"]),
+        "alike_classes": optional(_both, found.get("alike_classes")),
         "optimism": optional(number, found["optimism"]),
+        "unjudged": rows(text, found.get("unjudged", [])),
         "front": rows(_front, found.get("front", [])),
         "ensemble": ensemble,
         "predicting": [row["number"] for row in ensemble["weights"]]
@@ -80,6 +84,10 @@ def read_search(found: Any) -> Row:
         "prescribed": _chosen(choices.get(0, {})),
         "chosen": _chosen(choices.get(found["taken"], {})),
     }
+
+
+def _both(row: Mapping[str, Any]) -> Row:
+    return {part: number(row[part]) for part in ("validation", "test")}
 
 
 def _front(row: Mapping[str, Any]) -> Row:

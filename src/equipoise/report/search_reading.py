@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from equipoise.report.formats import counted, decimal, significant, whole
+from equipoise.report.formats import counted, decimal, quoted, significant, whole
 from equipoise.report.search import STATES
 from equipoise.report.vocabulary import METRICS
 
@@ -51,7 +51,15 @@ def search_aloud(search: Row) -> list[str]:
         compares with that on the test set.
     """
     chosen = _taken(search) if search["ensemble"] is None else _combined(search)
-    return [_tried(search["trials"]), *chosen, *_optimism(search)]
+    return [_tried(search["trials"]), *chosen, *_unjudged(search), *_optimism(search)]
+
+
+def _unjudged(search: Row) -> Iterator[str]:
+    if names := search["unjudged"]:
+        yield (
+            f"No recipe was judged by {', '.join(map(quoted, names))}: there are so few examples "
+            "that none was held out."
+        )
 
 
 def _tried(trials: list[Row]) -> str:
@@ -129,11 +137,13 @@ def _optimism(search: Row) -> Iterator[str]:
     if search["optimism"] is None:
         return
     metric, gap = search["metric"], search["optimism"]
+    alike = search["alike_classes"]
     values = " and ".join(
-        f"{written(search[part], metric)} on {words}"
+        f"{written((alike or search)[part], metric)} on {words}"
         for part, words in (("validation", "held-out examples"), ("test", "the test set"))
     )
-    start = f"Its {METRICS[metric].label.lower()} is {values}"
+    over = ", over the classes that both have," if alike else ""
+    start = f"Its {METRICS[metric].label.lower()}{over} is {values}"
     if gap <= 0:
         yield f"{start}: no worse there than the search had promised."
         return

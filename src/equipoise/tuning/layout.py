@@ -12,7 +12,8 @@ from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import LONGER, measure_pace
 from equipoise.runs import Run
-from equipoise.tuning.folds import choose_n_folds
+from equipoise.task import Task
+from equipoise.tuning.folds import choose_n_folds, held_out_counts, unjudged
 from equipoise.tuning.records import Record
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
@@ -137,15 +138,14 @@ def lay_out(
     if predictions is not None:
         # Each fold of each recipe has a model that predicts.
         search = most - min(final, folds * predictions * measured.prediction)
-    # A class of one example is learnt from in each fold, and never held out.
-    rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
-    metric, why_metric = choose_metric(rarest)
+    metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS[kind], folds * whole)
     first_rung, why_rung = first_rung_of(seconds, pace, folds)
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
+        **_not_judged(task, folds),
         "trial": (
             format_duration(seconds),
             f"a full training of every recipe takes this long; the prescription's {epochs} "
@@ -164,6 +164,14 @@ def lay_out(
         reserve=budget - search,
         choices=tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items()),
     )
+
+
+def _not_judged(task: Task, n_folds: int) -> dict[str, tuple[str, str]]:
+    """Return which classes no recipe is judged by, and why, if there are any."""
+    if not (names := unjudged(task, n_folds)):
+        return {}
+    why = "no example of them is held out, so scores and the choice of a recipe say nothing of them"
+    return {"not judged": (", ".join(names), why)}
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:

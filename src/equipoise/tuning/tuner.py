@@ -25,7 +25,7 @@ from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
-from equipoise.tuning.folds import folds_of
+from equipoise.tuning.folds import folds_of, unjudged
 from equipoise.tuning.identity import (
     check_identity,
     is_begun,
@@ -41,7 +41,7 @@ from equipoise.tuning.layout import (
     stored_layout,
 )
 from equipoise.tuning.options import Options
-from equipoise.tuning.outcome import score_of_test, summary
+from equipoise.tuning.outcome import predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
@@ -238,15 +238,18 @@ class Tuner:
         """
         if Run(self.folder).done:
             return Run(self.folder)
-        winner, metric = self.winner, self.layout.metrics[0]
+        winner = self.winner
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
         ends = time.monotonic() + left
         if not self._is_decided:
             discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
 
         def conclude(run: Run) -> None:
-            test = score_of_test(run, plan, metric)
-            found = summary(run, self.layout, self.records, winner, test, selection)
+            missed = unjudged(self.plan.fit.task, self.layout.n_folds)
+            test = predicted_test(run, plan)
+            found = summary(
+                run, self.layout, self.records, winner, test, selection, unjudged=missed
+            )
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
