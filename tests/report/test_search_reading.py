@@ -21,6 +21,8 @@ def spoken(**changes: Any) -> str:
         "alike_classes": None,
         "optimism": 0.05,
         "unjudged": [],
+        "guess": None,
+        "choices": [],
         "ensemble": None,
     }
     sentences = search_aloud(search | changes)
@@ -72,6 +74,22 @@ def test_optimism_is_told_in_its_direction() -> None:
     better = spoken(optimism=-0.02, test=0.72)
     assert "72.0 % on the test set: no worse there" in better
     assert "optimism" not in better
+
+
+def test_what_is_no_better_than_a_guess_is_called_so() -> None:
+    """And what the time was too short for."""
+    text = spoken(guess={"score": 0.5, "is_beaten": False}, validation=0.51)
+    assert "at chance level: a guess that looks at nothing has 50.0 %, and 51.0 %" in text
+    assert "chance level" not in spoken(guess={"score": 0.5, "is_beaten": True})
+    short = {"field": "budget", "value": "40s", "reason": "one training takes 58s here"}
+    assert "It had a time of 40s: one training takes 58s here." in spoken(choices=[short])
+
+
+def test_one_recipe_alone_is_not_said_to_be_the_best() -> None:
+    """There was nothing to compare it with."""
+    text = spoken(trials=[{"state": "complete"}, {"state": "stopped"}], alike=1, taken=0)
+    assert "No other recipe was trained in full" in text
+    assert "standard error of the best" not in text
 
 
 def test_classes_that_were_never_held_out_are_named() -> None:

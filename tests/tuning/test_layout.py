@@ -102,6 +102,27 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
     assert "20s a fold here" in told["trial"]
 
 
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (15.0, "takes 20s here, longer than the budget: `equipoise fit` with this budget will do"),
+        (15.0, "5.25s are kept for the final training, in which the prescription could not"),
+        (100.0, "takes 20s here, so there is time for 5.0 of them"),
+        (200.0, None),
+    ],
+)
+def test_too_little_time_is_told_with_numbers(
+    budget: float, words: str | None, slow: Callable[..., Fit]
+) -> None:
+    """By hand: ten epochs of 2 s, of which ten trainings are enough; 35 % are for the last one."""
+    told = {choice.field: choice for choice in lay_out(slow(), budget).choices}
+    assert ("budget" in told) == (words is not None)
+    if words is not None:
+        assert words in told["budget"].reason
+    is_short = "final training" in told["budget"].reason if words else False
+    assert is_short == (0.35 * budget < 20)
+
+
 @pytest.mark.parametrize(("n_folds", "missed"), [(1, "one, two"), (2, "one")])
 def test_classes_that_are_never_held_out_are_named(
     n_folds: int, missed: str, slow: Callable[..., Fit]

@@ -51,7 +51,25 @@ def search_aloud(search: Row) -> list[str]:
         compares with that on the test set.
     """
     chosen = _taken(search) if search["ensemble"] is None else _combined(search)
-    return [_tried(search["trials"]), *chosen, *_unjudged(search), *_optimism(search)]
+    remarks = (*_short(search), *_guessing(search), *_unjudged(search))
+    return [_tried(search["trials"]), *chosen, *remarks, *_optimism(search)]
+
+
+def _short(search: Row) -> Iterator[str]:
+    """Say that there was little time, as the search did before it began."""
+    for choice in search["choices"]:
+        if choice["field"] == "budget":
+            yield f"It had a time of {choice['value']}: {choice['reason']}."
+
+
+def _guessing(search: Row) -> Iterator[str]:
+    guess, metric = search["guess"], search["metric"]
+    if guess is not None and not guess["is_beaten"]:
+        yield (
+            "On held-out examples it is at chance level: a guess that looks at nothing has "
+            f"{written(guess['score'], metric)}, and {written(search['validation'], metric)} is "
+            "not surely better."
+        )
 
 
 def _unjudged(search: Row) -> Iterator[str]:
@@ -109,6 +127,8 @@ def _combined(search: Row) -> Iterator[str]:
 def _choice(search: Row, alike: int) -> str:
     if not any(trial["state"] == "complete" for trial in search["trials"]):
         return "None was trained in full, so the one that was trained longest is taken."
+    if len([trial for trial in search["trials"] if trial["state"] == "complete"]) == 1:
+        return "No other recipe was trained in full, so that there was nothing to compare it with."
     if alike > 1:
         return (
             f"{whole(alike)} recipes are within one standard error of the best, trial "

@@ -95,8 +95,9 @@ def held_out_counts(task: Task, n: int) -> CountArray:
 
 def unjudged(task: Task, n: int) -> list[str]:
     """Return the classes of which no fold holds out an example: no recipe is judged by them."""
-    codes = np.flatnonzero(held_out_counts(task, n) == 0)
-    return [str(code if task.classes is None else task.classes[code]) for code in codes]
+    names = range(task.n_classes) if task.classes is None else task.classes
+    held = held_out_counts(task, n)
+    return [str(name) for name, count in zip(names, held, strict=True) if not count]
 
 
 def choose_n_folds(counts: CountArray, held_out: CountArray, fits: float) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS
 from equipoise.tuning.ensemble import Selection, combined
 from equipoise.tuning.front import pareto_front
+from equipoise.tuning.guessing import over_guess
 from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.observations import observe
@@ -68,6 +69,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
           and on test examples; ``alike_classes``: the same two over the classes that both have,
           None where these are all; ``optimism``: how much better it looked there than it is, None
           where the metric depends on class shares that differ between the two;
+        - ``guess``: see `equipoise.tuning.guessing.over_guess`; None where no predictions are kept;
         - ``unjudged``: classes of which no example was held out, so that no recipe was judged by
           them;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
@@ -103,6 +105,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         **scores,
         "alike_classes": alike,
         "optimism": optimism(run, metric, **(alike or scores)),
+        "guess": None if held is None else over_guess(held, metric),
         "unjudged": list(unjudged),
         "mattered": mattered,
         "compared": compare(records[0], taken, mattered, metric),
