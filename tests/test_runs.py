@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import InputError
+from equipoise.resuming import open_or_create
 from equipoise.runs import FORMAT, Run, leftovers, replacing, write_arrays, write_json, write_text
 
 ARRAYS = {
@@ -46,6 +47,7 @@ def _same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> bool
 WRITE_UNTIL_KILLED = """
 import sys
 from pathlib import Path
+from equipoise.resuming import open_or_create
 from equipoise.runs import replacing
 print("ready", flush=True)
 for letter in [b"a", b"b", b"c"] * 100_000:
@@ -76,6 +78,7 @@ FILL_THE_DISK = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+from equipoise.resuming import open_or_create
 from equipoise.runs import write_arrays
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 noise = np.random.default_rng(0).integers(256, size=1_000_000, dtype=np.uint8)
@@ -350,3 +353,43 @@ def test_only_what_a_killed_writer_left_is_a_leftover(tmp_path: Path) -> None:
     with replacing(tmp_path / "a.txt") as file:
         file.write(b"half")
         assert {path.name[:7] for path in leftovers(tmp_path)} == {".metric", ".a.txt."}
+
+
+# A search that has not ended
+
+
+def _searched(folder: Path) -> Path:
+    (folder / "search").mkdir(parents=True)
+    (folder / "search" / "search.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("has_run", [False, True])
+def test_a_search_that_has_not_ended_keeps_other_runs_away(
+    resume: bool, has_run: bool, tmp_path: Path
+) -> None:
+    """Whatever wants its folder; only its own run may be made in it."""
+    path = _searched(tmp_path / "run")
+    if has_run:
+        Run(path).write_config({})
+    with pytest.raises(InputError, match=r"equipoise tune \.\.\. --out .*run --resume"):
+        open_or_create(path, {}, resume=resume)
+    assert Run(path).has("config.toml") == has_run
+    if not has_run:
+        assert open_or_create(path, {}, resume=resume, after_search=True).path == path
+
+
+def test_messages_name_the_command_that_goes_on(tmp_path: Path) -> None:
+    """That is `tune` for what a search has begun, and `pretrain` for pre-training."""
+    path = _searched(tmp_path / "run")
+    with pytest.raises(InputError, match=r"equipoise tune \.\.\. --out .* --resume"):
+        Run.open(path)
+    for section, command in (({"pretraining": {}}, "pretrain"), ({}, "fit")):
+        run = Run.create(tmp_path / command, section)
+        with pytest.raises(InputError, match=rf"equipoise {command} \.\.\. --resume"):
+            run.require_done()
+    Run.create(path, {}, after_search=True)
+    for fails in (Run(path).require_done, lambda: Run(path).read_json("metrics.json")):
+        with pytest.raises(InputError, match=r"equipoise tune \.\.\. --resume"):
+            fails()

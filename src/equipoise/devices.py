@@ -1,10 +1,13 @@
 """Where tensors live and in which precision they are computed."""
 
 import contextlib
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from importlib.metadata import version
+from typing import Any, Literal
 
 import torch
 
@@ -157,3 +160,15 @@ def _generators(device: str) -> list[torch.Generator]:
     if _kind(device) == "mps":
         return [torch.default_generator, torch.mps._get_default_mps_generator()]
     return [torch.default_generator]
+
+
+def environment_of(device: Device) -> dict[str, Any]:
+    """Return what a run says of where it was carried out: versions, platform, device, time."""
+    return {
+        **{name: version(name) for name in ("equipoise", "torch", "scikit-learn", "numpy")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(device),
+        "precision": device.precision,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }

@@ -2,6 +2,7 @@
 
 import math
 import re
+from numbers import Real
 
 from equipoise.errors import InputError
 
@@ -49,6 +50,30 @@ def parse_duration(text: str) -> float:
             "Write seconds as 90s, minutes as 5m, hours as 2h, or a number of seconds.",
         )
     return seconds
+
+
+def seconds_of(value: str | float) -> float:
+    """Return the seconds that a length of time means, whether it is written or a number.
+
+    Parameters
+    ----------
+    value : str or float
+        As for `parse_duration`, or seconds, above 0.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> seconds_of("5m"), seconds_of(90)
+    (300.0, 90.0)
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if is_number and 0 < (seconds := float(value)) < math.inf:
+        return seconds
+    return parse_duration(value if isinstance(value, str) else repr(value))
 
 
 def format_duration(seconds: float) -> str:

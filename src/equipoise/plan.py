@@ -1,11 +1,9 @@
 """From an experiment to a finished run folder, resumable at any moment."""
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from equipoise.data.hashing import HashArray
 from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
 from equipoise.defaults import Choice
-from equipoise.devices import Device
+from equipoise.devices import environment_of
 from equipoise.ensembles import Ensemble
 from equipoise.experiment import PARTS, Experiment, Parts, prepare
 from equipoise.fitting import Fit, Task
@@ -59,6 +57,8 @@ class Plan:
         Trained models that predict instead of the one that is fitted; None: there are none.
     is_trained : bool
         Whether the network is trained already, and stays as it is.
+    earlier_looks : int or None
+        If the run follows from a search, how often others that did have looked at the test set.
     """
 
     experiment: Experiment
@@ -70,6 +70,7 @@ class Plan:
     is_paced: bool = field(default=False, kw_only=True)
     ensemble: Ensemble | None = field(default=None, kw_only=True)
     is_trained: bool = field(default=False, kw_only=True)
+    earlier_looks: int | None = field(default=None, kw_only=True)
 
     @classmethod
     def make(cls, experiment: Experiment) -> "Plan":
@@ -209,7 +210,8 @@ class Plan:
             return plan.run(
                 folder, resume=resume, observers=observers, deadline=deadline, conclude=conclude
             )
-        run = open_or_create(folder, self.config(), resume=resume)
+        follows = self.earlier_looks is not None
+        run = open_or_create(folder, self.config(), resume=resume, after_search=follows)
         if run.done:
             clear(run)
             return run
@@ -251,7 +253,7 @@ class Plan:
 
     def conclude(self, run: Run) -> None:
         """Look at the test set, and write what was found."""
-        _record(run)
+        _record(run, self.earlier_looks or 0)
         parts = self.parts
         outcome.write(run, self.model, parts.dataset, parts.validation, parts.test)
 
@@ -291,10 +293,10 @@ def _record_end(run: Run, plan: Plan) -> None:
         run.write_config(changed)
 
 
-def _record(run: Run) -> None:
+def _record(run: Run, earlier: int) -> None:
     """Count the look at the test set before it is taken, so that a kill cannot hide it."""
     config = run.config
-    config["test"]["looks"] = max(config["test"]["looks"], 1)
+    config["test"]["looks"] = max(config["test"]["looks"], earlier + 1)
     # Summed over epochs, so that a run that was stopped and resumed counts all of them.
     seconds = sum(row["seconds"] for row in run.history)
     config["environment"]["seconds"] = round(seconds, 1)
@@ -333,14 +335,14 @@ def _config(plan: Plan) -> dict[str, Any]:
         **({"recipe": {"name": experiment.recipe}} if fit.task.supervised else {}),
         "choices": _choices(fit),
         "seeds": {"seed": experiment.seed, "split_seed": experiment.split_seed},
-        "test": {"looks": 0},
+        "test": {"looks": plan.earlier_looks or 0},
         "network": {
             **asdict(plan.network_size),
             "prior": plan.model.prior.tolist(),
             **({} if plan.ensemble is None else {"members": len(plan.ensemble.members)}),
         },
         **_budget(plan),
-        "environment": _environment(fit.device),
+        "environment": environment_of(fit.device),
     }
 
 
@@ -387,14 +389,3 @@ def _reading(options: ReadOptions) -> dict[str, Any]:
     """Keep what is needed to read new data the same way."""
     given = {name: getattr(options, name) for name in READING}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v is not None}
-
-
-def _environment(device: Device) -> dict[str, Any]:
-    return {
-        **{name: version(name) for name in ("equipoise", "torch", "scikit-learn", "numpy")},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": str(device),
-        "precision": device.precision,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }

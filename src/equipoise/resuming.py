@@ -6,10 +6,15 @@ from typing import Any
 
 from equipoise.configuration import configuration_fault
 from equipoise.errors import InputError
-from equipoise.runs import Run, leftovers
+from equipoise.runs import SEARCH, Run, leftovers, require_free
+
+LOOKS = "looks.json"
+"""File in the folder of a search: looks at the test set of runs that came before the last one."""
 
 
-def open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Run:
+def open_or_create(
+    folder: Path, config: Mapping[str, Any], *, resume: bool, after_search: bool = False
+) -> Run:
     """Return the run to carry out: a new one, or the one in the folder if it is to be resumed.
 
     Parameters
@@ -20,14 +25,18 @@ def open_or_create(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
         What determines the run now.
     resume : bool
         Whether a run that is there already may be gone on with.
+    after_search : bool, default=False
+        Whether the run is what follows from a search in the folder.
 
     Raises
     ------
     InputError
-        If the folder is taken, or its run had other data, settings or device.
+        If the folder is taken, holds a search that has not ended, or its run had other data,
+        settings or device.
     """
     if not (resume and (folder / "config.toml").exists()):
-        return Run.create(folder, config)
+        return Run.create(folder, config, after_search=after_search)
+    require_free(folder, resume=resume, after_search=after_search)
     run = Run.open(folder)
     stored = run.config
     for section, keys in _compared(config, done=run.done).items():
@@ -97,14 +106,26 @@ def clear(run: Run) -> None:
 def discard_unfinished(folder: Path) -> None:
     """Remove the files of a run that has not finished; folders within stay.
 
+    How often it has looked at the test set is kept, see `earlier_looks`.
+
     Parameters
     ----------
     folder : Path
         Where the run is; nothing happens if it has finished or never begun.
     """
-    if (folder / "config.toml").exists() and not Run(folder).done:
-        clear(Run(folder))
+    run = Run(folder)
+    if (folder / "config.toml").exists() and not run.done:
+        # At first, for a kill must not hide it.
+        if looks := run.config["test"]["looks"]:
+            Run(folder / SEARCH).write_json(LOOKS, {"looks": looks})
+        clear(run)
         # The configuration last: as long as it is there, this is known to be a run.
         for path in sorted(folder.iterdir(), key=lambda path: path.name == "config.toml"):
             if path.is_file():
                 path.unlink()
+
+
+def earlier_looks(folder: Path) -> int:
+    """Return how often runs that were discarded in a folder have looked at the test set."""
+    search = Run(folder / SEARCH)
+    return search.read_json(LOOKS)["looks"] if search.has(LOOKS) else 0

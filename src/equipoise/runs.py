@@ -132,16 +132,16 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, config: Mapping[str, Any]) -> "Run":
+    def create(cls, path: Path, config: Mapping[str, Any], *, after_search: bool = False) -> "Run":
         """Make a new run folder with its configuration.
 
         Raises
         ------
         InputError
             If the folder exists and holds more than hidden files, which a writer that was
-            killed may have left.
+            killed may have left, and a search, where this run is what comes ``after_search``.
         """
-        require_free(path)
+        require_free(path, after_search=after_search)
         run = cls(path)
         run.write_config(config)
         return run
@@ -160,8 +160,10 @@ class Run:
         if not (run.path / "config.toml").is_file():
             raise InputError(
                 "A run is a folder that `equipoise fit` has written.",
-                f"`{path}` has no config.toml.",
-                "Check the path.",
+                f"`{path}` has no config.toml{', but a search' if has_search(run.path) else ''}.",
+                f"Go on with that by `equipoise tune ... --out {path} --resume`."
+                if has_search(run.path)
+                else "Check the path.",
             )
         found = run.config.get("format")
         if found != FORMAT:
@@ -193,7 +195,7 @@ class Run:
             raise InputError(
                 "This needs a finished run.",
                 f"`{self.path}` has not finished.",
-                "Go on with it by `equipoise fit ... --resume`.",
+                f"Go on with it by `equipoise {self._command} ... --resume`.",
             )
         if fault := configuration_fault(self.config):
             raise InputError(
@@ -257,21 +259,40 @@ class Run:
             raise InputError(
                 f"This needs the run's {name}.",
                 f"`{self.path}` has none{'' if self.done else ': the run has not finished'}.",
-                "Continue the run with `equipoise fit ... --resume`, or fit again.",
+                f"Continue the run with `equipoise {self._command} ... --resume`, or fit again.",
             )
         return path
 
+    @property
+    def _command(self) -> str:
+        """The command that goes on with the run."""
+        is_pretraining = self.has("config.toml") and "pretraining" in self.config
+        return "tune" if has_search(self.path) else "pretrain" if is_pretraining else "fit"
 
-def require_free(path: Path, *, resume: bool = False) -> None:
+
+def has_search(path: Path) -> bool:
+    """Whether a folder holds a search, from which its run follows."""
+    return (path / SEARCH / "search.json").is_file()
+
+
+def require_free(path: Path, *, resume: bool = False, after_search: bool = False) -> None:
     """Raise `InputError` if a run could not be started in a folder.
 
     Parameters
     ----------
     path : Path
-        The folder; it may be absent, or hold hidden files and a search.
+        The folder; it may be absent, or hold hidden files.
     resume : bool, default=False
         Whether it may hold a run already.
+    after_search : bool, default=False
+        Whether it may hold a search, because the run is what follows from that.
     """
+    if has_search(path) and not (after_search or Run(path).done):
+        raise InputError(
+            "A run needs a folder of its own.",
+            f"`{path}` holds a search that has not ended.",
+            f"Go on with it by `equipoise tune ... --out {path} --resume`, or give another --out.",
+        )
     is_run = (path / "config.toml").is_file()
     if resume and is_run:
         return
@@ -279,14 +300,20 @@ def require_free(path: Path, *, resume: bool = False) -> None:
         raise InputError(
             "A new run needs a folder of its own.",
             f"`{path}` already exists.",
-            "Give another --out, or --resume to continue the run in it."
-            if is_run
-            else "Give another --out.",
+            _other_place(is_run=is_run, after_search=after_search),
         )
 
 
+def _other_place(*, is_run: bool, after_search: bool) -> str:
+    if is_run and after_search:
+        return "Give another --out: the run in it keeps no search to go on with."
+    if is_run:
+        return "Give another --out, or --resume to continue the run in it."
+    return "Give another --out."
+
+
 def _is_visible(path: Path) -> bool:
-    is_search = path.name == SEARCH and (path / "search.json").is_file()
+    is_search = path.name == SEARCH and has_search(path.parent)
     return not (is_search or path.name.startswith("."))
 
 

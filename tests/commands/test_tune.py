@@ -38,6 +38,17 @@ def test_a_search_ends_as_a_run_that_every_command_takes(
     assert main(["report", out, "--out", str(tmp_path / "r.html")]) == 0
 
 
+def test_a_search_without_anything_to_compare_says_so(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One recipe is no choice."""
+    search = ["tune", table, *("1" if word == "3" else word for word in QUICK)]
+    assert main([*search, "--out", str(tmp_path / "run")]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "nothing else was trained far enough to be compared with it" in told
+    assert "nothing cheaper" not in told
+
+
 def test_numbers_of_a_given_component_are_searched(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,11 @@ def spoken(**changes: Any) -> str:
         "over_error": 0.01,
         "validation": 0.7,
         "test": 0.65,
+        "alike_classes": None,
         "optimism": 0.05,
+        "unjudged": [],
+        "guess": None,
+        "choices": [],
         "ensemble": None,
     }
     sentences = search_aloud(search | changes)
@@ -70,6 +74,31 @@ def test_optimism_is_told_in_its_direction() -> None:
     better = spoken(optimism=-0.02, test=0.72)
     assert "72.0 % on the test set: no worse there" in better
     assert "optimism" not in better
+
+
+def test_what_is_no_better_than_a_guess_is_called_so() -> None:
+    """And what the time was too short for."""
+    text = spoken(guess={"score": 0.5, "is_beaten": False}, validation=0.51)
+    assert "at chance level: a guess that looks at nothing has 50.0 %, and 51.0 %" in text
+    assert "chance level" not in spoken(guess={"score": 0.5, "is_beaten": True})
+    short = {"field": "budget", "value": "40s", "reason": "one training takes 58s here"}
+    assert "It had a time of 40s: one training takes 58s here." in spoken(choices=[short])
+
+
+def test_one_recipe_alone_is_not_said_to_be_the_best() -> None:
+    """There was nothing to compare it with."""
+    text = spoken(trials=[{"state": "complete"}, {"state": "stopped"}], alike=1, taken=0)
+    assert "No other recipe was trained in full" in text
+    assert "standard error of the best" not in text
+
+
+def test_classes_that_were_never_held_out_are_named() -> None:
+    """And optimism is told over the others."""
+    text = spoken(unjudged=["imL"], alike_classes={"validation": 0.7, "test": 0.68}, test=0.6)
+    assert "No recipe was judged by \N{LEFT DOUBLE QUOTATION MARK}imL" in text
+    assert "over the classes that both have, is 70.0 % on held-out examples and 68.0 %" in text
+    assert "60.0" not in text
+    assert "No recipe was judged" not in spoken()
 
 
 def test_without_a_test_value_nothing_is_claimed() -> None:

@@ -1,5 +1,6 @@
 """Laws of the classifier that tunes itself."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from sklearn.datasets import make_classification
 
 from equipoise import Classifier, TunedClassifier
 from equipoise.errors import InputError
+from equipoise.metrics import log_softmax
 from equipoise.tuning.identity import only_here
+from equipoise.tuning.job import Job
+from equipoise.tuning.records import Record, folder_of, read_held_out
 
 X, CODES = make_classification(240, weights=[0.85], n_informative=8, random_state=0)
 Y = np.array(["no", "yes"])[CODES]
@@ -25,7 +29,7 @@ def test_it_is_a_classifier_that_was_trained_on_all_examples() -> None:
     assert set(model.predict(X)) <= {"no", "yes"}
     np.testing.assert_array_equal(model.predict_proba(X), model.best_estimator_.predict_proba(X))
     assert model.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
-    assert [trial.number for trial in model.trials_] == [0, 1, 2]
+    assert [trial["number"] for trial in model.trials_] == [0, 1, 2]
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
@@ -33,14 +37,14 @@ def test_it_is_a_classifier_that_was_trained_on_all_examples() -> None:
 def test_what_the_estimator_fixes_is_not_searched() -> None:
     """No trial has another backbone; others have another optimizer or the like."""
     model = TunedClassifier(**QUICK).fit(X, Y)
-    assert all("backbone" not in trial.params for trial in model.trials_)
+    assert all("backbone" not in trial["params"] for trial in model.trials_)
     assert repr(model.best_estimator_.settings_.backbone) == "MLP(layers=1, width=8)"
 
 
 def test_only_roles_that_are_named_are_searched() -> None:
     """All else is the prescription."""
     model = TunedClassifier(**QUICK, search=["smoothing"]).fit(X, Y)
-    assert {name for trial in model.trials_ for name in trial.params} == {"smoothing"}
+    assert {name for trial in model.trials_ for name in trial["params"]} == {"smoothing"}
 
 
 def test_a_folder_with_another_search_is_refused(tmp_path: Path) -> None:
@@ -72,7 +76,7 @@ def test_the_constructor_does_no_work() -> None:
 def test_best_parameters_are_those_that_differ_from_the_prescription() -> None:
     """They are of the trial that was taken, and set back they give the prescription."""
     model = TunedClassifier(**QUICK, search=["smoothing", "head"]).fit(X, Y)
-    taken, usual = model.winner_.record.params, model.trials_[0].params
+    taken, usual = model.winner_.record.params, model.trials_[0]["params"]
     assert all(usual[name] != value for name, value in model.best_params_.items())
     assert {**usual, **model.best_params_} == taken
 
@@ -91,3 +95,80 @@ def test_a_method_after_training_keeps_its_held_out_examples() -> None:
     counts = model.best_estimator_.model_.counts
     assert (counts < np.bincount(CODES)).all()
     assert "posthoc.tau" in {choice.field for choice in model.best_estimator_.choices_}
+
+
+def test_epochs_and_seed_that_are_given_hold_for_trials_and_the_final_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another seed of the estimator gives other trials, and the same as a seed of the search."""
+    monkeypatch.setattr("equipoise.tuning.estimator.final_epochs", lambda *_: 1)
+    fixed = clone(FIXED).set_params(random_state=3, epochs=4)
+    given = TunedClassifier(**{**QUICK, "estimator": fixed}).fit(X, Y)
+    assert given.best_estimator_.n_iter_ == 4
+    assert {trial["epochs"] for trial in given.trials_} == {4}
+    assert given.best_estimator_.random_state == 3
+    plain = clone(FIXED).set_params(epochs=4)
+    seeded = TunedClassifier(**{**QUICK, "estimator": plain}, random_state=3).fit(X, Y)
+    other = TunedClassifier(**{**QUICK, "estimator": plain}).fit(X, Y)
+    scores = [[trial["scores"] for trial in model.trials_] for model in (given, seeded, other)]
+    assert scores[0] == scores[1] != scores[2]
+    np.testing.assert_array_equal(given.predict_proba(X), seeded.predict_proba(X))
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, "soon", "0s", float("nan"), float("inf"), True, None])
+def test_a_budget_that_is_no_time_is_refused(budget: object) -> None:
+    """As by --budget, in words."""
+    with pytest.raises(InputError, match="A length of time must be above zero"):
+        TunedClassifier(**{**QUICK, "time_budget": budget}).fit(X, Y)
+
+
+def test_what_the_command_has_can_be_had(tmp_path: Path) -> None:
+    """A budget in words, a sampler, no portfolio, several metrics, and a data base."""
+    import optuna  # noqa: PLC0415 (it is slow to import)
+
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    more = {"time_budget": "1m", "metric": ["macro_f1", "seconds"], "storage": url}
+    options = {**QUICK, **more, "sampler": "random", "portfolio": False}
+    model = TunedClassifier(**options, folder=str(tmp_path / "a")).fit(X, Y)
+    again = TunedClassifier(**options, folder=str(tmp_path / "a")).fit(X, Y)
+    TunedClassifier(**options).fit(X, Y)
+    assert again.trials_ == model.trials_
+    assert len(optuna.get_all_study_names(url)) == 2
+    with pytest.raises(InputError, match="threads"):
+        TunedClassifier(**QUICK, threads=2).fit(X, Y)
+
+
+def test_what_was_tried_can_be_read() -> None:
+    """Plain values, the choices of the layout with reasons, and the score of what is taken."""
+    model = TunedClassifier(**QUICK).fit(X, Y)
+    assert json.loads(json.dumps(model.trials_))
+    metric = model.winner_.record.scores
+    taken = model.trials_[model.winner_.record.number]
+    assert model.best_score_ == taken["score"] == metric["balanced_log_loss"]
+    assert {choice.field for choice in model.search_choices_} >= {"metric", "folds", "trial"}
+
+
+def test_ctrl_c_with_a_folder_takes_the_best_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its trial has trained it; without a folder it ends everything, and later it goes on."""
+    from equipoise.tuning import search as search_module  # noqa: PLC0415 (it is changed)
+
+    real = search_module.run_trial
+
+    def pressed(job: Job) -> Record:
+        if job.record.number == 2:
+            raise KeyboardInterrupt
+        return real(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search_module, "run_trial", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            TunedClassifier(**QUICK).fit(X, Y)
+        with pytest.warns(UserWarning, match="best recipe so far"):
+            model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+    held = read_held_out(folder_of(tmp_path, model.winner_.record.number), 0)
+    assert held is not None
+    proba = np.exp(log_softmax(held.logits))
+    np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
+    assert len(TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y).trials_) == 3

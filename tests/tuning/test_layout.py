@@ -103,6 +103,46 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (15.0, "takes 20s here, longer than the budget: `equipoise fit` with this budget will do"),
+        (15.0, "5.25s are kept for the final training, in which the prescription could not"),
+        (100.0, "takes 20s here, so there is time for 5.0 of them"),
+        (200.0, None),
+    ],
+)
+def test_too_little_time_is_told_with_numbers(
+    budget: float, words: str | None, slow: Callable[..., Fit]
+) -> None:
+    """By hand: ten epochs of 2 s, of which ten trainings are enough; 35 % are for the last one."""
+    told = {choice.field: choice for choice in lay_out(slow(), budget).choices}
+    assert ("budget" in told) == (words is not None)
+    if words is not None:
+        assert words in told["budget"].reason
+    is_short = "final training" in told["budget"].reason if words else False
+    assert is_short == (0.35 * budget < 20)
+
+
+@pytest.mark.parametrize(("n_folds", "missed"), [(1, "one, two"), (2, "one")])
+def test_classes_that_are_never_held_out_are_named(
+    n_folds: int, missed: str, slow: Callable[..., Fit]
+) -> None:
+    """A class of two is in one of two folds; one of one example is always learnt from."""
+    fit = slow()
+    told = {c.field: c for c in lay_out(fit, 1000.0, n_folds=n_folds).choices}
+    assert "not judged" not in told
+    codes = np.array([0] * 90 + [1] * 2 + [2])
+    X = fit.task.X.iloc[:93]
+    rows = {"train": np.arange(10, 93), "validation": np.arange(10)}
+    names = ("many", "two", "one")
+    rare = Task(X=X, codes=codes, n_classes=3, classes=names, **rows)
+    layout = lay_out(replace(fit, task=rare), 1000.0, n_folds=n_folds)
+    told = {c.field: c for c in layout.choices}
+    assert set(str(told["not judged"].value).split(", ")) == set(missed.split(", "))
+    assert "with 0 held-out" not in told["metric"].reason
+
+
+@pytest.mark.parametrize(
     ("seconds", "pace", "n_folds", "rung"),
     [(27.0, 1.0, 1, 1), (26.9, 1.0, 1, 3), (27.0, 1.0, 5, 1), (54.0, 2.0, 3, 1), (27.0, 1.1, 1, 3)],
 )

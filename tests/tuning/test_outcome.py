@@ -12,8 +12,9 @@ from equipoise.defaults import Choice
 from equipoise.report.search import read_search
 from equipoise.runs import SEARCH, Run
 from equipoise.tuning.layout import Layout
-from equipoise.tuning.outcome import compare, optimism, summary
+from equipoise.tuning.outcome import compare, optimism, over_alike_classes, summary
 from equipoise.tuning.records import Record
+from equipoise.tuning.scores import HeldOut
 from equipoise.tuning.winner import Winner
 
 N = 24
@@ -36,6 +37,16 @@ def _record(number: int) -> Record:
     )
 
 
+def _predicted(metric: str, value: float) -> HeldOut:
+    """Return predictions for ten examples of each of two classes, of a score that is given."""
+    codes = np.repeat([0, 1], 10)
+    is_right = np.tile(np.arange(10) < round(10 * value), 2)
+    margin = np.where(is_right, 1.0, -1.0)
+    if metric.endswith("log_loss"):
+        margin = np.full(20, -np.log(np.expm1(value)))
+    return HeldOut(np.arange(20), codes, np.eye(2)[codes] * margin[:, None])
+
+
 def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
     counts = {"counts_train": [90, 10], "counts_test": [50, 50]}
     run = Run.create(folder / "run", {"seeds": {"seed": 0}, "data": counts})
@@ -54,7 +65,7 @@ def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
     )
     best = records[22]
     winner = Winner(record=best, best=best, alike=1, over_prescription=0.222, error=0.01)
-    return summary(run, layout, records, winner, test)
+    return summary(run, layout, records, winner, _predicted(metric, test))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +79,19 @@ def test_optimism_is_how_much_better_it_looked(
     found = _told(tmp_path, metric, test)
     assert found["validation"] == pytest.approx(test + (0.022 if "acc" in metric else -0.022))
     assert found["optimism"] == pytest.approx(optimism)
+    assert found["test"] == pytest.approx(test)
+    assert found["alike_classes"] is None
+
+
+def test_scores_are_compared_over_the_classes_that_both_have() -> None:
+    """By hand: recalls 1 and 1/2 where both are; that of the class tested alone is 0."""
+    held = HeldOut(np.arange(4), np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 0]])
+    test = HeldOut(np.arange(5), np.array([0, 0, 1, 1, 2]), np.eye(3)[[0, 0, 1, 0, 0]])
+    assert test.scores()["balanced_accuracy"] == pytest.approx(0.5)
+    found = over_alike_classes(held, test, "balanced_accuracy")
+    assert found == {"validation": 0.75, "test": 0.75}
+    assert over_alike_classes(held, held, "balanced_accuracy") is None
+    assert over_alike_classes(test, held, "balanced_accuracy") == found
 
 
 def test_other_class_shares_are_no_optimism(tmp_path: Path) -> None:

@@ -45,11 +45,20 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
 def test_the_metric_follows_from_how_many_rare_examples_there_are() -> None:
     """From fifty on recall is fine enough; below, the reason tells its steps."""
-    assert [choose_metric(n)[0] for n in (0, 49, 50, 10**6)] == [
+    assert [choose_metric(np.array([10**6, n]))[0] for n in (1, 49, 50, 10**6)] == [
         *["balanced_log_loss"] * 2,
         *["balanced_accuracy"] * 2,
     ]
-    assert "steps of 20 points" in choose_metric(5)[1]
+    assert "steps of 20 points" in choose_metric(np.array([90, 5]))[1]
+
+
+def test_a_class_that_is_not_held_out_decides_no_metric() -> None:
+    """Nothing can be known of it; the reason speaks of the rarest of the others."""
+    metric, reason = choose_metric(np.array([0, 900, 4]))
+    assert metric == "balanced_log_loss"
+    assert "with 4 held-out examples of the rarest class of which any is held out" in reason
+    assert "steps of 25 points" in reason
+    assert choose_metric(np.array([0, 900, 60]))[0] == "balanced_accuracy"
 
 
 def test_joined_predictions_are_in_the_order_of_the_rows() -> None:

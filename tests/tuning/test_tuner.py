@@ -209,8 +209,23 @@ def test_a_folder_that_is_taken_is_refused(
         _tuner(table, tuned[0].folder)
     Plan.make(_experiment(table)).run(tmp_path / "fit")
     for resume in (False, True):
-        with pytest.raises(InputError, match="already exists"):
+        with pytest.raises(InputError, match=r"already exists.*keeps no search to go on with"):
             _tuner(table, tmp_path / "fit", resume=resume)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_fit_leaves_a_search_that_has_not_ended_alone(
+    resume: bool, table: Path, tmp_path: Path
+) -> None:
+    """It would end in the folder, and the search with it."""
+    tuner = _tuner(table, tmp_path / "run")
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        tuner.search(executor, [_press(0)])
+    with pytest.raises(InputError, match="holds a search that has not ended"):
+        Plan.make(_experiment(table)).run(tmp_path / "run", resume=resume)
+    again = _tuner(table, tmp_path / "run", resume=True)
+    assert len(again.records) == 1
+    assert again.finish(refit=False).done
 
 
 def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Path) -> None:
@@ -365,7 +380,7 @@ def test_a_stop_before_the_kept_model_is_there_decides_nothing(
         patch.setattr("equipoise.plan.outcome.write", pressed)
         with pytest.raises(KeyboardInterrupt):
             tuner.finish(refit=False)
-    assert (tmp_path / "run" / "config.toml").exists()
+    assert Run(tmp_path / "run").config["test"]["looks"] == 1
     again = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=3), resume=True)
     with Here() as executor:
         again.search(executor)
@@ -373,6 +388,35 @@ def test_a_stop_before_the_kept_model_is_there_decides_nothing(
     run = again.finish()
     assert run.done
     assert run.config["data"]["counts_validation"] == [0, 0, 0]
+    # The first recipe has looked at the test set, and this one has.
+    assert run.config["test"]["looks"] == 2
+
+
+def test_a_class_of_two_that_no_trial_was_judged_by_is_told(tmp_path: Path) -> None:
+    """At the layout and at the end; optimism leaves it out, though it is in the test set."""
+    random = np.random.default_rng(0)
+    target = np.repeat(["a", "b", "c"], [60, 30, 2])
+    values = random.normal(size=len(target)) + (target == "b")
+    rows = ["x,target", *(f"{x},{name}" for x, name in zip(values, target, strict=True))]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    for ensemble in (1, 2):
+        options = replace(OPTIONS, roles=("optimizer",), ensemble=ensemble, n_trials=2)
+        tuner = _tuner(tmp_path / "t.csv", tmp_path / f"run{ensemble}", options)
+        assert "c" in {c.field: c.value for c in tuner.layout.choices}["not judged"]
+        with Here() as executor:
+            tuner.search(executor)
+        run = tuner.finish()
+        found, arrays = run.read_json("tuning.json"), run.read_arrays("predictions.npz")
+        assert found["unjudged"] == ["c"]
+        assert set(arrays["test_labels"]) == {0, 1, 2}
+        prior = np.array(run.config["network"]["prior"])
+        used, codes = arrays["test_logits"] - np.log(prior), arrays["test_labels"]
+        recalls = [(used[codes == code].argmax(axis=1) == code).mean() for code in range(3)]
+        alike = found["alike_classes"]
+        assert found["test"] == pytest.approx(np.mean(recalls))
+        assert alike["test"] == pytest.approx(np.mean(recalls[:2]))
+        assert alike["validation"] == pytest.approx(found["validation"])
+        assert found["optimism"] == pytest.approx(alike["validation"] - alike["test"])
 
 
 def test_a_validation_part_of_the_data_is_learnt_from_at_last(tmp_path: Path) -> None:

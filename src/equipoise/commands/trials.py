@@ -186,21 +186,65 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     for trial in found["trials"]:
         if trial["state"] == "failed":
             yield f"Trial {trial['number']} failed: {trial['message']}"
+    yield from _chosen(found)
+    if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
+        yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
+    yield from _cautions(found)
+    yield _judged(found)
+
+
+def _chosen(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say which recipe is taken, and how it compares with the prescription."""
     metric = found["metrics"][0].replace("_", " ")
     over, error = found["over_prescription"], found["over_prescription_error"]
     if (combined := found["ensemble"]) is not None:
         yield _combined(combined, metric)
+    elif sum(t["state"] == "complete" for t in found["trials"]) < 2:
+        yield _alone(found)
     elif found["taken"] == 0:
         yield f"The prescription is taken: nothing cheaper or surely better was found ({metric})."
-    elif over is not None:
+    elif over is None:
+        yield (
+            f"Trial {found['taken']} is taken; the prescription was not trained in full, so that "
+            "there is nothing to compare it with."
+        )
+    else:
         verb = "better" if over >= 0 else "worse"
         yield (
             f"Trial {found['taken']} is taken: on held-out examples its {metric} is {verb} than "
             f"the prescription's by {abs(over):.4f}, with a standard error of {error:.4f}."
         )
-    if states[-MOST_FAILURES:] == ["failed"] * MOST_FAILURES:
-        yield f"The search ended before its time, for the last {MOST_FAILURES} recipes failed."
-    yield _judged(found)
+
+
+def _cautions(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what held-out examples do not show."""
+    guess = found.get("guess")
+    if guess is not None and not guess["is_beaten"]:
+        yield (
+            f"On held-out examples this is at chance level: a guess that looks at nothing has "
+            f"{guess['score']:.4f} there, and {found['validation']:.4f} is not surely better."
+        )
+    if found.get("unjudged"):
+        yield (
+            f"No recipe was judged by {', '.join(found['unjudged'])}: no example of these classes "
+            "was held out."
+        )
+
+
+def _alone(found: Mapping[str, Any]) -> str:
+    """Say that a recipe is taken because there was none to compare it with."""
+    which = "The prescription" if found["taken"] == 0 else f"Trial {found['taken']}"
+    [trial] = [row for row in found["trials"] if row["number"] == found["taken"]]
+    if trial["state"] == "complete":
+        return (
+            f"{which} is taken: nothing else was trained far enough to be compared with it. More "
+            "time would be needed."
+        )
+    return (
+        f"{which} is taken, which was trained longest: on {len(trial['best_epochs'])} of "
+        f"{found['n_folds']} folds, and not to its end. Nothing was trained far enough to be "
+        "compared with it; more time would be needed."
+    )
 
 
 def _combined(ensemble: Mapping[str, Any], metric: str) -> str:
@@ -224,4 +268,9 @@ def _judged(found: Mapping[str, Any]) -> str:
     if (optimism := found["optimism"]) is None:
         return f"{both}; the two have other class shares, so these cannot be compared."
     verb = "better" if optimism >= 0 else "worse"
+    if alike := found.get("alike_classes"):
+        both = (
+            f"{both}; over the classes that both have, {alike['validation']:.4f} and "
+            f"{alike['test']:.4f}"
+        )
     return f"{both}: the choice looked {verb} by {abs(optimism):.4f} than it is there."

@@ -264,7 +264,7 @@ def _metric(plan: Plan, given: str | None, was: Mapping[str, Any]) -> tuple[str,
         return given, "as given"
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(int(held.min()))
+    return choose_metric(held)
 
 
 def _searches(

@@ -31,7 +31,10 @@ def read_search(found: Any) -> Row:
     -------
     dict
         - ``metric`` that decided, ``choices`` of the layout, ``taken``, ``best``, ``alike``,
-          ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``;
+          ``over``, ``over_error``, ``validation``, ``test`` and ``optimism``; ``alike_classes``:
+          the same two over the classes that both have, or None; ``guess``:
+          what a guess scores on held-out examples, and whether the recipe is surely better, or
+          None; ``unjudged``: classes of which no example was held out;
         - ``front``: ``number`` of each recipe that none beats in one metric without losing in
           another, and its ``values``, by metric;
         - ``ensemble``: ``weights`` with ``number`` and ``weight``, ``score`` and ``alone``; None
@@ -66,7 +69,10 @@ def read_search(found: Any) -> Row:
         "over_error": optional(size, found["over_prescription_error"]),
         "validation": number(found["validation"]),
         "test": optional(number, found["test"]),
+        "alike_classes": optional(_both, found.get("alike_classes")),
         "optimism": optional(number, found["optimism"]),
+        "guess": optional(_guess, found.get("guess")),
+        "unjudged": rows(text, found.get("unjudged", [])),
         "front": rows(_front, found.get("front", [])),
         "ensemble": ensemble,
         "predicting": [row["number"] for row in ensemble["weights"]]
@@ -80,6 +86,16 @@ def read_search(found: Any) -> Row:
         "prescribed": _chosen(choices.get(0, {})),
         "chosen": _chosen(choices.get(found["taken"], {})),
     }
+
+
+def _guess(row: Mapping[str, Any]) -> Row:
+    if not isinstance(row["is_beaten"], bool):
+        raise ValueError("a truth value is needed")
+    return {"score": number(row["score"]), "is_beaten": row["is_beaten"]}
+
+
+def _both(row: Mapping[str, Any]) -> Row:
+    return {part: number(row[part]) for part in ("validation", "test")}
 
 
 def _front(row: Mapping[str, Any]) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from equipoise.report.formats import counted, decimal, significant, whole
+from equipoise.report.formats import counted, decimal, quoted, significant, whole
 from equipoise.report.search import STATES
 from equipoise.report.vocabulary import METRICS
 
@@ -51,7 +51,33 @@ def search_aloud(search: Row) -> list[str]:
         compares with that on the test set.
     """
     chosen = _taken(search) if search["ensemble"] is None else _combined(search)
-    return [_tried(search["trials"]), *chosen, *_optimism(search)]
+    remarks = (*_short(search), *_guessing(search), *_unjudged(search))
+    return [_tried(search["trials"]), *chosen, *remarks, *_optimism(search)]
+
+
+def _short(search: Row) -> Iterator[str]:
+    """Say that there was little time, as the search did before it began."""
+    for choice in search["choices"]:
+        if choice["field"] == "budget":
+            yield f"It had a time of {choice['value']}: {choice['reason']}."
+
+
+def _guessing(search: Row) -> Iterator[str]:
+    guess, metric = search["guess"], search["metric"]
+    if guess is not None and not guess["is_beaten"]:
+        yield (
+            "On held-out examples it is at chance level: a guess that looks at nothing has "
+            f"{written(guess['score'], metric)}, and {written(search['validation'], metric)} is "
+            "not surely better."
+        )
+
+
+def _unjudged(search: Row) -> Iterator[str]:
+    if names := search["unjudged"]:
+        yield (
+            f"No recipe was judged by {', '.join(map(quoted, names))}: there are so few examples "
+            "that none was held out."
+        )
 
 
 def _tried(trials: list[Row]) -> str:
@@ -101,6 +127,8 @@ def _combined(search: Row) -> Iterator[str]:
 def _choice(search: Row, alike: int) -> str:
     if not any(trial["state"] == "complete" for trial in search["trials"]):
         return "None was trained in full, so the one that was trained longest is taken."
+    if len([trial for trial in search["trials"] if trial["state"] == "complete"]) == 1:
+        return "No other recipe was trained in full, so that there was nothing to compare it with."
     if alike > 1:
         return (
             f"{whole(alike)} recipes are within one standard error of the best, trial "
@@ -129,11 +157,13 @@ def _optimism(search: Row) -> Iterator[str]:
     if search["optimism"] is None:
         return
     metric, gap = search["metric"], search["optimism"]
+    alike = search["alike_classes"]
     values = " and ".join(
-        f"{written(search[part], metric)} on {words}"
+        f"{written((alike or search)[part], metric)} on {words}"
         for part, words in (("validation", "held-out examples"), ("test", "the test set"))
     )
-    start = f"Its {METRICS[metric].label.lower()} is {values}"
+    over = ", over the classes that both have," if alike else ""
+    start = f"Its {METRICS[metric].label.lower()}{over} is {values}"
     if gap <= 0:
         yield f"{start}: no worse there than the search had promised."
         return

@@ -254,7 +254,7 @@ def _metric(plan: Plan) -> str:
     """Return what epochs are chosen by in all cells: what is fit for the largest ratio."""
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(int(held.min()))[0]
+    return choose_metric(held)[0]
 
 
 def _method(

@@ -1,7 +1,7 @@
 """Which recipes to combine: greedy selection on held-out predictions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +116,18 @@ def select(search: Path, records: Sequence[Record], metric: str, most: int) -> S
     value = {r.number: gain(r.scores[metric], metric) for r in complete}
     first = max(known, key=lambda n: (value[n], -n))
     return choose_members(known, metric, most, first)
+
+
+def combined(search: Path, selection: Selection) -> HeldOut:
+    """Return what the chosen recipes predict together for the held-out examples."""
+    known = {n: read_held_out(folder_of(search, n)) for n in selection.weights}
+    logs = [
+        weight * log_softmax(held.logits.astype(np.float64))
+        for (number, weight) in selection.weights.items()
+        if (held := known[number]) is not None
+    ]
+    first = next(held for held in known.values() if held is not None)
+    return replace(first, logits=np.sum(logs, axis=0))
 
 
 def load_members(search: Path, selection: Selection, n_folds: int, device: str) -> list[Member]:

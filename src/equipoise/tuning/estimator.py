@@ -1,10 +1,12 @@
 """The scikit-learn edge of the search: a classifier that tunes itself in a given time."""
 
 import hashlib
+import secrets
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from equipoise._typing import LogitArray, ProbaArray
 from equipoise.classifier import Classifier
+from equipoise.durations import seconds_of
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
-from equipoise.executors import open_executor
+from equipoise.executors import check_executor, open_executor
 from equipoise.fitting import Fit
 from equipoise.initial import example_hashes
 from equipoise.runs import Run
@@ -30,12 +33,18 @@ from equipoise.tuning.examples import task_of
 from equipoise.tuning.identity import check_identity, only_here, write_identity
 from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
-from equipoise.tuning.records import Record, folder_of, read_records
+from equipoise.tuning.records import Record, folder_of, read_record, read_records
 from equipoise.tuning.search import Search
 from equipoise.tuning.setup import base_params, refit_params, set_up
 from equipoise.tuning.space import ROLES
-from equipoise.tuning.study import journal
+from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import choose_winner
+
+STOPPED = (
+    "The search was stopped: the best recipe so far is taken, as its trial has trained it on a "
+    "part of the examples. The same fit with the same folder goes on with the search."
+)
+"""What a stop by Ctrl-C says."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -44,18 +53,24 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
 
     The prescription is tried first, then recipes near it, then those that a sampler proposes;
     the one that is taken is trained anew on all examples. Use it where there is time for at
-    least ten trainings; `Classifier` is the prescription alone.
+    least ten trainings; `Classifier` is the prescription alone. Unlike ``equipoise tune`` it holds
+    no test set back and writes no run; keep one for yourself.
+
+    Ctrl-C ends `fit`. With ``folder`` the best recipe so far is taken, as its trial has trained it
+    on a part of the examples, with a warning; the same `fit` goes on with the search later.
+    Without, or before any recipe was trained, nothing is kept.
 
     Parameters
     ----------
     estimator : Classifier or None, default=None
-        Parameters that differ from their default in it stay as they are; the others are
-        searched. None: all are.
-    time_budget : float, default=1200.0
-        Seconds that fitting may take, above 0.
-    metric : str or None, default=None
+        Parameters that differ from their default in it stay as they are, also in the final
+        training; the others are searched. None: all are.
+    time_budget : float or str, default=1200.0
+        Seconds that fitting may take, above 0, or a text such as ``"5m"`` or ``"1h30m"``.
+    metric : str, sequence of str, or None, default=None
         What to search for; see `equipoise.selection.MONITORS`. None: balanced accuracy, or
-        balanced log-loss where few examples of the rarest class are held out.
+        balanced log-loss where few examples of the rarest class are held out. Of several, among
+        them ``"seconds"``, the first decides, and no trial is stopped early.
     search : sequence of str or None, default=None
         Parameters that are searched, of `equipoise.tuning.space.ROLES`; None: all of them, or
         none with `within`.
@@ -65,6 +80,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         At most so many recipes are tried; None: as many as there is time for.
     n_folds : int or None, default=None
         Folds by which a recipe is judged; None: by the size of the rarest class, and the time.
+    sampler : {"tpe", "random"}, default="tpe"
+        How recipes are drawn once the first ones are tried.
+    portfolio : bool, default=True
+        Whether recipes that helped elsewhere, and such as are near the prescription, are tried
+        first.
     ensemble : int, default=1
         At most so many recipes are combined, as their trials have trained them; 1: the one that
         is taken is trained anew on all examples.
@@ -72,11 +92,18 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         Where trials run.
     workers : int, default=1
         How many run at once.
+    threads : int or None, default=None
+        Threads of a worker, see `equipoise.executors.open_executor`.
+    address : str or None, default=None
+        Address of a running Ray cluster.
+    storage : str or None, default=None
+        URL of a data base for the study; None: a file in ``folder``.
     folder : str or None, default=None
         Where the search is kept; None: nowhere. If it holds a search with the same data and
         parameters, that is gone on with; the time that it has used counts.
     random_state : int, default=0
-        Seed of everything random. How many recipes there is time for depends on the machine.
+        Seed of everything random; that of ``estimator``, if it has another than its default, goes
+        before it. How many recipes there is time for depends on the machine.
 
     Attributes
     ----------
@@ -85,8 +112,14 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         whose ``model_`` is all of them.
     best_params_ : dict
         Its parameters that differ from those of the prescription.
-    trials_ : list of Record
-        All recipes that were tried.
+    best_score_ : float
+        The first metric of what predicts, on held-out examples: too good, for it was chosen by it.
+    search_choices_ : list of Choice
+        How the search was laid out, each choice with its reason.
+    trials_ : list of dict
+        All recipes that were tried, as plain values: ``number``, ``state``, ``score`` in the first
+        metric, None where nothing was predicted, and the other fields of
+        `equipoise.tuning.records.Record`.
     winner_ : Winner
         How the recipe that was taken compares with the others.
     classes_ : ndarray of shape (classes,)
@@ -102,15 +135,20 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     """
 
     estimator: Classifier | None = None
-    time_budget: float = 1200.0
-    metric: str | None = None
+    time_budget: float | str = 1200.0
+    metric: str | Sequence[str] | None = None
     search: Sequence[str] | None = None
     within: Sequence[str] = ()
     n_trials: int | None = None
     n_folds: int | None = None
+    sampler: str = "tpe"
+    portfolio: bool = True
     ensemble: int = 1
     executor: str = "here"
     workers: int = 1
+    threads: int | None = None
+    address: str | None = None
+    storage: str | None = None
     folder: str | None = None
     random_state: int = 0
 
@@ -142,10 +180,12 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return self._fit(X, y, sample_weight, Path(folder))
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, folder: Path) -> Self:
-        given = {} if self.estimator is None else differing(self.estimator)
-        self._options.validate()
-        base = Classifier(**given).set_params(random_state=self.random_state)
-        clock = Clock(folder, self._options.budget)
+        given, options = self._given, self._options
+        options.validate()
+        place = {"workers": self.workers, "address": self.address, "threads": self.threads}
+        check_executor(self.executor, **place)
+        base = Classifier(**given).set_params(random_state=self._seed)
+        clock = Clock(folder, options.budget)
         examples = (X, y, sample_weight)
         _, fit = base.prepare(*examples)
         if self.ensemble > 1:
@@ -156,37 +196,58 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         search = set_up(
             fit,
             layout,
-            self._options,
+            options,
             folder=folder,
             data=fit.task,
             base=params,
             given=given,
-            address=journal(folder, layout.first_rung),
+            address=self._study(folder, layout),
         )
         with only_here(folder):
-            with open_executor(self.executor, workers=self.workers) as executor:
-                search.run(executor, clock)
-            self.trials_ = read_records(folder)
-            self.winner_ = choose_winner(folder, self.trials_, layout.metrics[0])
-            self.best_estimator_, record = self._final(search, layout, clock, examples)
-        usual = self.trials_[0].params
-        self.best_params_ = {k: v for k, v in record.params.items() if v != usual[k]}
+            is_whole = self._searched(search, clock, **place)
+            records, metric = read_records(folder), layout.metrics[0]
+            self.winner_ = choose_winner(folder, records, metric)
+            self.best_score_ = self.winner_.record.scores[metric]
+            self.best_estimator_, record = (
+                self._final(search, layout, clock, examples)
+                if is_whole
+                else self._kept(search, examples)
+            )
+        self.search_choices_ = list(layout.choices)
+        self.trials_ = [{**asdict(r), "score": r.scores.get(metric)} for r in records]
+        self.best_params_ = {k: v for k, v in record.params.items() if v != records[0].params[k]}
         self.classes_ = self.best_estimator_.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.best_estimator_, name):
                 setattr(self, name, getattr(self.best_estimator_, name))
         return self
 
+    def _searched(self, search: Search, clock: Clock, **place: Any) -> bool:
+        """Try recipes; False if Ctrl-C has ended that, and there is a recipe to take."""
+        try:
+            with open_executor(self.executor, **place) as executor:
+                search.run(executor, clock)
+        except KeyboardInterrupt:
+            known = read_records(search.folder)
+            if self.folder is None or not any(record.scores for record in known):
+                raise
+            warnings.warn(STOPPED, stacklevel=4)
+            return False
+        return True
+
     def _final(
         self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
     ) -> tuple[Classifier, Record]:
         """Return what predicts, and its recipe, or the first of those that are combined."""
-        metric, most = layout.metrics[0], self.ensemble
-        selection = select(search.folder, self.trials_, metric, most) if most > 1 else None
+        metric, most, records = layout.metrics[0], self.ensemble, read_records(search.folder)
+        selection = select(search.folder, records, metric, most) if most > 1 else None
         if selection is not None:
+            self.best_score_ = selection.score
             return self._combined(search, selection, layout.n_folds, examples)
         record = self.winner_.record
-        epochs = max(final_epochs(layout, record, clock.remaining), 1)
+        epochs = search.base["epochs"]
+        if epochs == "auto":
+            epochs = max(final_epochs(layout, record, clock.remaining), 1)
         best = Classifier(**refit_params(search.base, record.params, epochs))
         classes, fit = best.prepare(*examples)
         fit.run(deadline=time.monotonic() + clock.remaining)
@@ -196,15 +257,29 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         self, search: Search, selection: Selection, n_folds: int, examples: tuple[Any, Any, Any]
     ) -> tuple[Classifier, Record]:
         """Return the best recipe alone, which predicts with the models of all."""
-        first = next(iter(selection.weights))
-        record = next(trial for trial in self.trials_ if trial.number == first)
-        best = Classifier(**{**search.base, **record.params, "epochs": record.epochs})
-        classes, fit = best.prepare(*examples)
-        fit.training.history = Run(folder_of(search.folder, record.number)).history
-        best.keep(classes, fit)
+        record = read_record(folder_of(search.folder, next(iter(selection.weights))))
+        assert record is not None  # it was chosen by what it has left
+        best, fit = self._as_tried(search, record, examples)
         members = load_members(search.folder, selection, n_folds, fit.device.name)
         best.model_ = Ensemble(members=members, counts=counts_learnt(task_of(search.data), n_folds))
         return best, record
+
+    def _kept(self, search: Search, examples: tuple[Any, Any, Any]) -> tuple[Classifier, Record]:
+        """Return the best recipe, which predicts with the model of the first fold of its trial."""
+        record = self.winner_.record
+        best, fit = self._as_tried(search, record, examples)
+        alone = Selection(weights={record.number: 1.0}, score=0.0, alone=0.0)
+        best.model_ = load_members(search.folder, alone, 1, fit.device.name)[0].model
+        return best, record
+
+    def _as_tried(
+        self, search: Search, record: Record, examples: tuple[Any, Any, Any]
+    ) -> tuple[Classifier, Fit]:
+        """Return a recipe with the history of its trial; its model is still to come."""
+        best = Classifier(**{**search.base, **record.params, "epochs": record.epochs})
+        classes, fit = best.prepare(*examples)
+        fit.training.history = Run(folder_of(search.folder, record.number)).history
+        return best.keep(classes, fit), fit
 
     def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
         """Return how to search, and keep it in the folder, or go on with what is there."""
@@ -215,30 +290,53 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         )
         identity = {
             "data": _fingerprint(fit.task),
-            "seed": self.random_state,
+            "seed": self._seed,
             "params": {name: as_text(value) for name, value in given.items()},
             "roles": list(options.roles),
             "within": list(options.within),
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
             "ensemble": options.ensemble,
+            "storage": None if self.storage is None else Address(self.storage).public,
         }
         check_identity(folder, identity)
-        write_identity(folder, identity)
+        # In a shared storage each search has a study of its own, found again by this name.
+        write_identity(folder, {**identity, "study": f"equipoise-{secrets.token_hex(6)}"})
         if stored is None:
             store_layout(folder, layout)
         return layout
 
+    def _study(self, folder: Path, layout: Layout) -> Address:
+        """Return where the study is kept."""
+        if self.storage is None:
+            return journal(folder, layout.first_rung)
+        name = Run(folder).read_json("search.json")["study"]
+        return Address(self.storage, name, layout.first_rung)
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """Parameters that stay as they are; the seed is none of them."""
+        given = {} if self.estimator is None else differing(self.estimator)
+        return {name: value for name, value in given.items() if name != "random_state"}
+
+    @property
+    def _seed(self) -> int:
+        own = {} if self.estimator is None else differing(self.estimator)
+        return own.get("random_state", self.random_state)
+
     @property
     def _options(self) -> Options:
         return Options(
-            budget=float(self.time_budget),
-            metrics=() if self.metric is None else (self.metric,),
+            budget=seconds_of(self.time_budget),
+            metrics=(self.metric,) if isinstance(self.metric, str) else tuple(self.metric or ()),
             roles=tuple(self.search if self.search is not None else () if self.within else ROLES),
             within=tuple(self.within),
             n_trials=self.n_trials,
             n_folds=self.n_folds,
+            sampler=self.sampler,
+            portfolio=self.portfolio,
             ensemble=self.ensemble,
+            storage=self.storage,
         )
 
     def predict_logits(self, X: Any) -> LogitArray:

@@ -77,6 +77,29 @@ def folds_of(task: Task, n: int, seed: int) -> list[Fold]:
     return cross_folds(task.codes, rows, n, seed)
 
 
+def held_out_counts(task: Task, n: int) -> CountArray:
+    """Return how many examples of each class are held out, over all of so many folds.
+
+    Examples
+    --------
+    >>> codes = np.array([0] * 6 + [1] * 2 + [2])
+    >>> task = Task(X=codes, codes=codes, n_classes=3, train=np.arange(9), validation=codes[:0])
+    >>> held_out_counts(task, 3)
+    array([6, 2, 0])
+    """
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    counts = task.counts + held
+    # A class of one example is learnt from in each fold, and never held out.
+    return held if n == 1 else np.where(counts > 1, counts, 0)
+
+
+def unjudged(task: Task, n: int) -> list[str]:
+    """Return the classes of which no fold holds out an example: no recipe is judged by them."""
+    names = range(task.n_classes) if task.classes is None else task.classes
+    held = held_out_counts(task, n)
+    return [str(name) for name, count in zip(names, held, strict=True) if not count]
+
+
 def choose_n_folds(counts: CountArray, held_out: CountArray, fits: float) -> tuple[int, str]:
     """Return how many folds a trial has, and why.
 

@@ -12,13 +12,17 @@ from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import LONGER, measure_pace
 from equipoise.runs import Run
-from equipoise.tuning.folds import choose_n_folds
+from equipoise.task import Task
+from equipoise.tuning.folds import choose_n_folds, held_out_counts, unjudged
 from equipoise.tuning.records import Record
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
 
 FULL_TRAININGS = {"images": 5, "table": 8}
 """In the time of the search the prescription could be trained so often, or trials are shorter."""
+
+ENOUGH_TRAININGS = 10
+"""With time for fewer trainings of the prescription there is little to choose from."""
 
 FINAL_SHARE = {"images": 0.5, "table": 0.35}
 """Largest share of the budget that is kept for the final training; images gain by longer ones."""
@@ -137,15 +141,14 @@ def lay_out(
     if predictions is not None:
         # Each fold of each recipe has a model that predicts.
         search = most - min(final, folds * predictions * measured.prediction)
-    # A class of one example is learnt from in each fold, and never held out.
-    rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
-    metric, why_metric = choose_metric(rarest)
+    metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS[kind], folds * whole)
     first_rung, why_rung = first_rung_of(seconds, pace, folds)
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
+        **_not_judged(task, folds),
         "trial": (
             format_duration(seconds),
             f"a full training of every recipe takes this long; the prescription's {epochs} "
@@ -153,6 +156,7 @@ def lay_out(
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
+        **_short(budget, whole, final if predictions is None else None),
     }
     return Layout(
         metrics=names,
@@ -164,6 +168,45 @@ def lay_out(
         reserve=budget - search,
         choices=tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items()),
     )
+
+
+def _not_judged(task: Task, n_folds: int) -> dict[str, tuple[str, str]]:
+    """Return which classes no recipe is judged by, and why, if there are any."""
+    if not (names := unjudged(task, n_folds)):
+        return {}
+    why = "no example of them is held out, so scores and the choice of a recipe say nothing of them"
+    return {"not judged": (", ".join(names), why)}
+
+
+def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[str, str]]:
+    """Return that there is little time, and what it is enough for; nothing where there is enough.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds that there are.
+    whole : float
+        Seconds that a training of the prescription takes.
+    final : float or None
+        Seconds that the final training may take; None: there is none.
+    """
+    if budget >= ENOUGH_TRAININGS * whole:
+        return {}
+    takes = f"one training of the prescription takes {format_duration(whole)} here"
+    if budget < whole:
+        why = f"{takes}, longer than the budget: `equipoise fit` with this budget will do better"
+    else:
+        why = (
+            f"{takes}, so there is time for {budget / whole:.1f} of them; with fewer than "
+            f"{ENOUGH_TRAININGS} there is little to choose from, and `equipoise fit` with this "
+            "budget may do better"
+        )
+    if final is not None and final < whole:
+        why += (
+            f"; {format_duration(final)} are kept for the final training, in which the "
+            "prescription could not be trained in full either"
+        )
+    return {"budget": (format_duration(budget), why)}
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:

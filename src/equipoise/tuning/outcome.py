@@ -10,27 +10,30 @@ import numpy as np
 from equipoise.metrics import resolve_prior, shift_logits
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
-from equipoise.selection import MONITORS, validation_scores
-from equipoise.tuning.ensemble import Selection
+from equipoise.selection import MONITORS
+from equipoise.tuning.ensemble import Selection, combined
 from equipoise.tuning.front import pareto_front
+from equipoise.tuning.guessing import over_guess
 from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.observations import observe
-from equipoise.tuning.records import Record
-from equipoise.tuning.scores import BALANCED
+from equipoise.tuning.records import Record, folder_of, read_held_out
+from equipoise.tuning.scores import BALANCED, HeldOut
 from equipoise.tuning.winner import Winner
 
 MOVED = 0.05
 """Class shares that differ by more, in total variation, are others."""
 
 
-def summary(
+def summary(  # noqa: PLR0913 (each is a part of what was found)
     run: Run,
     layout: Layout,
     records: Sequence[Record],
     winner: Winner,
-    test: float,
+    test: HeldOut,
     ensemble: Selection | None = None,
+    *,
+    unjudged: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what ``tuning.json`` of the final run holds.
 
@@ -45,10 +48,12 @@ def summary(
         All trials.
     winner : Winner
         The recipe that was taken.
-    test : float
-        Its first metric on test examples, see `score_of_test`.
+    test : HeldOut
+        Predictions of the test set, see `predicted_test`.
     ensemble : Selection or None, default=None
         The recipes that are combined; None: one is taken alone.
+    unjudged : sequence of str, default=()
+        Classes of which no example was held out.
 
     Returns
     -------
@@ -61,8 +66,12 @@ def summary(
         - ``ensemble``: weights of trials, ``score`` of the combination and of the best recipe
           ``alone`` on held-out examples; None where one is taken alone;
         - ``validation`` and ``test``: the first metric of what predicts, on held-out
-          and on test examples; ``optimism``: how much better it looked than it is, None where
-          the metric depends on class shares that differ between the two;
+          and on test examples; ``alike_classes``: the same two over the classes that both have,
+          None where these are all; ``optimism``: how much better it looked there than it is, None
+          where the metric depends on class shares that differ between the two;
+        - ``guess``: see `equipoise.tuning.guessing.over_guess`; None where no predictions are kept;
+        - ``unjudged``: classes of which no example was held out, so that no recipe was judged by
+          them;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
         - ``compared``: see `compare`;
         - ``trials``: every `Record`.
@@ -75,6 +84,11 @@ def summary(
         taken = next(record for record in records if record.number == first)
         over, error, validation = None, None, ensemble.score
     folder = run.path / SEARCH
+    held = (
+        combined(folder, ensemble) if ensemble else read_held_out(folder_of(folder, taken.number))
+    )
+    scores = {"validation": validation, "test": test.scores()[metric]}
+    alike = over_alike_classes(held, test, metric)
     observed = observe(folder, records, metric, layout.n_folds, layout.first_rung)
     mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
     return {
@@ -88,9 +102,11 @@ def summary(
         "over_prescription_error": error,
         "front": pareto_front(records, layout.metrics),
         "ensemble": None if ensemble is None else asdict(ensemble),
-        "validation": validation,
-        "test": test,
-        "optimism": optimism(run, metric, validation, test),
+        **scores,
+        "alike_classes": alike,
+        "optimism": optimism(run, metric, **(alike or scores)),
+        "guess": None if held is None else over_guess(held, metric),
+        "unjudged": list(unjudged),
         "mattered": mattered,
         "compared": compare(records[0], taken, mattered, metric),
         "trials": [asdict(record) for record in records],
@@ -178,11 +194,30 @@ def optimism(run: Run, metric: str, validation: float, test: float) -> float | N
     return validation - test if MONITORS[metric] else test - validation
 
 
-def score_of_test(run: Run, plan: Plan, metric: str) -> float:
-    """Return the score of the test set, predicted for the prior of use as held-out examples are."""
+def over_alike_classes(held: HeldOut | None, test: HeldOut, metric: str) -> dict[str, float] | None:
+    """Return the scores on held-out and test examples over the classes that both have.
+
+    A class that is never held out, for want of examples, is the hardest in the test set; a mean
+    over all classes there and over the others here differs for that alone.
+
+    Returns
+    -------
+    dict or None
+        ``validation`` and ``test``; None where both have the same classes, or no predictions of
+        held-out examples are kept.
+    """
+    if held is None or set(held.codes) == set(test.codes):
+        return None
+    both = np.intersect1d(held.codes, test.codes)
+    parts = {"validation": held, "test": test}
+    return {name: part.of_classes(both).scores()[metric] for name, part in parts.items()}
+
+
+def predicted_test(run: Run, plan: Plan) -> HeldOut:
+    """Return predictions of the test set, for the prior of use as held-out examples have them."""
     found = run.read_arrays("predictions.npz")
     logits, own = found["test_logits"].astype(np.float64), plan.model.prior
     used = resolve_prior(plan.params["prior"], plan.parts.dataset.classes, own)
     if used is not None:
         logits = shift_logits(logits, own, used)
-    return validation_scores(logits, found["test_labels"])[metric]
+    return HeldOut(np.arange(len(logits)), found["test_labels"], logits)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equipoise._typing import CodeArray, LogitArray
+from equipoise._typing import CodeArray, CountArray, LogitArray
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS, validation_scores
 
@@ -13,21 +13,29 @@ BALANCED = ("balanced_accuracy", "g_mean", "worst_class_recall", "balanced_log_l
 """Metrics in which all classes count alike: a search for one predicts for the balanced prior."""
 
 
-def choose_metric(rarest: int) -> tuple[str, str]:
+def choose_metric(held_out: CountArray) -> tuple[str, str]:
     """Return the metric of a search, and why, by how many of the rarest class are held out.
+
+    Parameters
+    ----------
+    held_out : ndarray of int, shape (classes,)
+        Held-out examples of each class. Of one without any nothing can be known, so the rarest
+        is that of the others.
 
     Examples
     --------
-    >>> choose_metric(5)[0], choose_metric(200)[0]
+    >>> choose_metric(np.array([90, 5]))[0], choose_metric(np.array([300, 200]))[0]
     ('balanced_log_loss', 'balanced_accuracy')
     """
+    is_held = held_out > 0
+    rarest = int(held_out[is_held].min(initial=held_out.max()))
+    of = "of the rarest class" + ("" if is_held.all() else " of which any is held out")
     if rarest < ENOUGH_FOR_RECALL:
         return "balanced_log_loss", (
-            f"with {rarest} held-out example{'' if rarest == 1 else 's'} of the rarest class, "
-            "recall moves in steps of "
-            f"{100 / max(rarest, 1):.0f} points; log-loss does not"
+            f"with {rarest} held-out example{'' if rarest == 1 else 's'} {of}, "
+            f"recall moves in steps of {100 / max(rarest, 1):.0f} points; log-loss does not"
         )
-    return "balanced_accuracy", f"{rarest} examples of the rarest class are held out"
+    return "balanced_accuracy", f"{rarest} examples {of} are held out"
 
 
 ENOUGH_FOR_RECALL = 50
@@ -70,6 +78,11 @@ class HeldOut:
         codes = np.concatenate([part.codes for part in parts])
         logits = np.concatenate([part.logits for part in parts])
         return cls(rows[order], codes[order], logits[order])
+
+    def of_classes(self, codes: CodeArray) -> "HeldOut":
+        """Return the predictions for the examples of some classes."""
+        chosen = np.isin(self.codes, codes)
+        return HeldOut(self.rows[chosen], self.codes[chosen], self.logits[chosen])
 
     def scores(self) -> dict[str, float]:
         """Return every metric; see `equipoise.selection.validation_scores`."""

@@ -19,14 +19,14 @@ from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
-from equipoise.resuming import discard_unfinished
+from equipoise.resuming import discard_unfinished, earlier_looks
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
-from equipoise.tuning.folds import folds_of
+from equipoise.tuning.folds import folds_of, unjudged
 from equipoise.tuning.identity import (
     check_identity,
     is_begun,
@@ -42,7 +42,7 @@ from equipoise.tuning.layout import (
     stored_layout,
 )
 from equipoise.tuning.options import Options
-from equipoise.tuning.outcome import score_of_test, summary
+from equipoise.tuning.outcome import predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
@@ -110,7 +110,7 @@ class Tuner:
                 f"`{folder}` holds a search already.",
                 "Give another --out, or --resume to go on with it.",
             )
-        require_free(folder, resume=is_there)
+        require_free(folder, resume=is_there, after_search=True)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
@@ -239,20 +239,24 @@ class Tuner:
         """
         if Run(self.folder).done:
             return Run(self.folder)
-        winner, metric = self.winner, self.layout.metrics[0]
+        winner = self.winner
         left = self.clock.remaining - SPARE_SHARE * self.options.budget
         ends = time.monotonic() + left
         if not self._is_decided:
             discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
 
         def conclude(run: Run) -> None:
-            test = score_of_test(run, plan, metric)
-            found = summary(run, self.layout, self.records, winner, test, selection)
+            missed = unjudged(self.plan.fit.task, self.layout.n_folds)
+            test = predicted_test(run, plan)
+            found = summary(
+                run, self.layout, self.records, winner, test, selection, unjudged=missed
+            )
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
+            plan = replace(plan, earlier_looks=earlier_looks(self.folder))
             if selection is not None and refit:
                 # Now, for what cannot be loaded must not be decided for good.
                 self._decide(epochs=0, ensemble=asdict(selection))
