@@ -92,3 +92,6 @@ def test_a_method_stays_what_it_was(
     capsys.readouterr()
     assert main([*command, "--resume"]) == 2
     assert "mine is another" in capsys.readouterr().err
+    _file(tmp_path, '[fit]\nrecipe = "plain"\nloss = "Focal(gamma=1)"\n')
+    assert main([*command, "--resume"]) == 2  # over another recipe
+    assert "mine is another" in capsys.readouterr().err

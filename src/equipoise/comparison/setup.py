@@ -164,7 +164,8 @@ def check_same(folder: Path, setup: Setup, methods: Sequence[Method]) -> None:
         return
     for method in methods:
         known = before["methods"].get(method.name)
-        if known and known.get("params", {}) != described_as(method)["params"]:
+        now = described_as(method)
+        if known and any(known.get(k, now[k]) != now[k] for k in ("params", "recipe")):
             raise InputError(
                 "A method stays as it is while a comparison is gone on with.",
                 f"In `{folder}` {method.name} is another: {known['summary']}",
