@@ -29,6 +29,7 @@ from equipoise.pace import (
     fitting_epochs,
     measure_pace,
     paced,
+    seconds_to_judge,
 )
 from equipoise.spec import resolve
 from equipoise.standard.backbones import BACKBONES
@@ -251,7 +252,7 @@ def test_metrics_take_what_is_reckoned_for_them() -> None:
     begun = time.perf_counter()
     both_priors(logits, codes, ("a", "b", "c"), fit.model)
     real = time.perf_counter() - begun
-    assert real / 4 < pace_module._seconds_to_judge(fit, n) < 4 * real
+    assert real / 4 < seconds_to_judge(fit, n) < 4 * real
 
 
 def test_predictions_after_training_are_left_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

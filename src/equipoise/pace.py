@@ -176,8 +176,16 @@ def _seconds_to_keep(training: Training, fit: Fit, held: Examples) -> float:
     return _repeated(lambda: training.finish_epoch(0.0, logits, held.codes), 0)
 
 
-def _seconds_to_judge(fit: Fit, n: int) -> float:
-    """Time the metrics of some made-up predictions; reckon those of all, under both priors."""
+def seconds_to_judge(fit: Fit, n: int) -> float:
+    """Time the metrics of some made-up predictions; reckon those of all, under both priors.
+
+    Parameters
+    ----------
+    fit : Fit
+        A prepared fit, whose classes are judged.
+    n : int
+        Predictions there will be.
+    """
     task, shown = fit.task, min(n, JUDGED)
     if not shown or not task.supervised:
         return 0.0
@@ -282,7 +290,7 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace]:
         What was measured.
     """
     automatic = {choice.field: choice for choice in fit.choices}
-    judging = _seconds_to_judge(fit, n_predicted) / max(n_predicted, 1)
+    judging = seconds_to_judge(fit, n_predicted) / max(n_predicted, 1)
     first = best = _Candidate.measured(fit, ends, n_predicted, judging)
     if "epochs" not in automatic:
         return fit, first.pace

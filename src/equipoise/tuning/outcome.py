@@ -1,6 +1,7 @@
 """What a search has found, as plain values for people, reports and machines."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,13 +25,15 @@ MOVED = 0.05
 """Class shares that differ by more, in total variation, are others."""
 
 
-def summary(
+def summary(  # noqa: PLR0913 (each is a part of what is told)
     run: Run,
     layout: Layout,
     records: Sequence[Record],
     winner: Winner,
     test: float,
     ensemble: Selection | None = None,
+    *,
+    ends: float | None = None,
 ) -> dict[str, Any]:
     """Return what ``tuning.json`` of the final run holds.
 
@@ -49,6 +52,8 @@ def summary(
         Its first metric on test examples, see `score_of_test`.
     ensemble : Selection or None, default=None
         The recipes that are combined; None: one is taken alone.
+    ends : float or None, default=None
+        Time of `time.monotonic` by which it shall have been told what mattered; None: any.
 
     Returns
     -------
@@ -63,6 +68,7 @@ def summary(
         - ``validation`` and ``test``: the first metric of what predicts, on held-out
           and on test examples; ``optimism``: how much better it looked than it is, None where
           the metric depends on class shares that differ between the two;
+        - ``ended``: how training ended, if not as planned, else None;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
         - ``compared``: see `compare`;
         - ``trials``: every `Record`.
@@ -76,7 +82,8 @@ def summary(
         over, error, validation = None, None, ensemble.score
     folder = run.path / SEARCH
     observed = observe(folder, records, metric, layout.n_folds, layout.first_rung)
-    mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
+    config, seconds = run.config, None if ends is None else ends - time.monotonic()
+    mattered = what_mattered(observed, metric, seed=config["seeds"]["seed"], seconds=seconds)
     return {
         "metrics": list(layout.metrics),
         "n_folds": layout.n_folds,
@@ -91,6 +98,7 @@ def summary(
         "validation": validation,
         "test": test,
         "optimism": optimism(run, metric, validation, test),
+        "ended": config.get("environment", {}).get("ended"),
         "mattered": mattered,
         "compared": compare(records[0], taken, mattered, metric),
         "trials": [asdict(record) for record in records],

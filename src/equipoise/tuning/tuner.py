@@ -24,7 +24,7 @@ from equipoise.runs import SEARCH, Run, require_free
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
+from equipoise.tuning.ensemble import Selection, Time, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.identity import (
@@ -168,8 +168,14 @@ class Tuner:
         if (stored := stored_layout(self.search_folder)) is not None:
             return stored
         options, plan = self.options, self.plan
-        n = options.ensemble * plan.n_predicted if options.ensemble > 1 else None
-        return lay_out(plan.fit, self.clock.remaining, options.metrics, options.n_folds, n)
+        return lay_out(
+            plan.fit,
+            self.clock.remaining,
+            options.metrics,
+            options.n_folds,
+            n_predicted=plan.n_predicted,
+            ensemble=options.ensemble,
+        )
 
     @property
     def address(self) -> Address:
@@ -240,14 +246,15 @@ class Tuner:
         if Run(self.folder).done:
             return Run(self.folder)
         winner, metric = self.winner, self.layout.metrics[0]
-        left = self.clock.remaining - SPARE_SHARE * self.options.budget
+        left = self._left - self.layout.after(_slowness(winner.record, self.records[0]))
         ends = time.monotonic() + left
         if not self._is_decided:
             discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
 
         def conclude(run: Run) -> None:
             test = score_of_test(run, plan, metric)
-            found = summary(run, self.layout, self.records, winner, test, selection)
+            told = time.monotonic() + self._left
+            found = summary(run, self.layout, self.records, winner, test, selection, ends=told)
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
@@ -264,6 +271,11 @@ class Tuner:
                 remove_models(folder_of(self.search_folder, record.number))
         return run
 
+    @property
+    def _left(self) -> float:
+        """Seconds that are left, but for what can be measured of nothing."""
+        return self.clock.remaining - SPARE_SHARE * self.options.budget
+
     def _selection(self) -> Selection | None:
         """Return which recipes are combined, as decided before a stop; None: none are."""
         if self.options.ensemble == 1:
@@ -271,7 +283,11 @@ class Tuner:
         if Run(self.search_folder).has("final.json"):
             return stored(Run(self.search_folder))
         metric, most = self.layout.metrics[0], self.options.ensemble
-        return select(self.search_folder, self.records, metric, most)
+        layout, records = self.layout, self.records
+        once = layout.n_folds * layout.predicting
+        costs = {record.number: once * _slowness(record, records[0]) for record in records}
+        limit = Time(ends=time.monotonic() + self._left - layout.after(0.0), costs=costs)
+        return select(self.search_folder, records, metric, most, limit)
 
     def _decide(self, **decision: Any) -> None:
         """Keep what was decided, so that a final training that is stopped goes on with it."""
@@ -348,3 +364,9 @@ class Tuner:
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
             fit.choices = [*fit.choices, *fit.adjustment.choices]
+
+
+def _slowness(record: Record, prescription: Record) -> float:
+    """Return how many times longer than the prescription a recipe predicts: as it trains."""
+    usual = prescription.pace
+    return max(record.pace / usual, 1.0) if usual else 1.0
