@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.adjustment import Adjustment
-from equipoise.checkpoints import read_tensors
+from equipoise.checkpoints import read_checkpoint, read_tensors
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import Executor, Here
@@ -19,7 +19,7 @@ from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
-from equipoise.resuming import discard_unfinished
+from equipoise.resuming import checkpoint_of, discard_unfinished
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
@@ -248,8 +248,6 @@ class Tuner:
         winner, metric = self.winner, self.layout.metrics[0]
         left = self._left - self.layout.after(_slowness(winner.record, self.records[0]))
         ends = time.monotonic() + left
-        if not self._is_decided:
-            discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
 
         def conclude(run: Run) -> None:
             test = score_of_test(run, plan, metric)
@@ -258,6 +256,8 @@ class Tuner:
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
+            if not self._is_decided or self._is_too_long(winner.record, left):
+                discard_unfinished(self.folder)  # of a recipe that was taken before a stop
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
             if selection is not None and refit:
@@ -312,6 +312,16 @@ class Tuner:
         counts = counts_learnt(self.plan.fit.task, n_folds)
         ensemble = Ensemble(members=members, counts=counts)
         return replace(plan, parts=parts, ensemble=ensemble)
+
+    def _is_too_long(self, record: Record, left: float) -> bool:
+        """Whether more epochs were decided than now fit, and none is lost; then decide anew."""
+        decision = Run(self.search_folder)
+        saved = read_checkpoint(checkpoint_of(self.folder))
+        epochs = decision.read_json("final.json")["epochs"] if decision.has("final.json") else 0
+        if saved is not None or epochs <= final_epochs(self.layout, record, left):
+            return False
+        decision.remove("final.json")
+        return True
 
     def _final_epochs(self, record: Record, left: float) -> int:
         """Return the epochs of the final training, of its start if it was stopped; 0: none."""
