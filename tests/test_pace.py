@@ -29,6 +29,7 @@ from equipoise.pace import (
     fitting_epochs,
     measure_pace,
     paced,
+    seconds_to_judge,
 )
 from equipoise.spec import resolve
 from equipoise.standard.backbones import BACKBONES
@@ -137,6 +138,36 @@ def test_what_is_measured_is_how_long_epochs_take() -> None:
     real = min(row["seconds"] for row in fit.training.history)
     assert real / 4 < measured.epoch < 4 * real
     assert 0 < measured.prediction < measured.epoch
+
+
+@pytest.mark.parametrize(("start", "share"), [(0.25, 0.75), (0.75, 0.25)])
+def test_every_stage_counts_by_its_epochs(
+    start: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: steps of the second stage made to take 20 ms more, over its share of the epochs."""
+    step = Learning.step
+
+    def slow(self: Learning, *rest: Any) -> Any:
+        time.sleep(0.02 * (self.stage.span[0] > 0))
+        return step(self, *rest)
+
+    monkeypatch.setattr(Learning, "step", slow)
+    params = {"X": FRAME, "backbone": "MLP(numeric=None, layers=1, width=8)", "batch_size": 8}
+    plain = measure_pace(_fit(**params, epochs=8), 0.2).epoch
+    fit = _fit(**params, epochs=8, stages=f"DRW(start={start})")
+    added = measure_pace(fit, 0.4).epoch - plain
+    assert added == pytest.approx(10 * 0.02 * share, rel=0.4)
+
+
+def test_translated_examples_are_part_of_the_measure() -> None:
+    """The second stage of M2m asks two networks many times for each step."""
+    params = {"backbone": "ResNet18(width=4)", "batch_size": 16, "epochs": 2}
+    fit = _fit(**params, stages="M2m(start=0.5, steps=10, beta=0.5)")
+    measured = 2 * measure_pace(fit, 0.4).epoch
+    fit.run()
+    seconds = [row["seconds"] for row in fit.training.history]
+    assert max(seconds) > 3 * min(seconds)
+    assert sum(seconds) / 2 < measured < 2 * sum(seconds)
 
 
 def test_costly_components_are_part_of_the_measure() -> None:
@@ -251,7 +282,7 @@ def test_metrics_take_what_is_reckoned_for_them() -> None:
     begun = time.perf_counter()
     both_priors(logits, codes, ("a", "b", "c"), fit.model)
     real = time.perf_counter() - begun
-    assert real / 4 < pace_module._seconds_to_judge(fit, n) < 4 * real
+    assert real / 4 < seconds_to_judge(fit, n) < 4 * real
 
 
 def test_predictions_after_training_are_left_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

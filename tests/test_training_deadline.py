@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from equipoise.fitting import Fit
+from equipoise.learning import Learning
 from equipoise.progress import Progress
 from equipoise.selection import validation_scores
 from equipoise.task import Task
@@ -118,3 +120,30 @@ def test_several_processes_end_together() -> None:
     fit.run(deadline=time.monotonic() - 1)
     assert len(fit.training.history) == 1
     assert fit.training.is_cut_short
+
+
+@pytest.mark.parametrize(("slow", "epochs"), [(0.0, 6), (0.5, 3)])
+def test_the_first_epoch_of_a_stage_is_begun_by_its_own_pace(
+    slow: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four steps of half a second do not fit into the second that is left, although others did."""
+    step = Learning.step
+
+    def timed(self: Learning, *rest: Any) -> Any:
+        time.sleep(slow * (self.stage.span[0] > 0))
+        return step(self, *rest)
+
+    monkeypatch.setattr(Learning, "step", timed)
+    fit = _fit(stages="DRW(start=0.5)")
+    fit.run(deadline=time.monotonic() + 2.5)
+    assert len(fit.training.history) == epochs
+    assert fit.training.is_cut_short == (epochs < 6)
+
+
+def test_timing_the_next_stage_leaves_no_trace() -> None:
+    """With a deadline that is far away the weights are those of a training without one."""
+    fits = [_fit(stages="DRW(start=0.5)") for _ in range(2)]
+    fits[0].run()
+    fits[1].run(deadline=time.monotonic() + 1000)
+    states = [fit.training.network.state_dict() for fit in fits]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

@@ -1,24 +1,23 @@
 """Fitting a time budget: how fast this machine trains, and what follows for epochs and network."""
 
 import contextlib
-import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from equipoise import citations
-from equipoise.batches import Examples, JoinedSource, Source, shuffled
+from equipoise.batches import Examples, JoinedSource, Source
 from equipoise.defaults import Choice
 from equipoise.devices import reproducible
-from equipoise.distributed import World
 from equipoise.durations import format_duration
 from equipoise.fitting import Fit
 from equipoise.metrics import evaluate
 from equipoise.prediction import predict_logits
+from equipoise.timing import copied, repeated, seconds_a_step
 from equipoise.training import Training
 
 MEASURED_SECONDS = 2.0
@@ -90,28 +89,25 @@ def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
     Returns
     -------
     Pace
-        With the time of a whole epoch, its steps reckoned from those that were timed.
+        With the time of a whole epoch, its steps reckoned from those that were timed: of several
+        stages the mean, by their epochs.
     """
-    size = fit.training.world.size
-    training = _copied(fit.training)
+    stages = fit.training.stages
+    size, training = fit.training.world.size, copied(fit.training)
     learnt, held = fit.examples
+    epochs = []
     with _threads_of_one(size), reproducible(0, fit.device.name):
-        steps = _batches(training, learnt)
-        step = _seconds_a_step(training, learnt, [batch[::size] for batch in steps], seconds)
         prediction = _seconds_a_prediction(training, held if len(held) else learnt)
-        keeping = _seconds_to_keep(training, fit, held)
-    shown = len(held) + (len(learnt) if _remeasured(training, len(steps)) else 0)
-    return Pace(len(steps) * step + shown * prediction / size + keeping, prediction)
-
-
-def _copied(training: Training) -> Training:
-    """Return training of the same kind on a copy of its network, alone."""
-    return replace(
-        training,
-        stages=copy.deepcopy(training.stages),
-        network=copy.deepcopy(training.network),
-        world=World(),
-    )
+        for index in range(len(stages)):
+            if index:
+                training.advance()
+            step = seconds_a_step(training, learnt, seconds / len(stages), size)
+            keeping = _seconds_to_keep(training, fit, held)
+            n = len(training.learning.order(learnt, 0))
+            shown = len(held) + (len(learnt) if _remeasured(training, n) else 0)
+            epochs.append(n * step + shown * prediction / size + keeping)
+    lengths = [stage.epochs for stage in stages]
+    return Pace(float(np.average(epochs, weights=lengths)), prediction)
 
 
 @contextlib.contextmanager
@@ -125,37 +121,6 @@ def _threads_of_one(size: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _batches(training: Training, examples: Examples) -> list[np.ndarray]:
-    order = torch.Generator().manual_seed(0)
-    return shuffled(len(examples), training.stage.batch_size, order)
-
-
-def _seconds_a_step(
-    training: Training, examples: Examples, batches: list[np.ndarray], seconds: float
-) -> float:
-    training.learning.learner.train()
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        at = done % len(batches)
-        # Reading the loss waits for the device, which else would still be at work.
-        float(training.learning.step(examples, batches[at], at, len(batches)))
-        done += 1
-
-    _repeated(step, seconds / 4)
-    return _repeated(step, seconds)
-
-
-def _repeated(action: Callable[[], object], seconds: float) -> float:
-    """Do something until the time is over, at least once; return how long it took on average."""
-    begun, count = time.perf_counter(), 0
-    while not count or time.perf_counter() - begun < seconds:
-        action()
-        count += 1
-    return (time.perf_counter() - begun) / count
-
-
 def _seconds_a_prediction(training: Training, examples: Examples) -> float:
     """Time predictions of ever more examples, until it can be told how long one takes."""
     source = examples.source.first if isinstance(examples.source, JoinedSource) else examples.source
@@ -165,7 +130,7 @@ def _seconds_a_prediction(training: Training, examples: Examples) -> float:
         predict_logits(training.evaluated, Source(source.array, source.rows[:n]), training.device)
 
     predict()
-    while (spent := _repeated(predict, 0)) < 0.1 and n < len(source):
+    while (spent := repeated(predict, 0)) < 0.1 and n < len(source):
         n = min(len(source), 4 * n)
     return spent / n
 
@@ -173,18 +138,26 @@ def _seconds_a_prediction(training: Training, examples: Examples) -> float:
 def _seconds_to_keep(training: Training, fit: Fit, held: Examples) -> float:
     """Time what ends an epoch: scores, and a copy of the weights."""
     logits = np.zeros((len(held), fit.task.n_classes), np.float32)
-    return _repeated(lambda: training.finish_epoch(0.0, logits, held.codes), 0)
+    return repeated(lambda: training.finish_epoch(0.0, logits, held.codes), 0)
 
 
-def _seconds_to_judge(fit: Fit, n: int) -> float:
-    """Time the metrics of some made-up predictions; reckon those of all, under both priors."""
+def seconds_to_judge(fit: Fit, n: int) -> float:
+    """Time the metrics of some made-up predictions; reckon those of all, under both priors.
+
+    Parameters
+    ----------
+    fit : Fit
+        A prepared fit, whose classes are judged.
+    n : int
+        Predictions there will be.
+    """
     task, shown = fit.task, min(n, JUDGED)
     if not shown or not task.supervised:
         return 0.0
     codes = np.resize(task.codes[task.train], shown)
     logits = np.random.default_rng(0).normal(size=(shown, task.n_classes))
     classes = [str(code) for code in range(task.n_classes)]
-    spent = _repeated(lambda: evaluate(logits, codes, classes=classes, train_counts=task.counts), 0)
+    spent = repeated(lambda: evaluate(logits, codes, classes=classes, train_counts=task.counts), 0)
     return 2 * n / shown * spent
 
 
@@ -282,7 +255,7 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace]:
         What was measured.
     """
     automatic = {choice.field: choice for choice in fit.choices}
-    judging = _seconds_to_judge(fit, n_predicted) / max(n_predicted, 1)
+    judging = seconds_to_judge(fit, n_predicted) / max(n_predicted, 1)
     first = best = _Candidate.measured(fit, ends, n_predicted, judging)
     if "epochs" not in automatic:
         return fit, first.pace

@@ -27,7 +27,7 @@ from equipoise.pace import Pace, paced
 from equipoise.prescription import Setting, explain
 from equipoise.progress import Observer, Progress
 from equipoise.recipes import find_recipe
-from equipoise.resuming import clear, measured_choices, open_or_create
+from equipoise.resuming import checkpoint_of, clear, measured_choices, open_or_create
 from equipoise.runs import READING, Run
 from equipoise.settings import as_text
 from equipoise.standard.counting import NetworkSize, describe_network, total_size
@@ -221,7 +221,7 @@ class Plan:
         if not self.is_trained:
             self.fit.run(
                 observers=[*observers, _HistoryWriter(run, self.fit)],
-                checkpoint=run.path / "checkpoint" / "state.safetensors",
+                checkpoint=checkpoint_of(run.path),
                 deadline=self._deadline(run, deadline),
             )
         _record_end(run, self)

@@ -92,6 +92,11 @@ def _source(choice: Mapping[str, Any]) -> str:
     return str(choice.get("source", ""))
 
 
+def checkpoint_of(folder: Path) -> Path:
+    """Return where the checkpoint of a run in a folder is, if there is one."""
+    return folder / "checkpoint" / "state.safetensors"
+
+
 def clear(run: Run) -> None:
     """Remove the checkpoint, and what a killed process was in the middle of writing."""
     folder = run.path / "checkpoint"

@@ -244,6 +244,10 @@ class Run:
         """Write a JSON file of the folder."""
         write_json(self.path / name, value)
 
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
     def read_arrays(self, name: str) -> dict[str, np.ndarray]:
         """Read an ``.npz`` file of the folder, such as ``predictions.npz``; pickles are refused."""
         path = self._existing(name)

@@ -38,6 +38,7 @@ from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
 from equipoise.stage import Stage
 from equipoise.standard.backbones import InputFormat
+from equipoise.timing import seconds_of_next_stage
 
 CHECKPOINT_SHARE = 0.02
 """Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
@@ -273,8 +274,8 @@ def train(
         File to resume from if it exists, and to keep the state in.
     deadline : float or None
         Time of `time.monotonic` after which no epoch shall end: training ends before one that,
-        if it took as long as the last, would. The first ends in its middle if need be, but with
-        several processes it is always trained.
+        if it took as long as the last, or as steps of a new stage that are timed, would. The first
+        ends in its middle if need be, but with several processes it is always trained.
 
     Raises
     ------
@@ -294,7 +295,7 @@ def train(
             observer(progress)
 
     due = -math.inf if world.is_first else math.inf
-    while not training.finished and not _cut_short(training, deadline):
+    while not training.finished and not _cut_short(training, examples, deadline):
         started = time.perf_counter()
         if training.ends_stage:
             training.advance()
@@ -315,12 +316,19 @@ def train(
     training.network.eval()
 
 
-def _cut_short(training: Training, deadline: float | None) -> bool:
-    """Note and return whether another epoch as long as the last would end after the deadline."""
+def _cut_short(training: Training, examples: Examples, deadline: float | None) -> bool:
+    """Note and return whether another epoch would end after the deadline.
+
+    It is taken to be as long as the last one; the first of a stage as its steps, which are timed.
+    """
     if deadline is None or not training.history:
         return False
     world = training.world
-    ends = time.monotonic() + training.history[-1]["seconds"]
+    if training.ends_stage and world.is_first:
+        seconds = seconds_of_next_stage(training, examples)
+    else:
+        seconds = training.history[-1]["seconds"]
+    ends = time.monotonic() + seconds
     # The first process decides for all: one that went on alone would wait for the others for ever.
     is_late = torch.tensor(float(world.is_first and ends > deadline), device=training.device.name)
     world.total([is_late])

@@ -1,5 +1,7 @@
 """Laws of differences: noise that two recipes share is none, and errors are those of resampling."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from equipoise.selection import MONITORS
-from equipoise.tuning.differences import RESAMPLED, difference
+from equipoise.tuning.differences import RESAMPLED, RESAMPLES, SCREENED, difference, is_alike
 from equipoise.tuning.scores import HeldOut
 
 COUNTS = (120, 60, 35)
@@ -123,3 +125,26 @@ def test_more_examples_make_it_surer(seed: int, metric: str) -> None:
         assert 0 < often < once
     else:
         assert often == pytest.approx(once / 2, rel=0.06)
+
+
+@pytest.mark.parametrize("metric", MONITORS)
+def test_recipes_are_alike_within_one_standard_error(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the difference says; of one that is far behind not all resamples are drawn."""
+    drawn = []
+
+    def counted(better: HeldOut, other: HeldOut, name: str, resamples: int = RESAMPLES) -> Any:
+        drawn.append(resamples)
+        return difference(better, other, name, resamples)
+
+    monkeypatch.setattr("equipoise.tuning.differences.difference", counted)
+    for strength in (0.2, 1.0, 1.6, 1.9, 2.0):
+        other = _held(3, strength)
+        behind, error = difference(FIRST, other, metric)
+        drawn.clear()
+        assert is_alike(FIRST, other, metric) == (behind <= error)
+        if metric not in RESAMPLED or behind < 1.5 * error:
+            assert RESAMPLES in drawn
+        elif behind > 3 * error:
+            assert drawn == [SCREENED]

@@ -1,5 +1,6 @@
 """Laws of combining recipes: greedy selection never hurts where it chooses, and is kept."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from equipoise.metrics import shift_logits
 from equipoise.runs import Run, write_json
 from equipoise.selection import MONITORS
 from equipoise.standard.backbones import MLP
-from equipoise.tuning.ensemble import Selection, choose_members, stored
+from equipoise.tuning.ensemble import Selection, Time, choose_members, stored
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_held_out
 from equipoise.tuning.scores import HeldOut, gain
@@ -67,6 +68,19 @@ def test_the_score_is_that_of_the_weighted_log_probabilities() -> None:
     pooled = sum(w * log_softmax(known[n].logits, axis=1) for n, w in found.weights.items())
     again = HeldOut(ROWS, CODES, np.asarray(pooled)).scores()["balanced_log_loss"]
     assert found.score == pytest.approx(again)
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(1e6, 6), (250.0, 2), (150.0, 1), (-5.0, 1)])
+def test_as_many_recipes_are_combined_as_can_predict_in_time(seconds: float, most: int) -> None:
+    """By hand: each takes 100 s to predict; the best is taken in any case."""
+    known = _known(3, 6)
+    limit = Time(ends=time.monotonic() + seconds, costs=dict.fromkeys(known, 100.0))
+    found = choose_members(known, "balanced_log_loss", 8, 5, limit)
+    assert len(found.weights) <= most
+    assert next(iter(found.weights)) == 5
+    free = choose_members(known, "balanced_log_loss", 8, 5)
+    assert len(free.weights) > 2
+    assert (found == free) == (seconds > 1e5)
 
 
 def test_each_step_is_the_best_of_all() -> None:
@@ -114,9 +128,9 @@ def _tuner(searches: ModuleType, table: Path, out: Path, **changes: Any) -> Tune
     return Tuner.make(experiment, out, Options(**{**options, **changes}), resume=True)
 
 
-def _several(search: Path, records: Sequence[Record], metric: str, most: int) -> Selection:
+def _several(search: Path, records: Sequence[Record], metric: str, *_: Any) -> Selection:
     """Choose three recipes, whatever their worth, and score them by scikit-learn's means."""
-    del records, most
+    del records
     weights = {2: 0.5, 0: 0.3, 1: 0.2}
     held = {n: read_held_out(folder_of(search, n)) for n in weights}
     logs = [w * log_softmax(held[n].logits.astype(float), axis=1) for n, w in weights.items()]  # type: ignore[union-attr]
@@ -236,7 +250,7 @@ def test_a_stop_before_the_end_decides_nothing(
 ) -> None:
     """Ctrl-C twice: the search goes on when it is resumed."""
 
-    def press(*_: Any) -> None:
+    def press(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     tuner = _tuner(searches, table, tmp_path / "r", n_trials=2)
@@ -258,7 +272,7 @@ def test_what_is_combined_is_decided_once(
 ) -> None:
     """A stop in the midst of writing changes nothing: no recipe is tried any more."""
 
-    def press(*_: Any) -> None:
+    def press(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     tuner = _tuner(searches, table, tmp_path / "r", n_trials=3)

@@ -1,12 +1,15 @@
 """Laws of what mattered: conditional settings, honest words, plain values."""
 
+import itertools
 import json
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
-from equipoise.tuning.importance import COMPONENTS_TOLD, what_mattered
+from equipoise.tuning.effort import EFFORTS, FULL
+from equipoise.tuning.importance import what_mattered
 from equipoise.tuning.observations import Basis, Observed
 from equipoise.tuning.remarks import ENOUGH
 
@@ -150,7 +153,7 @@ def test_fields_of_the_most_chosen_components_alone_are_told() -> None:
     observed = Observed(choices=choices, gains=random.normal(size=60), basis="final", n_tried=60)
     found = what_mattered(observed, "accuracy", seed=0)
     components = {row["name"].rpartition(".")[0] for row in found["fields"]}
-    assert len(components) == COMPONENTS_TOLD
+    assert len(components) == FULL.components
     assert "mixing.Mixup" not in components
 
 
@@ -193,3 +196,26 @@ def test_a_long_search_is_told_from_some_of_its_trials(monkeypatch: pytest.Monke
     found = what_mattered(_observed(80), "balanced_accuracy", seed=0)
     assert _row(found, "optimizer")["importance"] > 0.8
     assert _row(found, "optimizer")["n"] == found["n"] == 80
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 0.0, 0.7, 3.0, 60.0])
+def test_what_is_told_is_told_in_time(seconds: float) -> None:
+    """Coarser where there is less time, down to the least, and it is said so."""
+    begun = time.monotonic()
+    found = what_mattered(_observed(200), "balanced_accuracy", seed=0, seconds=seconds)
+    assert time.monotonic() - begun < 2 * max(seconds, 0.7)
+    assert _row(found, "optimizer")["importance"] > 0.8
+    is_short = any("want of time" in sentence for sentence in found["said"])
+    assert is_short == (seconds < 60.0) or seconds == 3.0
+    json.dumps(found, allow_nan=False)
+
+
+def test_less_effort_is_less_work_and_said() -> None:
+    """Each step does less than the one before, in every respect; the first one leaves nothing."""
+    assert EFFORTS[0] is FULL
+    assert FULL.said == ""
+    for more, less in itertools.pairwise(EFFORTS):
+        assert less.work < more.work / 1.5
+        assert less.share < more.share
+        assert less.halves <= more.halves
+        assert f"{100 * less.share:.0f} % of the trees" in less.said

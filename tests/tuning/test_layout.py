@@ -23,7 +23,9 @@ from equipoise.tuning.records import Record, State
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch, searches: ModuleType) -> Callable[..., Fit]:
     """Return fits of ten epochs, each of which is made to seem to take two seconds."""
-    monkeypatch.setattr("equipoise.tuning.layout.measure_pace", lambda *_: Pace(2.0, 0.0))
+    monkeypatch.setattr("equipoise.tuning.layout.measure_pace", lambda *_: Pace(2.0, 0.01))
+    monkeypatch.setattr("equipoise.tuning.layout.seconds_to_judge", lambda _, n: n * 0.002)
+    monkeypatch.setattr("equipoise.tuning.layout.TELLING_SHARE", 0.0)
 
     def make(**params: Any) -> Fit:
         return Fit.prepare(searches.task(), {**searches.PARAMS, "epochs": 10, **params}, 0)
@@ -46,6 +48,41 @@ def test_without_time_it_is_an_eighth_of_the_search(slow: Callable[..., Fit]) ->
     assert layout.reserve == pytest.approx(1.8 + 21)
     assert layout.n_folds == 1
     assert layout.seconds == pytest.approx((60 - 22.8) / 8)
+
+
+def test_predictions_and_metrics_are_left_their_time(slow: Callable[..., Fit]) -> None:
+    """By hand: 10,000 predictions take 100 s and their metrics 20 s, beside 30 and 24 s."""
+    layout = lay_out(slow(), 1000.0, n_predicted=10_000)
+    assert layout.reserve == pytest.approx(30 + 24 + 120)
+    assert layout.after() == pytest.approx(120)
+    assert layout.after(3.0) == pytest.approx(320)
+    # Of what predictions leave, 35 % are kept for the final training: (150 - 120) * 0.35.
+    short = lay_out(slow(), 150.0, n_predicted=10_000)
+    assert short.reserve == pytest.approx(4.5 + 10.5 + 120)
+
+
+def test_models_of_an_ensemble_are_left_their_time(slow: Callable[..., Fit]) -> None:
+    """By hand: three recipes of two folds predict in 600 s; there is no final training."""
+    layout = lay_out(slow(), 1000.0, n_folds=2, n_predicted=10_000, ensemble=3)
+    assert layout.reserve == pytest.approx(30 + 600 + 20)
+
+
+def test_a_tenth_of_the_time_is_for_trials_whatever_follows(slow: Callable[..., Fit]) -> None:
+    """Where predictions alone would take all of it."""
+    layout = lay_out(slow(), 100.0, n_predicted=10_000)
+    assert layout.reserve == pytest.approx(90)
+
+
+def test_what_mattered_is_left_its_time(
+    slow: Callable[..., Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: 9.46 trainings, so 28.4 trials, are told of in 4.4 s; of 60 s it has 5 %."""
+    fit = slow()
+    monkeypatch.setattr("equipoise.tuning.layout.TELLING_SHARE", 0.05)
+    layout = lay_out(fit, 1000.0)
+    assert layout.telling == pytest.approx(3 + 0.05 * 3 * 9.46)
+    assert layout.reserve == pytest.approx(30 + 24 + layout.telling)
+    assert lay_out(fit, 60.0).reserve == pytest.approx(1.8 + 21 + 3)
 
 
 def _images(**params: Any) -> Fit:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from equipoise.checkpoints import read_tensors
+from equipoise.commands.training import tell_end
 from equipoise.data.options import ReadOptions
 from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Here
@@ -21,6 +23,7 @@ from equipoise.progress import Progress
 from equipoise.runs import Run
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.identity import write_identity
+from equipoise.tuning.layout import SPARE_SHARE
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_held_out
 from equipoise.tuning.tuner import Tuner
@@ -509,6 +512,66 @@ def test_a_final_training_that_was_stopped_goes_on_with_its_epochs(
     run = again.finish()
     assert run.done
     assert run.config["classifier"]["epochs"] == epochs
+
+
+def test_a_final_training_that_never_began_has_epochs_for_the_time_there_is(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before an epoch was kept, nothing is lost by fewer; with time, it has as many."""
+    options = replace(OPTIONS, n_trials=1)
+    tuner = _tuner(table, tmp_path / "run", options, params={"epochs": "auto"})
+    with Here() as executor:
+        tuner.search(executor)
+
+    def press(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuner.finish([press])
+    decided = Run.open(tmp_path / "run").config["classifier"]["epochs"]
+    assert decided > 2
+    for fitting, expected in ((decided + 5, decided), (2, 2)):
+        monkeypatch.setattr("equipoise.tuning.tuner.final_epochs", lambda *_, n=fitting: n)
+        again = _tuner(table, tmp_path / "run", options, resume=True, params={"epochs": "auto"})
+        with pytest.raises(KeyboardInterrupt):
+            again.finish([press])
+        assert Run.open(tmp_path / "run").config["classifier"]["epochs"] == expected
+    run = _tuner(table, tmp_path / "run", options, resume=True, params={"epochs": "auto"}).finish()
+    assert len(run.history) == 2
+
+
+def test_a_final_training_that_is_cut_short_is_told_to_be(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In what the search has found and on the terminal, also where it was stopped in between."""
+    options, params = replace(OPTIONS, n_trials=1), {"epochs": 20}
+    tuner = _tuner(table, tmp_path / "run", options, params=params)
+    with Here() as executor:
+        tuner.search(executor)
+    seen = []
+
+    def slow(progress: Progress) -> None:
+        seen.append(progress)
+        time.sleep(0.3 * (progress.row is None and progress.step == progress.steps))
+
+    def press(progress: Progress) -> None:
+        slow(progress)
+        if progress.row is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuner.finish([press])
+    again = _tuner(table, tmp_path / "run", options, resume=True, params=params)
+    again.clock.budget = (again.clock.used + again.layout.after() + 1.0) / (1 - SPARE_SHARE)
+    again.options = replace(options, budget=again.clock.budget)
+    run = again.finish([slow])
+    done = len(run.history)
+    assert 1 < done < 20
+    expected = f"by its deadline, after epoch {done} of 20"
+    assert run.read_json("tuning.json")["ended"] == expected
+    tell_end(run)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{expected}; the last of these epochs is kept" in told
 
 
 def test_an_update_of_low_rank_can_be_tuned_and_kept(table: Path, tmp_path: Path) -> None:

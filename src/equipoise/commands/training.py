@@ -12,6 +12,7 @@ from equipoise.commands.options import Imbalance, Reading
 from equipoise.commands.settings import classifier_params
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
+from equipoise.resuming import checkpoint_of
 from equipoise.runs import Run
 
 
@@ -53,10 +54,17 @@ def watched(plan: Plan, folder: Path, *, resume: bool = False) -> Run:
         place = resumed_at(folder, plan.fit.training.epochs)
         console.say(f"Go on {place} with the same command and --out {folder} --resume.")
         raise
-    if ended := run.config["environment"].get("ended"):
-        console.say(f"Training was ended {ended}; the best of these epochs is kept.")
+    tell_end(run)
     tell_adjustment(run)
     return run
+
+
+def tell_end(run: Run) -> None:
+    """Print how training has ended, if not as planned."""
+    config = run.config
+    if ended := config["environment"].get("ended"):
+        which = "best" if sum(config["data"]["counts_validation"]) else "last"
+        console.say(f"Training was ended {ended}; the {which} of these epochs is kept.")
 
 
 def tell_adjustment(run: Run) -> None:
@@ -68,6 +76,6 @@ def tell_adjustment(run: Run) -> None:
 
 def resumed_at(folder: Path, epochs: int) -> str:
     """Return where an unfinished run of so many epochs would go on, as a phrase."""
-    saved = read_checkpoint(folder / "checkpoint" / "state.safetensors")
+    saved = read_checkpoint(checkpoint_of(folder))
     kept = len(saved.facts["history"]) if saved else 0
     return f"from epoch {kept + 1} of {epochs}" if kept < epochs else "after the last epoch"

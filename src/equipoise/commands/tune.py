@@ -17,7 +17,7 @@ from equipoise.commands.options import (
     ReadingOptions,
 )
 from equipoise.commands.settings import ClassifierOptions
-from equipoise.commands.training import read_in, tell_adjustment
+from equipoise.commands.training import read_in, tell_adjustment, tell_end
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor
@@ -158,6 +158,7 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
             )
     with console.training_bar() as bar:
         run = tuner.finish([bar], refit=refit)
+    tell_end(run)
     tell_adjustment(run)
     return run
 

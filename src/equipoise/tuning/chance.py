@@ -7,11 +7,11 @@ import numpy as np
 from equipoise.seeds import derive_seed
 
 SHUFFLES = 1999
-"""Times that scores are shuffled among trials; no probability below 1 in 2,000 is found."""
+"""Times that scores are shuffled among trials, with time enough."""
 
 
 def probabilities(
-    groups: Mapping[str, np.ndarray], gains: np.ndarray, *, seed: int
+    groups: Mapping[str, np.ndarray], gains: np.ndarray, *, seed: int, shuffles: int = SHUFFLES
 ) -> dict[str, float]:
     r"""Return how probable differences between groups are where no choice matters.
 
@@ -23,6 +23,8 @@ def probabilities(
         Scores; their ranks are compared.
     seed : int
         Seed of the shuffles.
+    shuffles : int, default=1999
+        How many there are: no probability below 1 in one more is found.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def probabilities(
     random = np.random.default_rng(derive_seed(seed, "chance"))
     ranks = _ranks(gains)
     # The scores as they are come first; they count as one of the shuffles.
-    shuffled = np.stack([ranks, *(random.permutation(ranks) for _ in range(SHUFFLES))])
+    shuffled = np.stack([ranks, *(random.permutation(ranks) for _ in range(shuffles))])
     p = np.stack([_shares(_statistics(codes, shuffled)) for codes in groups.values()])
     smallest = p.min(axis=0)
     return {name: float((smallest <= p[j, 0]).mean()) for j, name in enumerate(groups)}

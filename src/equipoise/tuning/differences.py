@@ -16,8 +16,31 @@ KNOWN = 5
 RESAMPLES = 1000
 """Resamples of a bootstrap."""
 
+SCREENED = 50
+"""Resamples that tell a recipe that is far behind; the error of such an error is a tenth of it."""
 
-def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, float]:
+
+def is_alike(best: HeldOut, other: HeldOut, metric: str) -> bool:
+    """Whether a recipe is within one standard error of the best one.
+
+    Parameters
+    ----------
+    best, other : HeldOut
+        Predictions of the two, for the same rows.
+    metric : str
+        One of `equipoise.selection.MONITORS`.
+    """
+    if metric in RESAMPLED:
+        behind, error = difference(best, other, metric, SCREENED)
+        if behind > 2 * error:  # surely not: the other resamples would take most of the time
+            return False
+    behind, error = difference(best, other, metric)
+    return behind <= error * (1 + 1e-9)  # not by a last digit
+
+
+def difference(
+    better: HeldOut, other: HeldOut, metric: str, resamples: int = RESAMPLES
+) -> tuple[float, float]:
     r"""Return how much better one recipe is than another, and the standard error of that.
 
     Both are judged by the same examples, so the noise that they share drops out.
@@ -28,6 +51,8 @@ def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, flo
         Predictions of the two, for the same rows.
     metric : str
         One of `equipoise.selection.MONITORS`.
+    resamples : int, default=1000
+        Of a bootstrap, for the metrics that need one.
 
     Returns
     -------
@@ -50,7 +75,7 @@ def difference(better: HeldOut, other: HeldOut, metric: str) -> tuple[float, flo
     """
     found = gain(better.scores()[metric], metric) - gain(other.scores()[metric], metric)
     if metric in RESAMPLED:
-        return found, _bootstrapped(better, other, metric)
+        return found, _bootstrapped(better, other, metric, resamples)
     d = _by_example(better, metric) - _by_example(other, metric)
     if metric in ("accuracy", "log_loss"):
         return found, float(d.std(ddof=1) / np.sqrt(len(d)))
@@ -71,16 +96,16 @@ def _by_example(held: HeldOut, metric: str) -> np.ndarray:
     return (held.logits.argmax(axis=1) == held.codes).astype(float)
 
 
-def _bootstrapped(better: HeldOut, other: HeldOut, metric: str) -> float:
+def _bootstrapped(better: HeldOut, other: HeldOut, metric: str, resamples: int) -> float:
     """Return the standard error of a difference, from examples drawn anew within each class."""
     n_classes = better.logits.shape[1]
     pairs = np.stack([held.logits.argmax(axis=1) for held in (better, other)])
-    hits, claims = (np.zeros((2, RESAMPLES, n_classes)) for _ in range(2))
+    hits, claims = (np.zeros((2, resamples, n_classes)) for _ in range(2))
     random = np.random.default_rng(derive_seed(0, "difference"))
     for code in np.unique(better.codes):
         # What both predict for an example is all that counts: few pairs, drawn how often each.
         found, n = np.unique(pairs[:, better.codes == code], axis=1, return_counts=True)
-        drawn = random.multinomial(n.sum(), n / n.sum(), size=RESAMPLES)
+        drawn = random.multinomial(n.sum(), n / n.sum(), size=resamples)
         for each, predicted in enumerate(found):
             claims[each] += drawn @ np.eye(n_classes)[predicted]
             hits[each, :, code] = drawn[:, predicted == code].sum(axis=1)

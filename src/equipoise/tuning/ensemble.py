@@ -1,7 +1,9 @@
 """Which recipes to combine: greedy selection on held-out predictions."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,30 @@ class Selection:
     alone: float
 
 
-def choose_members(known: Mapping[int, HeldOut], metric: str, most: int, first: int) -> Selection:
+@dataclass(frozen=True, kw_only=True)
+class Time:
+    """The time that choosing members and predicting with them may take.
+
+    Parameters
+    ----------
+    ends : float, default=inf
+        Time of `time.monotonic` by which all shall have predicted.
+    costs : mapping of int to float
+        Seconds that each recipe takes to predict; those that are not named take none.
+    """
+
+    ends: float = math.inf
+    costs: Mapping[int, float] = field(default_factory=dict)
+
+    def allows(self, drawn: Iterable[int], choosing: float = 0.0) -> bool:
+        """Whether so many seconds and the predictions of some recipes end in time."""
+        predicting = sum(self.costs.get(number, 0.0) for number in set(drawn))
+        return time.monotonic() + choosing + predicting <= self.ends
+
+
+def choose_members(
+    known: Mapping[int, HeldOut], metric: str, most: int, first: int, limit: Time = Time()
+) -> Selection:
     r"""Add one recipe after the other, as long as the held-out score gets better.
 
     Greedy forward selection with replacement [1]_: a recipe that is drawn twice weighs twice.
@@ -53,6 +78,8 @@ def choose_members(known: Mapping[int, HeldOut], metric: str, most: int, first: 
         At most so many draws, at least 1.
     first : int
         The recipe to begin with.
+    limit : Time
+        A recipe is drawn only if all that are drawn by then can predict in time.
 
     Returns
     -------
@@ -84,8 +111,14 @@ def choose_members(known: Mapping[int, HeldOut], metric: str, most: int, first: 
 
     drawn, total = [first], logs[first]
     best = alone = score(total, 1)
+    took = 0.0
     while len(drawn) < most:
-        found = {n: score(total + own, len(drawn) + 1) for n, own in logs.items()}
+        begun = time.monotonic()
+        allowed = [n for n in logs if limit.allows([*drawn, n], took)]
+        if not allowed:
+            break
+        found = {n: score(total + logs[n], len(drawn) + 1) for n in allowed}
+        took = time.monotonic() - begun
         number = max(found, key=lambda n: (gain(found[n], metric), -n))
         if gain(found[number], metric) <= gain(best, metric):
             break
@@ -94,7 +127,9 @@ def choose_members(known: Mapping[int, HeldOut], metric: str, most: int, first: 
     return Selection(weights=weights, score=best, alone=alone)
 
 
-def select(search: Path, records: Sequence[Record], metric: str, most: int) -> Selection | None:
+def select(
+    search: Path, records: Sequence[Record], metric: str, most: int, limit: Time = Time()
+) -> Selection | None:
     """Return which recipes of a search are combined; None if none was trained in full.
 
     Parameters
@@ -107,6 +142,8 @@ def select(search: Path, records: Sequence[Record], metric: str, most: int) -> S
         What recipes are judged by.
     most : int
         At most so many draws.
+    limit : Time
+        The time that there is.
     """
     complete = [record for record in records if record.state == "complete"]
     found = {r.number: read_held_out(folder_of(search, r.number)) for r in complete}
@@ -115,7 +152,7 @@ def select(search: Path, records: Sequence[Record], metric: str, most: int) -> S
         return None
     value = {r.number: gain(r.scores[metric], metric) for r in complete}
     first = max(known, key=lambda n: (value[n], -n))
-    return choose_members(known, metric, most, first)
+    return choose_members(known, metric, most, first, limit)
 
 
 def combined(search: Path, selection: Selection) -> HeldOut:

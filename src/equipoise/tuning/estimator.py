@@ -284,9 +284,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
         """Return how to search, and keep it in the folder, or go on with what is there."""
         options, stored = self._options, stored_layout(folder)
-        predictions = 0 if self.ensemble > 1 else None
         layout = stored or lay_out(
-            fit, clock.remaining, options.metrics, options.n_folds, predictions
+            fit, clock.remaining, options.metrics, options.n_folds, ensemble=self.ensemble
         )
         identity = {
             "data": _fingerprint(fit.task),

@@ -11,6 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import create_trial
 
 from equipoise.seeds import derive_seed
+from equipoise.tuning.effort import FULL, Effort
 
 TREES = 64
 """Trees of the forest that an estimate comes from."""
@@ -20,9 +21,6 @@ FEWER_TREES = 16
 
 DEPTH = 6
 """Depth of the trees: what would split few trials further is noise, and takes most of the time."""
-
-HALVES = 10
-"""Halves of the trials from which the spread is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +48,12 @@ Columns = Mapping[str, Column]
 
 
 def importances(
-    columns: Columns, gains: np.ndarray, told: Sequence[str], *, seed: int
+    columns: Columns,
+    gains: np.ndarray,
+    told: Sequence[str],
+    *,
+    seed: int,
+    effort: Effort = FULL,
 ) -> dict[str, tuple[float, float]]:
     r"""Return the importances of choices with their standard errors.
 
@@ -64,6 +67,8 @@ def importances(
         Names of the columns that importances are wanted of.
     seed : int
         Seed of forests and halves.
+    effort : Effort, default=FULL
+        How many trees and halves there are.
 
     Returns
     -------
@@ -79,15 +84,15 @@ def importances(
        Annals of Statistics, 1989.
     """
     random = np.random.default_rng(derive_seed(seed, "importances"))
-    estimate = main_effects(columns, gains, seed=seed)
+    estimate = main_effects(columns, gains, seed=seed, n_trees=effort.of(TREES))
     halves = []
-    for _ in range(HALVES):
+    for _ in range(effort.halves):
         rows, forest = (
             np.sort(random.permutation(len(gains))[: len(gains) // 2]),
             int(random.integers(2**31)),
         )
         part = {name: column.at(rows) for name, column in columns.items()}
-        halves.append(main_effects(part, gains[rows], seed=forest, n_trees=FEWER_TREES))
+        halves.append(main_effects(part, gains[rows], seed=forest, n_trees=effort.of(FEWER_TREES)))
     return {
         name: (estimate[name], float(np.std([half[name] for half in halves], ddof=1)))
         for name in told
@@ -161,7 +166,7 @@ def main_effects(
     return {name: float(found[name]) for name in columns}
 
 
-def foreseen(columns: Columns, gains: np.ndarray, *, seed: int) -> float:
+def foreseen(columns: Columns, gains: np.ndarray, *, seed: int, n_trees: int = 4 * TREES) -> float:
     """Return the share of the variation that a forest foresees in trials it has not seen.
 
     Parameters
@@ -172,6 +177,8 @@ def foreseen(columns: Columns, gains: np.ndarray, *, seed: int) -> float:
         Their scores.
     seed : int
         Seed of the forest.
+    n_trees : int, default=256
+        Its number of trees.
 
     Returns
     -------
@@ -187,9 +194,7 @@ def foreseen(columns: Columns, gains: np.ndarray, *, seed: int) -> float:
         names = column.values
         is_named = names.dtype.kind == "U"
         parts.append(names[:, None] == np.unique(names) if is_named else names[:, None])
-    forest = RandomForestRegressor(
-        n_estimators=4 * TREES, oob_score=True, random_state=seed % 2**32
-    )
+    forest = RandomForestRegressor(n_estimators=n_trees, oob_score=True, random_state=seed % 2**32)
     return float(forest.fit(np.hstack(parts).astype(float), gains).oob_score_)
 
 

@@ -1,5 +1,6 @@
 """What mattered in a search: which parts of a recipe moved the score, and how sure that is."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -12,8 +13,9 @@ from equipoise.selection import MONITORS
 from equipoise.settings import COMPONENTS
 from equipoise.spaces import Space, Span
 from equipoise.standard.batch_size import BatchSize
-from equipoise.tuning.chance import probabilities
-from equipoise.tuning.fanova import Column, Columns, foreseen, importances
+from equipoise.tuning.chance import SHUFFLES, probabilities
+from equipoise.tuning.effort import FULL, Effort, affordable
+from equipoise.tuning.fanova import TREES, Column, Columns, foreseen, importances, main_effects
 from equipoise.tuning.marginals import by_candidate, by_range, range_codes
 from equipoise.tuning.observations import Observed
 from equipoise.tuning.remarks import ENOUGH, nothing, remarks
@@ -22,14 +24,16 @@ from equipoise.tuning.space import NONE
 MOST = 200
 """Trials that forests learn from at most, for they take their time; more are drawn from."""
 
-COMPONENTS_TOLD = 4
-"""Components whose fields are told at most: those that most trials chose."""
+PILOT = 8
+"""Trees of the forest that is timed to learn how many there is time for."""
 
 Row = dict[str, Any]
 """Plain values, as JSON holds them."""
 
 
-def what_mattered(observed: Observed, metric: str, *, seed: int) -> Row:
+def what_mattered(
+    observed: Observed, metric: str, *, seed: int, seconds: float | None = None
+) -> Row:
     """Return what a search tells about the parts of a recipe, as plain values.
 
     Parameters
@@ -39,7 +43,10 @@ def what_mattered(observed: Observed, metric: str, *, seed: int) -> Row:
     metric : str
         What they are scores of, one of `MONITORS`.
     seed : int
-        Seed of everything random; the same values give the same result.
+        Seed of everything random; the same values and effort give the same result.
+    seconds : float or None, default=None
+        Time that there is; None: as much as it takes. With less, fewer trees, halves, shuffles
+        and fields are computed, see `EFFORTS`, and it is said so.
 
     Returns
     -------
@@ -62,17 +69,31 @@ def what_mattered(observed: Observed, metric: str, *, seed: int) -> Row:
         empty = {"roles": [], "fields": [], "foreseen": None}
         return {**found, "said": [nothing(observed)], **empty}
     columns = role_columns(observed.choices)
-    known = _known(columns, gains, list(columns), seed)
-    learnt = foreseen(columns, gains, seed=seed)
+    effort = FULL if seconds is None else _affordable(columns, gains, seconds)
+    known = _known(columns, gains, list(columns), seed, effort)
+    learnt = foreseen(columns, gains, seed=seed, n_trees=effort.of(4 * TREES))
+    said = remarks(observed, {k: row["p"] for k, row in known.items()}, learnt)
     return {
         **found,
-        "said": remarks(observed, {k: row["p"] for k, row in known.items()}, learnt),
+        "said": [*said, effort.said] if effort.said else said,
         "roles": _ranked(
             [_row(k, column, observed, metric, known) for k, column in columns.items()]
         ),
-        "fields": _ranked([*_field_rows(observed, metric, seed)]),
+        "fields": _ranked([*_field_rows(observed, metric, seed, effort)]),
         "foreseen": _short(learnt),
     }
+
+
+def _affordable(columns: Columns, gains: np.ndarray, seconds: float) -> Effort:
+    """Time a small forest, and return how much can be computed."""
+    begun = time.monotonic()
+    n = min(len(gains), MOST)
+    some = {name: column.at(np.arange(n)) for name, column in columns.items()}
+    main_effects(some, gains[:n], seed=0, n_trees=4)  # the first one also loads libraries
+    loaded = time.monotonic()
+    main_effects(some, gains[:n], seed=0, n_trees=PILOT)
+    ended = time.monotonic()
+    return affordable(seconds - (ended - begun), (ended - loaded) * TREES / PILOT)
 
 
 def role_columns(choices: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
@@ -128,12 +149,12 @@ def _space(name: str) -> Space | None:
     return {f.name: f.metadata.get("tune") for f in fields(kinds[component])}[field]
 
 
-def _field_rows(observed: Observed, metric: str, seed: int) -> Iterator[Row]:
-    components = _components(observed)
+def _field_rows(observed: Observed, metric: str, seed: int, effort: Effort) -> Iterator[Row]:
+    components = _components(observed)[: effort.components]
     for role, name in components:
         part = observed.where(role, name)
         own = field_columns(part.choices, f"{role}.{name}")
-        known = _known({**role_columns(part.choices), **own}, part.gains, list(own), seed)
+        known = _known({**role_columns(part.choices), **own}, part.gains, list(own), seed, effort)
         for field, column in own.items():
             row = _row(field, column, part, metric, known)
             # Bonferroni: each component is asked on its own, and any of them may be the one.
@@ -142,29 +163,31 @@ def _field_rows(observed: Observed, metric: str, seed: int) -> Iterator[Row]:
 
 
 def _components(observed: Observed) -> list[tuple[str, str]]:
-    """Return role and name of the components whose fields are told."""
+    """Return role and name of the components whose fields can be told, the most chosen first."""
     counts = Counter(
         (role, name)
         for role, column in role_columns(observed.choices).items()
         for name in column.values.tolist()
     )
     tuned = {tuple(k.split(".")[:2]) for choice in observed.choices for k in choice if "." in k}
-    chosen = [pair for pair, n in counts.most_common() if n >= ENOUGH and pair in tuned]
-    return chosen[:COMPONENTS_TOLD]
+    return [pair for pair, n in counts.most_common() if n >= ENOUGH and pair in tuned]
 
 
-def _known(columns: Columns, gains: np.ndarray, told: Sequence[str], seed: int) -> dict[str, Row]:
+def _known(
+    columns: Columns, gains: np.ndarray, told: Sequence[str], seed: int, effort: Effort
+) -> dict[str, Row]:
     """Return what is known of the columns that differ between trials."""
     varied = {name: c for name, c in columns.items() if len(np.unique(c.values)) > 1}
     wanted = [name for name in told if name in varied]
     if not wanted:
         return {}
-    p = probabilities({name: _codes(varied[name]) for name in wanted}, gains, seed=seed)
+    groups, shuffles = {name: _codes(varied[name]) for name in wanted}, effort.of(SHUFFLES)
+    p = probabilities(groups, gains, seed=seed, shuffles=shuffles)
     if len(gains) > MOST:
         random = np.random.default_rng(derive_seed(seed, "trials"))
         rows = np.sort(random.permutation(len(gains))[:MOST])
         varied, gains = {name: c.at(rows) for name, c in varied.items()}, gains[rows]
-    found = importances(varied, gains, wanted, seed=seed)
+    found = importances(varied, gains, wanted, seed=seed, effort=effort)
     return {
         name: {"importance": _short(value), "error": _short(error), "p": _short(p[name])}
         for name, (value, error) in found.items()

@@ -10,11 +10,13 @@ from equipoise.defaults import Choice
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
-from equipoise.pace import LONGER, measure_pace
+from equipoise.pace import LONGER, measure_pace, seconds_to_judge
 from equipoise.runs import Run
 from equipoise.task import Task
 from equipoise.tuning.folds import choose_n_folds, held_out_counts, unjudged
+from equipoise.tuning.importance import MOST
 from equipoise.tuning.records import Record
+from equipoise.tuning.remarks import ENOUGH
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
 
@@ -38,6 +40,18 @@ MOST_EPOCHS = 2
 
 EARLIEST = 3
 """Recipes are not compared before so many epochs: the first ones tell divergence, not quality."""
+
+TELLING_SHARE = 0.05
+"""What mattered is told in at most this share of the budget; with less time it is told shorter."""
+
+TELLING_SECONDS = (3.0, 0.05)
+"""Seconds that it takes in full: so many, and so many more for each of up to `MOST` trials."""
+
+TRIALS_A_TRAINING = 3
+"""Recipes that are tried in the time of a full training, as most of them are stopped early."""
+
+LEAST_SEARCH = 0.1
+"""Share of the budget that is for trials even where predictions alone would take all of it."""
 
 BUDGET = "design of the search"
 """Where numbers come from that no measurement of ours supports yet."""
@@ -65,6 +79,12 @@ class Layout:
         Seconds that are kept for what comes after the search.
     choices : tuple of Choice
         Why.
+    predicting : float, default=0.0
+        Seconds that the prescription takes to predict all examples that are predicted at the end.
+    judging : float, default=0.0
+        Seconds of the metrics of these predictions.
+    telling : float, default=0.0
+        Seconds that are kept to tell what mattered.
     """
 
     metrics: tuple[str, ...]
@@ -75,6 +95,20 @@ class Layout:
     first_rung: int
     reserve: float
     choices: tuple[Choice, ...]
+    predicting: float = 0.0
+    judging: float = 0.0
+    telling: float = 0.0
+
+    def after(self, predictions: float = 1.0) -> float:
+        """Return the seconds that follow training.
+
+        Parameters
+        ----------
+        predictions : float, default=1.0
+            How many times the prescription's time predictions take: those of several models
+            are made one after the other, and a slow network takes longer.
+        """
+        return predictions * self.predicting + self.judging + self.telling
 
     @property
     def most_epochs(self) -> int:
@@ -102,7 +136,9 @@ def lay_out(
     budget: float,
     metrics: Sequence[str] | None = None,
     n_folds: int | None = None,
-    predictions: int | None = None,
+    *,
+    n_predicted: int = 0,
+    ensemble: int = 1,
 ) -> Layout:
     """Return how to search in a given time.
 
@@ -116,9 +152,11 @@ def lay_out(
         What to search for; None: what the number of held-out examples allows.
     n_folds : int or None, default=None
         Folds of a trial; None: by the size of the rarest class and the time.
-    predictions : int or None, default=None
-        Examples that an ensemble predicts at the end, by one recipe after the other, for which
-        time is kept; None: for a final training of one recipe instead.
+    n_predicted : int, default=0
+        Examples that are predicted and judged at the end, for which time is kept.
+    ensemble : int, default=1
+        Recipes that are combined at most, and predict one after the other; 1: time is kept for a
+        final training of one recipe instead.
 
     Raises
     ------
@@ -127,24 +165,25 @@ def lay_out(
     """
     task, epochs, kind = fit.task, fit.settings.epochs, fit.task.facts["kind"]
     longer = LONGER[kind] if any(choice.field == "epochs" for choice in fit.choices) else 1
-    measured = measure_pace(fit, min(2.0, 0.02 * budget))
-    pace = measured.epoch
-    whole = pace * fit.settings.batch_size.epochs(epochs)
-    most, final = (1 - SPARE_SHARE) * budget, FINAL_SHARE[kind] * budget
-    search = most - min(final, 1.2 * longer * whole if predictions is None else 0.0)
+    pace = measure_pace(fit, min(2.0, 0.02 * budget))
+    whole = pace.epoch * fit.settings.batch_size.epochs(epochs)
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     counts = task.counts + held
+    after = n_predicted * pace.prediction, seconds_to_judge(fit, n_predicted)
+    final = 1.2 * longer * whole if ensemble == 1 else 0.0
     if n_folds is None:
+        search, _ = _search_time(budget, kind, final, sum(after), whole)
         folds, why_folds = choose_n_folds(counts, held, search / whole)
     else:
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
-    if predictions is not None:
-        # Each fold of each recipe has a model that predicts.
-        search = most - min(final, folds * predictions * measured.prediction)
+    # Each fold of each recipe that is combined has a model that predicts.
+    models = folds * ensemble if ensemble > 1 else 1
+    later = models * after[0] + after[1]
+    search, telling = _search_time(budget, kind, final, later, folds * whole)
     metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
     seconds = min(search / FULL_TRAININGS[kind], folds * whole)
-    first_rung, why_rung = first_rung_of(seconds, pace, folds)
+    first_rung, why_rung = first_rung_of(seconds, pace.epoch, folds)
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
@@ -156,7 +195,7 @@ def lay_out(
         ),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
-        **_short(budget, whole, final if predictions is None else None),
+        **_short(budget, whole, FINAL_SHARE[kind] * (budget - later) if ensemble == 1 else None),
     }
     return Layout(
         metrics=names,
@@ -167,6 +206,9 @@ def lay_out(
         first_rung=first_rung,
         reserve=budget - search,
         choices=tuple(Choice(k, value, why, BUDGET) for k, (value, why) in told.items()),
+        predicting=after[0],
+        judging=after[1],
+        telling=telling,
     )
 
 
@@ -207,6 +249,55 @@ def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[
             "prescription could not be trained in full either"
         )
     return {"budget": (format_duration(budget), why)}
+
+
+def _search_time(
+    budget: float, kind: str, final: float, later: float, training: float
+) -> tuple[float, float]:
+    """Return the seconds for trials, and those to tell what mattered.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds that there are.
+    kind : {"images", "table"}
+        What the examples are.
+    final : float
+        Seconds of the final training, if there is time enough.
+    later : float
+        Seconds of predictions and metrics after it.
+    training : float
+        Seconds of a full training of the prescription in a trial.
+    """
+    free = budget - later
+    least = LEAST_SEARCH * budget
+    search = max(free - SPARE_SHARE * budget - min(final, FINAL_SHARE[kind] * free), least)
+    telling = telling_seconds(budget, max(search / training, FULL_TRAININGS[kind]))
+    return max(search - telling, least), telling
+
+
+def telling_seconds(budget: float, trainings: float) -> float:
+    """Return the seconds to keep for what mattered.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds that there are in all.
+    trainings : float
+        Full trainings that fit into the time for trials.
+
+    Examples
+    --------
+    Nothing is told of few trials; a minute is too short for all that can be told of many:
+
+    >>> telling_seconds(3600.0, 5.0), telling_seconds(60.0, 40.0), telling_seconds(3600.0, 40.0)
+    (0.0, 3.0, 9.0)
+    """
+    trials = TRIALS_A_TRAINING * trainings
+    if trials < ENOUGH:
+        return 0.0
+    first, each = TELLING_SECONDS
+    return min(first + each * min(trials, MOST), TELLING_SHARE * budget)
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """What a search has found, as plain values for people, reports and machines."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -34,6 +35,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
     ensemble: Selection | None = None,
     *,
     unjudged: Sequence[str] = (),
+    ends: float | None = None,
 ) -> dict[str, Any]:
     """Return what ``tuning.json`` of the final run holds.
 
@@ -54,6 +56,8 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         The recipes that are combined; None: one is taken alone.
     unjudged : sequence of str, default=()
         Classes of which no example was held out.
+    ends : float or None, default=None
+        Time of `time.monotonic` by which it shall have been told what mattered; None: any.
 
     Returns
     -------
@@ -72,6 +76,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         - ``guess``: see `equipoise.tuning.guessing.over_guess`; None where no predictions are kept;
         - ``unjudged``: classes of which no example was held out, so that no recipe was judged by
           them;
+        - ``ended``: how training ended, if not as planned, else None;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
         - ``compared``: see `compare`;
         - ``trials``: every `Record`.
@@ -90,7 +95,8 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
     scores = {"validation": validation, "test": test.scores()[metric]}
     alike = over_alike_classes(held, test, metric)
     observed = observe(folder, records, metric, layout.n_folds, layout.first_rung)
-    mattered = what_mattered(observed, metric, seed=run.config["seeds"]["seed"])
+    config, seconds = run.config, None if ends is None else ends - time.monotonic()
+    mattered = what_mattered(observed, metric, seed=config["seeds"]["seed"], seconds=seconds)
     return {
         "metrics": list(layout.metrics),
         "n_folds": layout.n_folds,
@@ -107,6 +113,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         "optimism": optimism(run, metric, **(alike or scores)),
         "guess": None if held is None else over_guess(held, metric),
         "unjudged": list(unjudged),
+        "ended": config.get("environment", {}).get("ended"),
         "mattered": mattered,
         "compared": compare(records[0], taken, mattered, metric),
         "trials": [asdict(record) for record in records],

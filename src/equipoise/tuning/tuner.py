@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.adjustment import Adjustment
-from equipoise.checkpoints import read_tensors
+from equipoise.checkpoints import read_checkpoint, read_tensors
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import Executor, Here
@@ -19,12 +19,12 @@ from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
-from equipoise.resuming import discard_unfinished, earlier_looks
+from equipoise.resuming import checkpoint_of, discard_unfinished, earlier_looks
 from equipoise.runs import SEARCH, Run, require_free
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
-from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
+from equipoise.tuning.ensemble import Selection, Time, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of, unjudged
 from equipoise.tuning.identity import (
@@ -168,8 +168,14 @@ class Tuner:
         if (stored := stored_layout(self.search_folder)) is not None:
             return stored
         options, plan = self.options, self.plan
-        n = options.ensemble * plan.n_predicted if options.ensemble > 1 else None
-        return lay_out(plan.fit, self.clock.remaining, options.metrics, options.n_folds, n)
+        return lay_out(
+            plan.fit,
+            self.clock.remaining,
+            options.metrics,
+            options.n_folds,
+            n_predicted=plan.n_predicted,
+            ensemble=options.ensemble,
+        )
 
     @property
     def address(self) -> Address:
@@ -240,20 +246,19 @@ class Tuner:
         if Run(self.folder).done:
             return Run(self.folder)
         winner = self.winner
-        left = self.clock.remaining - SPARE_SHARE * self.options.budget
+        left = self._left - self.layout.after(_slowness(winner.record, self.records[0]))
         ends = time.monotonic() + left
-        if not self._is_decided:
-            discard_unfinished(self.folder)  # of a recipe that was taken after an earlier stop
 
         def conclude(run: Run) -> None:
             missed = unjudged(self.plan.fit.task, self.layout.n_folds)
             test = predicted_test(run, plan)
-            found = summary(
-                run, self.layout, self.records, winner, test, selection, unjudged=missed
-            )
+            told = {"unjudged": missed, "ends": time.monotonic() + self._left}
+            found = summary(run, self.layout, self.records, winner, test, selection, **told)
             run.write_json("tuning.json", found)
 
         with only_here(self.search_folder), self.clock.running():
+            if not self._is_decided or self._is_too_long(winner.record, left):
+                discard_unfinished(self.folder)  # of a recipe that was taken before a stop
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
             plan = replace(plan, earlier_looks=earlier_looks(self.folder))
@@ -268,6 +273,11 @@ class Tuner:
                 remove_models(folder_of(self.search_folder, record.number))
         return run
 
+    @property
+    def _left(self) -> float:
+        """Seconds that are left, but for what can be measured of nothing."""
+        return self.clock.remaining - SPARE_SHARE * self.options.budget
+
     def _selection(self) -> Selection | None:
         """Return which recipes are combined, as decided before a stop; None: none are."""
         if self.options.ensemble == 1:
@@ -275,7 +285,11 @@ class Tuner:
         if Run(self.search_folder).has("final.json"):
             return stored(Run(self.search_folder))
         metric, most = self.layout.metrics[0], self.options.ensemble
-        return select(self.search_folder, self.records, metric, most)
+        layout, records = self.layout, self.records
+        once = layout.n_folds * layout.predicting
+        costs = {record.number: once * _slowness(record, records[0]) for record in records}
+        limit = Time(ends=time.monotonic() + self._left - layout.after(0.0), costs=costs)
+        return select(self.search_folder, records, metric, most, limit)
 
     def _decide(self, **decision: Any) -> None:
         """Keep what was decided, so that a final training that is stopped goes on with it."""
@@ -300,6 +314,16 @@ class Tuner:
         counts = counts_learnt(self.plan.fit.task, n_folds)
         ensemble = Ensemble(members=members, counts=counts)
         return replace(plan, parts=parts, ensemble=ensemble)
+
+    def _is_too_long(self, record: Record, left: float) -> bool:
+        """Whether more epochs were decided than now fit, and none is lost; then decide anew."""
+        decision = Run(self.search_folder)
+        saved = read_checkpoint(checkpoint_of(self.folder))
+        epochs = decision.read_json("final.json")["epochs"] if decision.has("final.json") else 0
+        if saved is not None or epochs <= final_epochs(self.layout, record, left):
+            return False
+        decision.remove("final.json")
+        return True
 
     def _final_epochs(self, record: Record, left: float) -> int:
         """Return the epochs of the final training, of its start if it was stopped; 0: none."""
@@ -352,3 +376,9 @@ class Tuner:
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
             fit.choices = [*fit.choices, *fit.adjustment.choices]
+
+
+def _slowness(record: Record, prescription: Record) -> float:
+    """Return how many times longer than the prescription a recipe predicts: as it trains."""
+    usual = prescription.pace
+    return max(record.pace / usual, 1.0) if usual else 1.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from equipoise.errors import TrainingError
-from equipoise.tuning.differences import difference
+from equipoise.tuning.differences import difference, is_alike
 from equipoise.tuning.records import Record, folder_of, read_held_out
 from equipoise.tuning.scores import HeldOut, gain
 
@@ -73,11 +73,8 @@ def choose_winner(search: Path, records: Sequence[Record], metric: str) -> Winne
         return gain(by_number[number].scores[metric], metric)
 
     best = max(known, key=lambda n: (value(n), -n))
-    within = [best]
-    for number in known.keys() - {best}:
-        behind, error = difference(known[best], known[number], metric)
-        if behind <= error * (1 + 1e-9):  # not by a last digit
-            within.append(number)
+    others = known.keys() - {best}
+    within = [best, *(n for n in others if is_alike(known[best], known[n], metric))]
     cheap = min(by_number[n].pace for n in within) / ALIKE_IN_COST
     taken = max((n for n in within if by_number[n].pace <= cheap), key=lambda n: (value(n), -n))
     over = difference(known[taken], known[0], metric) if 0 in known else (None, None)
