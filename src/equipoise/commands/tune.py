@@ -1,5 +1,6 @@
 """``equipoise tune``: search for the best recipe in the time there is, and train it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -102,7 +103,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print how the search would be laid out, and stop.
     json : bool
-        Print the result as JSON.
+        Print the result, or what --dry-run says, as JSON.
     """
     # Before the data is read, which may take long.
     place.check()
@@ -122,6 +123,8 @@ def tune(  # noqa: PLR0913 (each is an option)
         folder = out or _default_folder(data, seed)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner)
+    if dry_run and json:
+        console.print_json({"notes": list(tuner.plan.notes), **asdict(tuner.layout)})
     if not dry_run:
         with place.open() as where:
             _show(_searched(tuner, where), as_json=json)

@@ -154,7 +154,9 @@ def lay_out(
             f"a full training of every recipe takes this long; the prescription's {epochs} "
             f"epochs take {format_duration(whole)} a fold here",
         ),
-        "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
+        "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung)
+        if len(names) == 1
+        else ("none", "with several metrics it is not clear which of them should stop a recipe"),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **_short(budget, whole, final if predictions is None else None),
     }
