@@ -12,6 +12,7 @@ import numpy as np
 
 from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_tensors
+from equipoise.defaults import Choice
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import Executor, Here
@@ -256,6 +257,7 @@ class Tuner:
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
             plan = replace(plan, earlier_looks=earlier_looks(self.folder))
+            plan.fit.choices = [*plan.fit.choices, *self._found(plan)]
             if selection is not None and refit:
                 # Now, for what cannot be loaded must not be decided for good.
                 self._decide(epochs=0, ensemble=asdict(selection))
@@ -299,6 +301,22 @@ class Tuner:
         counts = counts_learnt(self.plan.fit.task, n_folds)
         ensemble = Ensemble(members=members, counts=counts)
         return replace(plan, parts=parts, ensemble=ensemble)
+
+    def _found(self, plan: Plan) -> list[Choice]:
+        """Return the choices that the search has made, which no one has given."""
+        start, told = self.records[0].params, plan.fit.settings.to_text()
+        known = {choice.field for choice in plan.fit.choices}
+        kept = "as prescribed; the search has kept it"
+        found = {
+            name: kept if told[name] == str(start[name]) else "found by the search"
+            for name in start
+        }
+        if self.base["epochs"] == "auto":
+            found["epochs"] = "where the recipe was best on held-out examples, if there was time"
+        why = {name: reason for name, reason in found.items() if name not in known}
+        return [
+            Choice(name, told[name], reason, "the search of this run") for name, reason in why.items()
+        ]
 
     def _final_epochs(self, record: Record, left: float) -> int:
         """Return the epochs of the final training, of its start if it was stopped; 0: none."""
