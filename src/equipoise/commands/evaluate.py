@@ -118,12 +118,13 @@ def n_learnt(run: Run, X: "ImageArray | pd.DataFrame") -> int:
 
     if not run.has("learnt.npz"):
         return 0
-    ways = [X]
+    ways: list[ImageArray | pd.DataFrame] = [X]
     if not isinstance(X, np.ndarray):
         names = run.config["data"]["columns"]
         if not set(names) <= set(X.columns):
             return 0  # the model says what is missing
-        ways = [X[names], X[names].astype(dict.fromkeys(X[names].select_dtypes("int"), "float"))]
+        frame = X.loc[:, names]
+        ways = [frame, frame.astype(dict.fromkeys(frame.select_dtypes("int"), "float"))]
     learnt = read_learnt(run)
     found = [np.isin(example_hashes(way, np.arange(len(X))), learnt) for way in ways]
     return int(np.logical_or.reduce(found).sum())

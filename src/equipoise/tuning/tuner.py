@@ -315,7 +315,8 @@ class Tuner:
             found["epochs"] = "where the recipe was best on held-out examples, if there was time"
         why = {name: reason for name, reason in found.items() if name not in known}
         return [
-            Choice(name, told[name], reason, "the search of this run") for name, reason in why.items()
+            Choice(name, told[name], reason, "the search of this run")
+            for name, reason in why.items()
         ]
 
     def _final_epochs(self, record: Record, left: float) -> int:
