@@ -239,6 +239,7 @@ def test_any_text_is_a_component_or_is_refused(text: str) -> None:
 def test_a_misspelt_name_is_answered_with_the_nearest(text: str, near: str) -> None:
     """A typing error costs one look at the message."""
     assert _refusal(text).remedy == f"Did you mean {near}?"
+    assert _refusal(text.upper() if "(" not in text else text).remedy == f"Did you mean {near}?"
 
 
 def test_an_unknown_name_is_answered_with_all_that_are_known() -> None:

@@ -278,8 +278,9 @@ def _shortened(text: str) -> str:
 
 
 def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else "Choose one of these."
+    by_small = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_small, n=1, cutoff=0.5)
+    return f"Did you mean {by_small[near[0]]!r}?" if near else "Choose one of these."
 
 
 def _literal(value: Any) -> Any:

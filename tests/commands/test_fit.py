@@ -1,7 +1,9 @@
 """Laws of where a run goes."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from equipoise.cli import main
@@ -22,6 +24,58 @@ def test_a_taken_folder_is_refused_before_anything_is_read(
     told = capsys.readouterr().err
     assert told.startswith("equipoise: A new run needs a folder of its own.")
     assert "nowhere" not in told
+
+
+@pytest.mark.parametrize("command", ["fit", "pretrain", "demo"])
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_search_that_has_not_ended_is_left_alone(
+    command: str, resume: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is given; `tune` goes on with it."""
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "search.json").write_text("{}")
+    words = [] if command == "demo" else ["nowhere.csv", *resume]
+    assert main([command, *words, "--out", str(tmp_path)]) == 2
+    assert "equipoise tune ... --out" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_dry_run_for_machines_prints_its_choices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As JSON on standard output, with reasons."""
+    (tmp_path / "t.csv").write_text(TABLE)
+    fit = ["fit", str(tmp_path / "t.csv"), "--label", "outcome", *QUICK]
+    assert main([*fit, "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["classifier"]["epochs"] == 3
+    assert all(choice["reason"] for choice in found["choices"])
+    assert {"backbone", "optimizer"} <= {choice["field"] for choice in found["choices"]}
+    assert main([*fit, "--dry-run", "--explain", "--json"]) == 0
+    assert "settings" in json.loads(capsys.readouterr().out)
+
+
+def test_examples_that_were_learnt_from_are_counted_in_other_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where columns stand in another order and fractions were lost; of new rows none."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{row + 0.5 if row == 39 else row},{row % 3}.25,{'xy'[row % 2]}" for row in range(40)]
+    Path("t.csv").write_text("\n".join(["a,b,outcome", *rows]))
+    assert main(["fit", "t.csv", "--label", "outcome", "--out", "run", *QUICK]) == 0
+    learnt = set(np.load("run/split.npz")["train"][:9].tolist()) - {39}
+    new = [f"{k},y,{row + 100}" for row, k in enumerate([0, 1, 2])]
+    kept = [f"{row % 3}.25,{'xy'[row % 2]},{row}" for row in sorted(learnt)]
+    Path("other.csv").write_text("\n".join(["b,outcome,a", *kept, *new]))
+    Path("new.csv").write_text("\n".join(["b,outcome,a", *new, "0,x,200"]))
+    for name, words in {
+        "other": f"learnt from at least {len(learnt)} of these {len(learnt) + 3} examples",
+        "new": "",
+    }.items():
+        capsys.readouterr()
+        assert main(["evaluate", "run", f"{name}.csv", "--device", "cpu"]) == 0
+        told = " ".join(capsys.readouterr().err.split())
+        assert words in told
+        assert ("Careful" in told) == bool(words)
 
 
 def test_the_folder_that_follows_from_the_data_is_looked_at_first_too(

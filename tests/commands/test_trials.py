@@ -18,6 +18,7 @@ def _trial(number: int, state: str, score: float | None, **params: Any) -> dict[
         "state": state,
         "scores": {} if score is None else {"balanced_accuracy": score},
         "pace": 0.5,
+        "epochs": 12,
         "message": "TrainingError: it [b]diverged" if state == "failed" else "",
     }
 
@@ -71,6 +72,22 @@ def test_recipes_are_compared_part_by_part(shown) -> None:
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
     assert ["head", "Linear()", "Cosine(scale=8.12)", "0.80 ± 0.10", "0.1250 ± 0.0500"] in rows
     assert ["smoothing", "none", "the same", "", ""] in rows
+
+
+def test_recipes_are_listed_with_their_epochs_and_the_metric_by_its_name(shown) -> None:
+    """A loss is spelt as everywhere."""
+    found = _found(metrics=["balanced_log_loss"])
+    for trial in found["trials"]:
+        trial["scores"] = {"balanced_log_loss": 0.5} if trial["scores"] else {}
+    table, said = shown(found)
+    head, *rows = [
+        [cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]]
+        for line in table.splitlines()
+        if line.startswith(("┃", "│"))
+    ]
+    assert head[:4] == ["trial", "balanced log-loss", "epochs", "time of one"]
+    assert ["0", "0.5000", "12", "0.5s", "none: the prescription"] in rows
+    assert "its balanced log-loss is better" in said
 
 
 def test_what_is_said_of_importance_is_told_as_it_is(shown) -> None:

@@ -38,6 +38,18 @@ def test_a_search_ends_as_a_run_that_every_command_takes(
     assert main(["report", out, "--out", str(tmp_path / "r.html")]) == 0
 
 
+def test_the_layout_can_be_had_as_json(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard output, with every choice and its reason."""
+    out = tmp_path / "run"
+    assert main(["tune", table, *QUICK, "--out", str(out), "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_folds"], found["epochs"]) == (1, 2)
+    assert {"metric", "folds"} <= {choice["field"] for choice in found["choices"]}
+    assert not out.exists()
+
+
 def test_a_search_without_anything_to_compare_says_so(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_direction_of_the_metric_is_told() -> None:
     ("changes", "words"),
     [
         ({}, "better than the prescription by 3.0 points, which is 3 times its standard error of"),
+        ({"over": 0.0001}, "by 0.0 points, which is less than a tenth of its standard error of"),
         ({"over": -0.002}, "worse than the prescription by 0.2 points"),
         ({"over_error": None}, "better than the prescription by 3.0 points."),
         ({"over": None, "over_error": None}, "there is nothing to compare it with"),

@@ -127,6 +127,7 @@ def test_what_is_given_is_taken(slow: Callable[..., Fit]) -> None:
     assert (layout.n_folds, layout.seconds) == (3, 60.0)
     told = {choice.field: choice for choice in layout.choices}
     assert told["metric"].reason == told["folds"].reason == "as given"
+    assert told["stopping"].value == "none"
 
 
 def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:

@@ -113,3 +113,17 @@ def test_only_what_chooses_by_held_out_examples_keeps_them() -> None:
         assert refit_params(base, {"posthoc": text}, 3)["validation"] == share
         assert refit_params({**base, "posthoc": text}, {}, 3)["validation"] == share
     assert refit_params(base, {"posthoc": Thresholds()}, 3)["validation"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("loss", '--loss "Focal()"'), ("schedule", "Leave schedule out"), ("mixing", "--mixing")],
+)
+def test_within_a_component_without_numbers_is_refused(
+    name: str, remedy: str, searches: ModuleType
+) -> None:
+    """Also where something else is searched: what was asked for would not be done."""
+    options = Options(budget=60.0, roles=("optimizer",), within=(name,))
+    with pytest.raises(InputError) as refused:
+        searched_roles(_fit(searches), options, {})
+    assert remedy in refused.value.remedy

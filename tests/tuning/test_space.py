@@ -14,7 +14,14 @@ from equipoise.errors import InputError
 from equipoise.settings import COMPONENTS, OPTIONAL, Settings, resolve_settings
 from equipoise.spaces import Options, Span
 from equipoise.spec import Component
-from equipoise.tuning.space import ROLES, Role, search_space, starting_point, suggest
+from equipoise.tuning.space import (
+    ROLES,
+    Role,
+    check_roles,
+    search_space,
+    starting_point,
+    suggest,
+)
 
 FACTS = {
     "table": DataFacts(kind="table", n_train=1000, pixels=0, channels=0, device="cpu"),
@@ -291,3 +298,10 @@ def test_what_a_component_chooses_itself_is_not_searched() -> None:
     [role] = found["TauNorm(tau=0.5)"]
     assert role.spaces("TauNorm") == {"tau": Span(0.0, 1.0)}
     assert starting_point([role])["posthoc.TauNorm.tau"] == 0.5
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("optimiser", "optimizer"), ("LOSS", "loss")])
+def test_a_name_that_is_near_is_suggested(wrong: str, right: str) -> None:
+    """Whatever its case."""
+    with pytest.raises(InputError, match=f"Did you mean '{right}'"):
+        check_roles([wrong], tuple(COMPONENTS))

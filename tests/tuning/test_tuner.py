@@ -127,6 +127,19 @@ def test_what_is_given_is_not_searched(tuned: tuple[Tuner, Run]) -> None:
     assert run.config["classifier"]["batch_size"] == 32
 
 
+def test_what_the_search_chose_has_a_reason(tuned: tuple[Tuner, Run]) -> None:
+    """In the configuration, and so on the page; what was given has none."""
+    tuner, run = tuned
+    told = {choice["field"]: choice for choice in run.config["choices"]}
+    start, taken = tuner.records[0].params, tuner.winner.record.params
+    assert set(taken) == {"mixing", "smoothing", "optimizer"}
+    for name, value in taken.items():
+        reason = "found by the search" if value != start[name] else "as prescribed"
+        assert told[name]["reason"].startswith(reason)
+        assert told[name]["value"] == run.config["classifier"][name]
+    assert not {"backbone", "batch_size", "epochs"} & told.keys()
+
+
 def test_what_was_found_is_told(tuned: tuple[Tuner, Run]) -> None:
     """All trials, the one that is taken, and how much better it looked than it is."""
     tuner, run = tuned

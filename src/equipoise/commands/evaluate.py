@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equipoise._typing import CodeArray, LogitArray
+from equipoise._typing import CodeArray, ImageArray, LogitArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions
 from equipoise.errors import InputError
 from equipoise.metrics import evaluate as evaluate_logits
 from equipoise.metrics import parse_prior
 from equipoise.runs import Run, trained_prior
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def evaluate(
@@ -92,12 +96,38 @@ def predictions_on(
             "Careful: this is the data that the run was made from, its training examples included. "
             "Leave DATA out to measure on the sealed test set alone."
         )
+    elif n := n_learnt(run, dataset.X):
+        console.say(
+            f"Careful: the run has learnt from at least {n} of these {len(dataset)} examples, on "
+            "which it looks better than on new ones."
+        )
     codes = matching_codes(dataset.classes, run.config["data"]["classes"])[dataset.codes]
     model = load_run_model(run, device)
     logits = model.logits(dataset.X)
     for note in model.preprocessing.notes_on(dataset.X):  # type: ignore[arg-type]
         console.say(note)
     return logits, codes
+
+
+def n_learnt(run: Run, X: "ImageArray | pd.DataFrame") -> int:
+    """Return how many examples a run has learnt from, as far as their content tells.
+
+    Whole numbers of a table may have been read with a fraction then, for other rows had one.
+    """
+    from equipoise.initial import example_hashes, read_learnt  # noqa: PLC0415 (needs torch)
+
+    if not run.has("learnt.npz"):
+        return 0
+    ways: list[ImageArray | pd.DataFrame] = [X]
+    if not isinstance(X, np.ndarray):
+        names = run.config["data"]["columns"]
+        if not set(names) <= set(X.columns):
+            return 0  # the model says what is missing
+        frame = X.loc[:, names]
+        ways = [frame, frame.astype(dict.fromkeys(frame.select_dtypes("int"), "float"))]
+    learnt = read_learnt(run)
+    found = [np.isin(example_hashes(way, np.arange(len(X))), learnt) for way in ways]
+    return int(np.logical_or.reduce(found).sum())
 
 
 def matching_codes(found: Sequence[str], known: Sequence[str]) -> CodeArray:

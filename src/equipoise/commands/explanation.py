@@ -26,6 +26,13 @@ ORIGINS = {
 """Who decided, in words."""
 
 
+def show_choices(plan: Plan) -> None:
+    """Print what a plan has decided on standard output, for machines."""
+    config = plan.config()
+    told = {part: config[part] for part in ("choices", "classifier", "network")}
+    console.print_json({"notes": config["data"]["notes"], **told})
+
+
 def show_settings(plan: Plan, *, as_json: bool) -> None:
     """Print every setting of the classifier on standard output.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from equipoise.commands import console, invocation
-from equipoise.commands.explanation import show_settings
+from equipoise.commands.explanation import show_choices, show_settings
 from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
 from equipoise.commands.settings import ClassifierOptions
 from equipoise.commands.training import read_in, watched
@@ -65,7 +65,7 @@ def fit(  # noqa: PLR0913 (each is an option)
     explain : bool
         Print every setting with the reason for it and its source, and stop before training.
     json : bool
-        Print the result, or what --explain says, as JSON.
+        Print the result, or what --explain or --dry-run says, as JSON.
     """
     seconds = None if budget is None else parse_duration(budget)
     find_recipe(recipe)
@@ -81,6 +81,8 @@ def fit(  # noqa: PLR0913 (each is an option)
         console.say(line)
     if explain:
         show_settings(plan, as_json=json)
+    elif dry_run and json:
+        show_choices(plan)
     if dry_run or explain:
         return 0
     show(watched(plan, folder, resume=resume), as_json=json)

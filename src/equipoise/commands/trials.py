@@ -78,7 +78,12 @@ def _best(records: list[Record], metric: str) -> str:
     if not scores:
         return ""
     best = max(scores) if MONITORS[metric] else min(scores)
-    return f", best {metric.replace('_', ' ')} {best:.4f}"
+    return f", best {_named(metric)} {best:.4f}"
+
+
+def _named(metric: str) -> str:
+    """Return how a sentence calls a metric."""
+    return console.OVERALL.get(metric, metric)
 
 
 def show_search(run: Run, *, as_json: bool) -> None:
@@ -102,14 +107,16 @@ def _print_trials(found: Mapping[str, Any]) -> None:
     scored = [t for t in found["trials"] if t["state"] == "complete"]
     ranked = sorted(scored, key=lambda t: t["scores"][metric], reverse=MONITORS[metric])
     table = Table(title="Recipes that were trained in full", title_justify="left")
-    for name in ("trial", metric.replace("_", " "), "epoch", "changes of the prescription"):
-        table.add_column(name, justify="right" if name == "epoch" else "left")
+    numbers = ("epochs", "time of one")
+    for name in ("trial", _named(metric), *numbers, "changes of the prescription"):
+        table.add_column(name, justify="right" if name in numbers else "left")
     start = found["trials"][0]["params"]
     for trial in ranked[:N_SHOWN]:
         mark = _marked(trial["number"], found)
         table.add_row(
             mark,
             f"{trial['scores'][metric]:.4f}",
+            str(trial["epochs"]),
             format_duration(trial["pace"]),
             escape(brief(_changes(trial["params"], start))),
         )
@@ -131,7 +138,7 @@ def _print_front(found: Mapping[str, Any]) -> None:
     )
     table.add_column("trial")
     for metric in found["metrics"]:
-        name = "seconds an epoch" if metric == SECONDS else metric.replace("_", " ")
+        name = "seconds an epoch" if metric == SECONDS else _named(metric)
         table.add_column(name, justify="right")
     table.add_column("changes of the prescription")
     params = {trial["number"]: trial["params"] for trial in found["trials"]}
@@ -195,7 +202,7 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _chosen(found: Mapping[str, Any]) -> Iterator[str]:
     """Say which recipe is taken, and how it compares with the prescription."""
-    metric = found["metrics"][0].replace("_", " ")
+    metric = _named(found["metrics"][0])
     over, error = found["over_prescription"], found["over_prescription_error"]
     if (combined := found["ensemble"]) is not None:
         yield _combined(combined, metric)

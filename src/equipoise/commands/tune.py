@@ -1,5 +1,6 @@
 """``equipoise tune``: search for the best recipe in the time there is, and train it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -102,7 +103,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print how the search would be laid out, and stop.
     json : bool
-        Print the result as JSON.
+        Print the result, or what --dry-run says, as JSON.
     """
     # Before the data is read, which may take long.
     place.check()
@@ -121,17 +122,19 @@ def tune(  # noqa: PLR0913 (each is an option)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         folder = out or _default_folder(data, seed)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
-    _tell(tuner)
+    _tell(tuner, as_json=dry_run and json)
     if not dry_run:
         with place.open() as where:
             _show(_searched(tuner, where), as_json=json)
     return 0
 
 
-def _tell(tuner: Tuner) -> None:
-    """Print every automatic choice."""
+def _tell(tuner: Tuner, *, as_json: bool) -> None:
+    """Print every automatic choice, also for machines if nothing else will be."""
     for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
         console.say(line)
+    if as_json:
+        console.print_json({"notes": list(tuner.plan.notes), **asdict(tuner.layout)})
 
 
 def _show(run: Run, *, as_json: bool) -> None:

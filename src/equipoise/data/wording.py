@@ -45,6 +45,13 @@ def suggestion(name: str, known: Sequence[str], otherwise: str) -> str:
 
     >>> suggestion("clas", ["class", "age"], "Choose one of these.")
     "Did you mean 'class'?"
+    >>> suggestion("CLASS", ["class", "age"], "Choose one of these.")
+    "Did you mean 'class'?"
     """
+    by_small = {each.lower(): each for each in reversed(known)}
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = near or [
+        by_small[each]
+        for each in difflib.get_close_matches(name.lower(), by_small, n=1, cutoff=0.6)
+    ]
     return f"Did you mean {near[0]!r}?" if near else otherwise

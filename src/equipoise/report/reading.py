@@ -31,7 +31,7 @@ def read_aloud(summary: dict[str, Any]) -> list[str]:
     ----------
     summary : dict
         As `equipoise.report.summaries` builds it: ``classes``, ``ratio``, ``results``, ``looks``,
-        ``pretraining``, ``history``, ``data`` and ``classifier``.
+        ``pretraining``, ``history``, ``data`` and ``classifier``; ``search`` of a tuned run.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_aloud(summary: dict[str, Any]) -> list[str]:
     """
     if summary["pretraining"]:
         return [sentence for sentence in _pretrained(summary) if sentence]
-    sentences = [_imbalance(summary), _start(summary["classifier"])]
+    sentences = [_imbalance(summary), _start(summary["classifier"]), _tuned(summary.get("search"))]
     results = summary["results"]
     if results:
         sentences += [
@@ -74,6 +74,15 @@ def _start(classifier: dict[str, Any]) -> str | None:
     if earlier == "None":
         return None
     return f"Training started from the network of an earlier run, {quoted(earlier)}."
+
+
+def _tuned(search: dict[str, Any] | None) -> str | None:
+    if search is None:
+        return None
+    return (
+        f"The recipe was tuned: it was taken from {counted(len(search['trials']), 'recipe')} that "
+        "a search tried, by examples outside of the test set."
+    )
 
 
 def _correction(results: dict[str, Any]) -> str | None:

@@ -132,7 +132,8 @@ def _choice(search: Row, alike: int) -> str:
     if alike > 1:
         return (
             f"{whole(alike)} recipes are within one standard error of the best, trial "
-            f"{search['best']}, itself included; the one with the fastest epoch is taken."
+            f"{search['best']}, itself included; of those whose epochs are about as fast as the "
+            "fastest, the best is taken."
         )
     return "No other recipe is within one standard error of the best, which is taken."
 
@@ -146,8 +147,10 @@ def _over(search: Row) -> str:
     )
     if not error:
         return f"{sentence}."
+    times = abs(over) / error
+    size = f"{significant(times, 2)} times" if times >= 0.1 else "less than a tenth of"
     return (
-        f"{sentence}, which is {significant(abs(over) / error, 2)} times its standard error of "
+        f"{sentence}, which is {size} its standard error of "
         f"{written_difference(error, metric)}; that it was chosen for this makes the difference "
         "too large."
     )

@@ -86,7 +86,7 @@ def _summary(run: Run) -> Summary:
     classes = _classes(config["data"])
     summary: Summary = {
         "name": run.path.resolve().name,
-        "title": _title(config),
+        "title": _title(config, tuned=run.has("tuning.json")),
         "complete": run.done,
         "data": config["data"],
         "classes": classes,
@@ -141,9 +141,10 @@ def _classes(data: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _title(config: dict[str, Any]) -> str:
+def _title(config: dict[str, Any], *, tuned: bool) -> str:
     name, backbone = config["data"]["name"], config["classifier"]["backbone"]
-    return f"{name}, {'pre-training of ' if 'pretraining' in config else ''}{backbone}"
+    how = "pre-training of " if "pretraining" in config else "tuned " if tuned else ""
+    return f"{name}, {how}{backbone}"
 
 
 def _best_epoch(history: Sequence[dict[str, Any]]) -> int | None:

@@ -193,7 +193,7 @@ def lay_out(
             f"a full training of every recipe takes this long; the prescription's {epochs} "
             f"epochs take {format_duration(whole)} a fold here",
         ),
-        "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
+        "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **_short(budget, whole, FINAL_SHARE[kind] * (budget - later) if ensemble == 1 else None),
     }
@@ -218,6 +218,13 @@ def _not_judged(task: Task, n_folds: int) -> dict[str, tuple[str, str]]:
         return {}
     why = "no example of them is held out, so scores and the choice of a recipe say nothing of them"
     return {"not judged": (", ".join(names), why)}
+
+
+def _stopping(metrics: Sequence[str], first_rung: int, why: str) -> tuple[str, str]:
+    """Return from when on recipes are stopped, and why."""
+    if len(metrics) > 1:
+        return "none", "with several metrics it is not clear which of them should stop a recipe"
+    return f"from {first_rung}/{RUNGS[-1]} of a training on", why
 
 
 def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[str, str]]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.defaults import Choice
+from equipoise.fitting import Fit
 from equipoise.metrics import resolve_prior, shift_logits
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
@@ -228,3 +230,30 @@ def predicted_test(run: Run, plan: Plan) -> HeldOut:
     if used is not None:
         logits = shift_logits(logits, own, used)
     return HeldOut(np.arange(len(logits)), found["test_labels"], logits)
+
+
+def choices_found(fit: Fit, prescription: Record, base: Mapping[str, Any]) -> list[Choice]:
+    """Return the choices that a search has made, which no one has given.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the recipe that is taken.
+    prescription : Record
+        The first trial.
+    base : mapping of str to value
+        Parameters of the prescription, as it was searched around.
+    """
+    start, told = prescription.params, fit.settings.to_text()
+    known = {choice.field for choice in fit.choices}
+    kept = "as prescribed; the search has kept it"
+    found = {
+        name: kept if told[name] == str(start[name]) else "found by the search" for name in start
+    }
+    if base["epochs"] == "auto":
+        found["epochs"] = "where the recipe was best on held-out examples, if there was time"
+    return [
+        Choice(name, told[name], reason, "the search of this run")
+        for name, reason in found.items()
+        if name not in known
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise._typing import CodeArray, CountArray, LogitArray
+from equipoise.data.wording import suggestion
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS, validation_scores
 
@@ -48,7 +49,7 @@ def check_metric(metric: str, known: Sequence[str] = tuple(MONITORS)) -> None:
         raise InputError(
             f"A search is for one of {', '.join(known)}.",
             f"It is for {metric!r}.",
-            "Leave the metric out to have one chosen.",
+            suggestion(metric, known, "Leave the metric out to have one chosen."),
         )
 
 

@@ -1,6 +1,6 @@
 """From a layout to a search that is ready to run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from equipoise.tuning.options import Options
 from equipoise.tuning.portfolio import first_points
 from equipoise.tuning.scores import BALANCED
 from equipoise.tuning.search import Search
-from equipoise.tuning.space import Role, search_space
+from equipoise.tuning.space import Role, component_with_fields, search_space
 from equipoise.tuning.study import Address
 from equipoise.tuning.variations import variations
 
@@ -74,10 +74,11 @@ def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list
     Raises
     ------
     InputError
-        If nothing is left to search.
+        If nothing is left to search, or a component whose numbers shall be searched has none.
     """
     names = [name for name in options.roles if name not in given]
     roles = search_space(fit.settings, fit.task.facts["kind"], names, options.within)
+    _check_within(fit, options.within, roles)
     if not roles:
         raise InputError(
             "A search needs a parameter that is not given and has something to choose from.",
@@ -87,6 +88,20 @@ def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list
             "Search others too, or use `equipoise fit`, which trains one recipe.",
         )
     return roles
+
+
+def _check_within(fit: Fit, within: Sequence[str], roles: Sequence[Role]) -> None:
+    for name in within:
+        if name not in [role.name for role in roles]:
+            other, option = component_with_fields(name), name.replace("_", "-")
+            out = f"leave {name} out of --within"
+            raise InputError(
+                "A component whose numbers are searched must have some that can be.",
+                f"The {name} is {getattr(fit.settings, name)!r}, which has none.",
+                f'Give another, such as --{option} "{other}()", or {out}.'
+                if other is not None
+                else f"{out.capitalize()}.",
+            )
 
 
 def set_up(  # noqa: PLR0913 (each is a part of the search)

@@ -7,9 +7,10 @@ plain text and numbers, as Optuna keeps them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Protocol
 
+from equipoise.data.wording import suggestion
 from equipoise.errors import InputError
 from equipoise.settings import COMPONENTS, OPTIONAL, Settings
 from equipoise.spaces import Options, Space, Span
@@ -183,7 +184,7 @@ def check_roles(names: Sequence[str], known: Sequence[str] = ROLES) -> None:
             raise InputError(
                 f"What is searched must be of {', '.join(known)}.",
                 f"One is {name!r}.",
-                "Choose of these.",
+                suggestion(name, known, "Choose of these."),
             )
 
 
@@ -227,6 +228,19 @@ def _fields_of(name: str, given: Any) -> Role | None:
     own = type(given).__name__
     role = Role(name, own, {own: given})
     return role if role.spaces(own) else None
+
+
+def component_with_fields(name: str) -> str | None:
+    """Return the first component of a role that has fields to search; None if there is none.
+
+    >>> component_with_fields("loss"), component_with_fields("schedule")
+    ('Focal', None)
+    """
+    for kind, make in COMPONENTS[name].items():
+        is_complete = all(field.default is not MISSING for field in fields(make))
+        if is_complete and _fields_of(name, make()) is not None:
+            return kind
+    return None
 
 
 def _widened(space: Space, value: Any) -> Space:

@@ -42,7 +42,7 @@ from equipoise.tuning.layout import (
     stored_layout,
 )
 from equipoise.tuning.options import Options
-from equipoise.tuning.outcome import predicted_test, summary
+from equipoise.tuning.outcome import choices_found, predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
@@ -262,6 +262,8 @@ class Tuner:
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
             plan = replace(plan, earlier_looks=earlier_looks(self.folder))
+            found = choices_found(plan.fit, self.records[0], self.base)
+            plan.fit.choices = [*plan.fit.choices, *found]
             if selection is not None and refit:
                 # Now, for what cannot be loaded must not be decided for good.
                 self._decide(epochs=0, ensemble=asdict(selection))
