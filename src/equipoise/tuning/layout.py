@@ -173,8 +173,7 @@ def lay_out(
     else:
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
     # Each fold of each recipe that is combined has a model that predicts.
-    models = folds * ensemble if ensemble > 1 else 1
-    later = models * after[0] + after[1]
+    later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
     search, telling = _search_time(budget, kind, final, later, folds * whole)
     # A class of one example is learnt from in each fold, and never held out.
     rarest = int((held if folds == 1 else np.where(counts > 1, counts, 0)).min())
@@ -185,11 +184,7 @@ def lay_out(
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
-        "trial": (
-            format_duration(seconds),
-            f"a full training of every recipe takes this long; the prescription's {epochs} "
-            f"epochs take {format_duration(whole)} a fold here",
-        ),
+        "trial": (format_duration(seconds), _why_trial(epochs, whole)),
         "stopping": (f"from {first_rung}/{RUNGS[-1]} of a training on", why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
     }
@@ -205,6 +200,13 @@ def lay_out(
         predicting=after[0],
         judging=after[1],
         telling=telling,
+    )
+
+
+def _why_trial(epochs: int, whole: float) -> str:
+    return (
+        f"a full training of every recipe takes this long; the prescription's {epochs} "
+        f"epochs take {format_duration(whole)} a fold here"
     )
 
 
