@@ -151,8 +151,8 @@ def lay_out(
     n_predicted : int, default=0
         Examples that are predicted and judged at the end, for which time is kept.
     ensemble : int, default=1
-        Recipes that are combined at most, and predict one after the other; 1: time is kept for a
-        final training of one recipe instead.
+        Recipes that are combined at most, and predict one after the other, by a model for each
+        fold; 1: time is kept for a final training of one recipe instead.
 
     Raises
     ------
@@ -172,7 +172,6 @@ def lay_out(
         folds, why_folds = choose_n_folds(counts, held, search / whole)
     else:
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
-    # Each fold of each recipe that is combined has a model that predicts.
     later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
     search, telling = _search_time(budget, kind, final, later, folds * whole)
     # A class of one example is learnt from in each fold, and never held out.
