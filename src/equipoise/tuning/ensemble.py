@@ -44,8 +44,8 @@ class Time:
 
     Parameters
     ----------
-    ends : float, default=inf
-        Time of `time.monotonic` by which all shall have predicted.
+    ends : float
+        Time of `time.monotonic` by which all shall have predicted; by default there is no end.
     costs : mapping of int to float
         Seconds that each recipe takes to predict; those that are not named take none.
     """

@@ -67,8 +67,8 @@ def importances(
         Names of the columns that importances are wanted of.
     seed : int
         Seed of forests and halves.
-    effort : Effort, default=FULL
-        How many trees and halves there are.
+    effort : Effort
+        How many trees and halves there are; by default as many as with time enough.
 
     Returns
     -------

@@ -155,8 +155,8 @@ def lay_out(
     n_predicted : int, default=0
         Examples that are predicted and judged at the end, for which time is kept.
     ensemble : int, default=1
-        Recipes that are combined at most, and predict one after the other; 1: time is kept for a
-        final training of one recipe instead.
+        Recipes that are combined at most, and predict one after the other, by a model for each
+        fold; 1: time is kept for a final training of one recipe instead.
 
     Raises
     ------
@@ -176,9 +176,7 @@ def lay_out(
         folds, why_folds = choose_n_folds(counts, held, search / whole)
     else:
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
-    # Each fold of each recipe that is combined has a model that predicts.
-    models = folds * ensemble if ensemble > 1 else 1
-    later = models * after[0] + after[1]
+    later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
     search, telling = _search_time(budget, kind, final, later, folds * whole)
     metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
@@ -188,11 +186,7 @@ def lay_out(
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
         **_not_judged(task, folds),
-        "trial": (
-            format_duration(seconds),
-            f"a full training of every recipe takes this long; the prescription's {epochs} "
-            f"epochs take {format_duration(whole)} a fold here",
-        ),
+        "trial": (format_duration(seconds), _why_trial(epochs, whole)),
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **_short(budget, whole, FINAL_SHARE[kind] * (budget - later) if ensemble == 1 else None),
@@ -256,6 +250,13 @@ def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[
             "prescription could not be trained in full either"
         )
     return {"budget": (format_duration(budget), why)}
+
+
+def _why_trial(epochs: int, whole: float) -> str:
+    return (
+        f"a full training of every recipe takes this long; the prescription's {epochs} "
+        f"epochs take {format_duration(whole)} a fold here"
+    )
 
 
 def _search_time(
