@@ -236,7 +236,7 @@ def test_a_stop_before_the_end_decides_nothing(
 ) -> None:
     """Ctrl-C twice: the search goes on when it is resumed."""
 
-    def press(*_: Any) -> None:
+    def press(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     tuner = _tuner(searches, table, tmp_path / "r", n_trials=2)
@@ -258,7 +258,7 @@ def test_what_is_combined_is_decided_once(
 ) -> None:
     """A stop in the midst of writing changes nothing: no recipe is tried any more."""
 
-    def press(*_: Any) -> None:
+    def press(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     tuner = _tuner(searches, table, tmp_path / "r", n_trials=3)
