@@ -246,10 +246,10 @@ def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[
         )
     if final is not None and final < whole:
         why += (
-            f"; {format_duration(final)} are kept for the final training, in which the "
+            f"; {format_duration(max(final, 0.0))} are kept for the final training, in which the "
             "prescription could not be trained in full either"
         )
-    return {"budget": (format_duration(budget), why)}
+    return {"budget": (format_duration(max(budget, 0.0)), why)}
 
 
 def _why_trial(epochs: int, whole: float) -> str:
