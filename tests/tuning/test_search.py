@@ -183,6 +183,68 @@ def test_a_worker_that_is_lost_costs_one_trial(searches: ModuleType, tmp_path: P
     assert [trial.number for trial in _trials(search) if trial.state == TrialState.FAIL] == [1]
 
 
+class _Hanging(Executor):
+    """Carries out its first functions, and never ends those that follow."""
+
+    workers = 2
+
+    def __init__(self, n_answered: int, *, begins: bool) -> None:
+        self.n_answered, self.begins, self.closed = n_answered, begins, False
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function, or leave its record as of one that is under way, or do nothing."""
+        self.n_answered -= 1
+        if self.n_answered >= 0:
+            return Here().submit(function, *args)
+        if self.begins:
+            args[0].record.save(args[0].folder)
+        return Future()
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("begins", "word"), [(True, "did not answer"), (False, "No worker had begun it")]
+)
+def test_a_search_ends_though_workers_do_not(
+    begins: bool, word: str, searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the time is up they have a while, are stopped, and their trials are lost."""
+    monkeypatch.setattr(search_module, "GRACE_SECONDS", 0.2)
+    search = searches.search(tmp_path, most_epochs=1)
+    executor, begun = _Hanging(1, begins=begins), time.monotonic()
+    told: list[Record] = []
+    search.run(executor, Clock(tmp_path, 1.5), [told.append])
+    assert time.monotonic() - begun < 15
+    assert executor.closed
+    records = read_records(tmp_path)
+    assert [record.state for record in records] == ["complete", "failed", "failed"]
+    assert all(word in record.message for record in records[1:])
+    assert told == records
+    _check_counted_once(search, records)
+    assert [trial.state for trial in _trials(search)[1:3]] == [TrialState.FAIL] * 2
+
+
+def test_a_worker_that_is_lost_after_its_trial_costs_nothing(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """What was recorded as complete stays so, in the study too."""
+
+    class _LostAfter(Here):
+        def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+            super().submit(function, *args)
+            future: Future[Any] = Future()
+            future.set_exception(WorkerLost("A worker process was ended by SIGKILL."))
+            return future
+
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+    search.run(_LostAfter(), Clock(tmp_path, 1e6))
+    [record] = read_records(tmp_path)
+    assert (record.state, _trials(search)[0].state) == ("complete", TrialState.COMPLETE)
+
+
 def test_without_time_nothing_is_begun(searches: ModuleType, tmp_path: Path) -> None:
     """A budget that was used up before, or that the reserve takes, leaves none for trials."""
     for name, used, reserve in (("used", 99.0, 0.0), ("reserved", 0.0, 50.0)):

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from equipoise.executors import Executor
+from equipoise.executors import Executor, WorkerLost
 from equipoise.experiment import Experiment
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
@@ -25,7 +25,13 @@ Watcher = Callable[[Record], None]
 """Told of each trial that has ended."""
 
 GRACE_SECONDS = 10.0
-"""After Ctrl-C, trials in other processes have so long to keep what they have."""
+"""After Ctrl-C, trials in other processes have so long to keep what they have.
+
+When the time is up, they have so long to end by themselves, and then as long again.
+"""
+
+GRACE_SHARE = 0.25
+"""Or so much of the time that is kept for what comes after the search, if that is more."""
 
 MOST_FAILURES = 10
 """After so many failures in a row no other recipe is tried: something else must be wrong."""
@@ -136,13 +142,29 @@ class _Loop:
         lift_halt(self.search.folder)
         try:
             self._begin()
-            while self.running or self._may_begin_another():
+            while (self.running and not self._is_overdue) or self._may_begin_another():
                 while len(self.running) < self.executor.workers and self._may_begin_another():
                     self._submit(self._drawn())
                 self._wait(1)
+            self._give_up()
         except KeyboardInterrupt:
             self._halt()
             raise
+
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether the time is up for so long that trials should have ended by themselves."""
+        return self.clock.left < -max(GRACE_SECONDS, GRACE_SHARE * self.clock.reserve)
+
+    def _give_up(self) -> None:
+        """Halt what still runs, and record as lost what does not answer or was never begun."""
+        if not self.running:
+            return
+        self._halt()
+        self.executor.close()  # so that no worker writes any more
+        for begun in self.running.values():
+            self._note(_lost(self.search.folder, begun, _overdue(self.search.folder, begun)), is_lost=True)
+        self.running.clear()
 
     def _wait(self, seconds: float) -> None:
         done, _ = wait(self.running, timeout=seconds, return_when=FIRST_COMPLETED)
@@ -202,12 +224,17 @@ class _Loop:
 
     def _tell(self, begun: Record, future: Future[Record]) -> None:
         error = future.exception()
-        record = future.result() if error is None else _lost(self.search.folder, begun, error)
-        if record.state == "running":
-            return  # it was halted, and is gone on with when the search is resumed
+        if error is not None:
+            self._note(_lost(self.search.folder, begun, error), is_lost=True)
+        elif future.result().state != "running":
+            self._note(future.result())
+        # Else it was halted, and is gone on with when the search is resumed.
+
+    def _note(self, record: Record, *, is_lost: bool = False) -> None:
+        """Tell the study and the watchers of a trial that has ended."""
         values = [record.scores.get(m, record.pace) for m in self.search.metrics]
         is_complete = record.state == "complete"
-        state = STATES[record.state] if error is None else TrialState.FAIL
+        state = TrialState.FAIL if is_lost and not is_complete else STATES[record.state]
         self.study.tell(
             record.number, values if is_complete else None, state, skip_if_finished=True
         )
@@ -232,9 +259,21 @@ def _record(search: Search, trial: optuna.Trial) -> Record:
 
 
 def _lost(search: Path, begun: Record, error: BaseException) -> Record:
-    """Record a trial whose worker has ended without a result."""
+    """Record a trial whose worker has ended without a result, unless its record has the end."""
     folder = folder_of(search, begun.number)
     known = read_record(folder) or begun
+    if known.state != "running":
+        return known
     record = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
     record.save(folder)
     return record
+
+
+def _overdue(search: Path, begun: Record) -> WorkerLost:
+    """Return what is said of a trial that was still open when the search had to end."""
+    if read_record(folder_of(search, begun.number)) is None:
+        return WorkerLost(
+            "No worker had begun it when the time of the search was up: they were busy, or more "
+            "threads are asked for than a machine has."
+        )
+    return WorkerLost("Its worker did not answer when the time of the search was up.")
