@@ -23,11 +23,13 @@ from equipoise.executors import Executor, Here, Processes, WorkerLost
 from equipoise.experiment import Experiment, prepare
 from equipoise.runs import Run
 from equipoise.tuning import search as search_module
+from equipoise.tuning import trial as trial_module
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.records import Record, folder_of, read_held_out, read_record, read_records
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
+from equipoise.tuning.starts import MOST_STARTS
 
 BAD = Role(
     "optimizer",
@@ -413,6 +415,76 @@ def test_a_search_that_is_killed_ends_as_if_nothing_had_happened(
     told = [[trial.intermediate_values for trial in _trials(s)[:3]] for s in (search, calm[0])]
     assert told[0] == told[1]
     assert not list(folder.rglob("fold*.safetensors"))
+
+
+class _Killed(BaseException):
+    """As a SIGKILL, which nothing in the process notices."""
+
+
+def _killed_in(
+    search: Search, number: int, patch: pytest.MonkeyPatch, *, leaves: bool = False
+) -> None:
+    """Go on with a search, and lose its process in the training of a trial."""
+
+    def run(trial: Any) -> Record:
+        if trial.job.record.number != number:
+            return real(trial)
+        if leaves:
+            (trial.job.folder / "fold0.safetensors").touch()
+        raise _Killed
+
+    real = trial_module._Trial.run
+    with patch.context() as changed:
+        changed.setattr(trial_module._Trial, "run", run)
+        changed.setattr(trial_module, "forget_starts", lambda _: None)
+        with pytest.raises(_Killed):
+            _run(search)
+
+
+def test_a_recipe_that_ends_its_process_is_given_up(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time it got no further: it has failed, says so, and the search goes on."""
+    search = searches.search(tmp_path, n_trials=3, most_epochs=1)
+    for _ in range(MOST_STARTS):
+        _killed_in(search, 1, monkeypatch)
+    records = _run(search)
+    assert records[1].state == "failed"
+    assert "memory" in records[1].message
+    assert "failed" not in (records[0].state, records[2].state)
+    _check_counted_once(search, records)
+    assert not (folder_of(tmp_path, 1) / "start.json").exists()
+
+
+def test_a_trial_that_gets_further_each_time_is_gone_on_with(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often its process is killed: each time it leaves a newer checkpoint."""
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+    for _ in range(MOST_STARTS + 1):
+        time.sleep(0.02)
+        _killed_in(search, 0, monkeypatch, leaves=True)
+    (folder_of(tmp_path, 0) / "fold0.safetensors").unlink()
+    [record] = _run(search)
+    assert record.state == "complete"
+
+
+def test_stops_in_order_are_not_counted(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C before the first checkpoint, again and again, does not fail a recipe."""
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+
+    def pressed(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(MOST_STARTS + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(trial_module._Trial, "run", pressed)
+            with pytest.raises(KeyboardInterrupt):
+                _run(search)
+    [record] = _run(search)
+    assert record.state == "complete"
 
 
 def test_a_kill_before_the_study_was_told_trains_nothing_again(

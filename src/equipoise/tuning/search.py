@@ -163,7 +163,9 @@ class _Loop:
         self._halt()
         self.executor.close()  # so that no worker writes any more
         for begun in self.running.values():
-            self._note(_lost(self.search.folder, begun, _overdue(self.search.folder, begun)), is_lost=True)
+            self._note(
+                _lost(self.search.folder, begun, _overdue(self.search.folder, begun)), is_lost=True
+            )
         self.running.clear()
 
     def _wait(self, seconds: float) -> None:

@@ -18,6 +18,7 @@ from equipoise.tuning.folds import Fold, folds_of
 from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, fold_folder, read_held_out, read_record, save_held_out
 from equipoise.tuning.scores import HeldOut
+from equipoise.tuning.starts import MOST_STARTS, forget_starts, note_start
 from equipoise.tuning.stopping import Rungs, Stop, Watch
 
 
@@ -42,14 +43,26 @@ def run_trial(job: Job) -> Record:
     known.save(job.folder)
     trial = _Trial(job, known)
     try:
+        _require_alive(note_start(job.folder))
         record = trial.run()
     except (InputError, TrainingError, MemoryError, RuntimeError) as error:
         record = replace(trial.record, state="failed", message=f"{type(error).__name__}: {error}")
+    finally:
+        forget_starts(job.folder)
     record = trial.timed(record)
     record.save(job.folder)
     if record.state != "running":
         _clear(job.folder)
     return record
+
+
+def _require_alive(starts: int) -> None:
+    """Refuse a recipe that has ended its process, or it would be tried first at every resume."""
+    if starts > MOST_STARTS:
+        raise TrainingError(
+            f"Its process has ended {MOST_STARTS} times in a row before it got any further. The "
+            "system ends processes when memory runs out."
+        )
 
 
 class _Trial:
