@@ -19,9 +19,11 @@ import torch
 from optuna.trial import TrialState
 
 from equipoise.data.options import ReadOptions
+from equipoise.errors import InputError
 from equipoise.executors import Executor, Here, Processes, WorkerLost
 from equipoise.experiment import Experiment, prepare
 from equipoise.runs import Run
+from equipoise.tuning import records as records_module
 from equipoise.tuning import search as search_module
 from equipoise.tuning import trial as trial_module
 from equipoise.tuning.clock import Clock
@@ -30,6 +32,7 @@ from equipoise.tuning.records import Record, folder_of, read_held_out, read_reco
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
 from equipoise.tuning.starts import MOST_STARTS
+from equipoise.tuning.trial import run_trial
 
 BAD = Role(
     "optimizer",
@@ -245,6 +248,40 @@ def test_a_worker_that_is_lost_after_its_trial_costs_nothing(
     search.run(_LostAfter(), Clock(tmp_path, 1e6))
     [record] = read_records(tmp_path)
     assert (record.state, _trials(search)[0].state) == ("complete", TrialState.COMPLETE)
+
+
+class _OnAnotherDisk(Here):
+    """Keeps what workers write where the search does not look."""
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function, and move what it has left."""
+        future = super().submit(function, *args)
+        args[0].folder.rename(args[0].folder.with_name("elsewhere"))
+        return future
+
+
+def test_workers_that_do_not_see_the_folder_end_the_search(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, at the first trial: where there is no such folder, and where there is another."""
+    monkeypatch.setattr(records_module, "SHOWN_SECONDS", 0.1)
+    search = searches.search(tmp_path / "s", n_trials=3, most_epochs=1)
+    with pytest.raises(InputError, match="under the same path"):
+        search.run(_OnAnotherDisk(), Clock(tmp_path / "s", 1e6))
+    with pytest.raises(InputError, match="not there for a worker"):
+        run_trial(replace(searches.trial(tmp_path / "t"), folder=tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+    gone = searches.search(tmp_path / "u", n_trials=3, most_epochs=1)
+    with pytest.raises(InputError, match="not there for a worker"):
+        gone.run(_Blind(), Clock(tmp_path / "u", 1e6))
+
+
+class _Blind(Here):
+    """Has no such folder."""
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function with a folder that is not there."""
+        return super().submit(function, replace(args[0], folder=Path("/nowhere/trials/0000")))
 
 
 def test_without_time_nothing_is_begun(searches: ModuleType, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Laws of the tuner: from data and a budget to one finished run, whatever comes between."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from equipoise.checkpoints import read_tensors
+from equipoise.data.imbalance import save_index, subsample
 from equipoise.data.options import ReadOptions
+from equipoise.data.sources import load
 from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Here
 from equipoise.experiment import Experiment, prepare
@@ -190,6 +193,27 @@ def test_searches_in_one_storage_do_not_meet(table: Path, tmp_path: Path) -> Non
         names.append(tuner.address.name)
         _tuner(table, tmp_path / folder, options, resume=True)
     assert names[0] == names[2] != names[1]
+
+
+def test_paths_are_relative_to_where_the_command_was_given(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errands: ModuleType
+) -> None:
+    """Of data, index, run, start and data base, for workers whose working folder is another."""
+    (tmp_path / "away").mkdir()
+    shutil.copy(table, tmp_path / "t.csv")
+    monkeypatch.chdir(tmp_path)
+    given = {"scaling": "standard", "optimizer": "AdamW()"}
+    data = load("t.csv")
+    save_index(Path("i.json"), subsample(data.codes, 6), data.fingerprint)
+    index = (Path("i.json"),)
+    Plan.make(_experiment(Path("t.csv"), params=given, index=index)).run(Path("start"))
+    options = replace(OPTIONS, n_trials=1, storage="sqlite:///s.db", roles=("smoothing",))
+    settings = {"index": index, "params": {**given, "initial": "start"}}
+    tuner = _tuner(Path("t.csv"), Path("run"), options, **settings)
+    tuner.search(errands.Astray(tmp_path / "away"))
+    assert [(record.state, record.message) for record in tuner.records] == [("complete", "")]
+    assert (tmp_path / "s.db").exists()
+    assert not list((tmp_path / "away").iterdir())
 
 
 def test_a_search_is_not_resumed_with_other_data(table: Path, tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ from equipoise.experiment import Experiment
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, folder_of, read_record, remove_models
+from equipoise.tuning.records import (
+    Record,
+    UnseenFolder,
+    folder_of,
+    read_record,
+    remove_models,
+    require_kept,
+)
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
 from equipoise.tuning.study import Address, open_study
@@ -205,7 +212,7 @@ class _Loop:
 
     def _submit(self, record: Record) -> None:
         search = self.search
-        folder = folder_of(search.folder, record.number)
+        folder = folder_of(search.folder, record.number).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         job = Job(
             record=record,
@@ -226,9 +233,12 @@ class _Loop:
 
     def _tell(self, begun: Record, future: Future[Record]) -> None:
         error = future.exception()
+        if isinstance(error, UnseenFolder):
+            raise error
         if error is not None:
             self._note(_lost(self.search.folder, begun, error), is_lost=True)
         elif future.result().state != "running":
+            require_kept(future.result(), folder_of(self.search.folder, begun.number))
             self._note(future.result())
         # Else it was halted, and is gone on with when the search is resumed.
 

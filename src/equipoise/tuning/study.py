@@ -144,4 +144,27 @@ def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
 def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:
     """Return the address of the file in which a search in a folder is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Address(str(folder / "journal.log"), first_rung=first_rung)
+    return Address(str(folder.absolute() / "journal.log"), first_rung=first_rung)
+
+
+def address_of(storage: str) -> Address:
+    """Return the address of a data base; that of a file is the same from any working folder.
+
+    Parameters
+    ----------
+    storage : str
+        Its URL.
+
+    Examples
+    --------
+    >>> address_of("sqlite:////home/me/search.db").storage
+    'sqlite:////home/me/search.db'
+    >>> address_of("sqlite:///search.db") == address_of(f"sqlite:///{Path.cwd()}/search.db")
+    True
+    """
+    url = make_url(storage)
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
+        return Address(storage)
+    absolute = url.set(database=str(Path(name).absolute()))
+    return Address(absolute.render_as_string(hide_password=False))

@@ -16,7 +16,14 @@ from equipoise.task import Task
 from equipoise.tuning.examples import task_of
 from equipoise.tuning.folds import Fold, folds_of
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, fold_folder, read_held_out, read_record, save_held_out
+from equipoise.tuning.records import (
+    Record,
+    fold_folder,
+    read_held_out,
+    read_record,
+    require_seen,
+    save_held_out,
+)
 from equipoise.tuning.scores import HeldOut
 from equipoise.tuning.starts import MOST_STARTS, forget_starts, note_start
 from equipoise.tuning.stopping import Rungs, Stop, Watch
@@ -36,7 +43,13 @@ def run_trial(job: Job) -> Record:
     -------
     Record
         What was found; it is in the trial's folder too.
+
+    Raises
+    ------
+    UnseenFolder
+        If the trial's folder is not there: it was made where the search runs.
     """
+    require_seen(job.folder)
     known = read_record(job.folder) or job.record
     if known.state != "running":
         return known  # it had ended before a stop, and only the study was not told

@@ -15,7 +15,7 @@ from equipoise.checkpoints import read_tensors
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import Executor, Here
-from equipoise.experiment import Experiment
+from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
@@ -45,7 +45,7 @@ from equipoise.tuning.outcome import score_of_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
-from equipoise.tuning.study import Address, journal
+from equipoise.tuning.study import Address, address_of, journal
 from equipoise.tuning.winner import Winner, choose_winner
 
 
@@ -131,7 +131,7 @@ class Tuner:
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
             "ensemble": options.ensemble,
-            "storage": None if options.storage is None else Address(options.storage).public,
+            "storage": None if options.storage is None else address_of(options.storage).public,
         }
 
     def begin(self) -> None:
@@ -143,7 +143,7 @@ class Tuner:
             If the storage cannot be reached.
         """
         if self.options.storage is not None:
-            Address(self.options.storage).open()
+            address_of(self.options.storage).open()
         # In a shared storage each search has a study of its own, found again by this name.
         study = f"equipoise-{secrets.token_hex(6)}"
         write_identity(self.search_folder, {**self.identity, "study": study})
@@ -176,7 +176,9 @@ class Tuner:
         if self.options.storage is None:
             return journal(self.search_folder, self.layout.first_rung)
         name = Run(self.search_folder).read_json("search.json")["study"]
-        return Address(self.options.storage, name, self.layout.first_rung)
+        return replace(
+            address_of(self.options.storage), name=name, first_rung=self.layout.first_rung
+        )
 
     @property
     def records(self) -> list[Record]:
@@ -203,8 +205,7 @@ class Tuner:
 
     def _set_up(self, executor: Executor) -> Search:
         # In this process the examples are there already; others read them.
-        reading = replace(self.experiment.options, progress=None)  # a bar cannot travel
-        elsewhere = replace(self.experiment, options=reading)
+        elsewhere = travelling(self.experiment)
         return set_up(
             self.plan.fit,
             self.layout,
@@ -212,7 +213,7 @@ class Tuner:
             folder=self.search_folder,
             data=self.plan.fit.task if isinstance(executor, Here) else elsewhere,
             data_hash=parts_hash(self.plan.parts),
-            base=self.base,
+            base=travelling_params(self.base),
             given=self.experiment.params,
             address=self.address,
         )
