@@ -524,6 +524,24 @@ def test_stops_in_order_are_not_counted(
     assert record.state == "complete"
 
 
+@pytest.mark.parametrize("begun", [0, 3])
+def test_a_study_that_was_lost_is_not_gone_on_with(
+    begun: int, searches: ModuleType, tmp_path: Path
+) -> None:
+    """New recipes would be taken for the old ones of their numbers: it is refused, all stays."""
+    search = searches.search(tmp_path / "s", n_trials=2, most_epochs=1)
+    records = _run(search)
+    Path(search.address.storage).unlink()
+    first = list(reversed(search.first))
+    if begun:  # another study has the numbers, with other recipes
+        other = searches.search(tmp_path / "o", n_trials=begun, most_epochs=1, first=first)
+        _run(other)
+        shutil.copy(other.address.storage, search.address.storage)
+    with pytest.raises(InputError, match="goes on with the study that it was begun with"):
+        _run(replace(search, n_trials=4))
+    assert read_records(search.folder) == records
+
+
 def test_a_kill_before_the_study_was_told_trains_nothing_again(
     searches: ModuleType, tmp_path: Path
 ) -> None:

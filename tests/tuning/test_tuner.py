@@ -213,7 +213,7 @@ def test_paths_are_relative_to_where_the_command_was_given(
     tuner.search(errands.Astray(tmp_path / "away"))
     assert [(record.state, record.message) for record in tuner.records] == [("complete", "")]
     assert (tmp_path / "s.db").exists()
-    assert not list((tmp_path / "away").iterdir())
+    assert not list((tmp_path / "away").rglob("trials"))
 
 
 def test_a_search_is_not_resumed_with_other_data(table: Path, tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ from equipoise.tuning.records import (
     UnseenFolder,
     folder_of,
     read_record,
+    read_records,
     remove_models,
     require_kept,
 )
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
-from equipoise.tuning.study import Address, open_study
+from equipoise.tuning.study import Address, check_memory, open_study
 from equipoise.tuning.trial import run_trial
 
 Watcher = Callable[[Record], None]
@@ -189,6 +190,10 @@ class _Loop:
 
     def _begin(self) -> None:
         """Take up what a stop has interrupted, or put the first recipes in the queue."""
+        folder = self.search.folder
+        known = {record.number: record for record in read_records(folder)}
+        choices = {number: record.choices for number, record in known.items()}
+        check_memory(self.study, choices, folder)
         trials = self.study.get_trials(deepcopy=False)
         # Each time, for a stop may have come before all were there; those that are, are skipped.
         for point in self.search.first:
@@ -196,10 +201,8 @@ class _Loop:
         self.is_any_complete = any(trial.state == TrialState.COMPLETE for trial in trials)
         for trial in trials:
             if trial.state == TrialState.RUNNING:
-                known = read_record(folder_of(self.search.folder, trial.number))
-                self._submit(
-                    known or _record(self.search, optuna.Trial(self.study, trial._trial_id))
-                )
+                again = optuna.Trial(self.study, trial._trial_id)
+                self._submit(known.get(trial.number) or _record(self.search, again))
 
     def _may_begin_another(self) -> bool:
         limit, trials = self.search.n_trials, self.study.get_trials(deepcopy=False)

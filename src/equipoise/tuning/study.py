@@ -1,9 +1,10 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -118,6 +119,38 @@ def open_study(
     study.set_user_attr("metrics", list(metrics))
     study.sampler = _sampler(sampler, seed + 7919 * len(study.get_trials(deepcopy=False)))
     return study
+
+
+def check_memory(
+    study: optuna.Study, choices: Mapping[int, Mapping[str, Any]], folder: Path
+) -> None:
+    """Raise `InputError` if a study is not that of the trials in a folder.
+
+    Parameters
+    ----------
+    study : Study
+        What is remembered.
+    choices : mapping of int to mapping
+        What the search has chosen for each trial that is recorded, by its number.
+    folder : Path
+        Folder of the search.
+
+    Raises
+    ------
+    InputError
+        If the study lacks one of these trials, as where a data base was lost, or has another
+        recipe under its number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    for number, chosen in choices.items():
+        known = trials[number].params if number < len(trials) else None
+        if known != dict(chosen):
+            was = "no such trial" if known is None else "another recipe of that number"
+            raise InputError(
+                "A search goes on with the study that it was begun with.",
+                f"`{folder}` has trial {number}, and its study has {was}.",
+                "Restore the data base of --storage, or begin a new search with another --out.",
+            )
 
 
 def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
