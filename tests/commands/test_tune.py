@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,64 @@ def test_options_of_executors_are_looked_at_before_the_data(
     told = capsys.readouterr().err
     assert "nowhere" not in told
     assert "executor" in told or "number of workers" in told
+
+
+def _status(command: list[str]) -> int:
+    """Return the exit status, which the parser of the command line may have ended with."""
+    try:
+        return main(command)
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return ended.code
+
+
+def _pressed(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["in the first trial", "in the final training", "twice"])
+def test_ctrl_c_that_ends_the_command_says_how_to_go_on(
+    moment: str,
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its status and in words; going on then ends with a run."""
+    command = ["tune", table, *QUICK, "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        if moment == "in the first trial":
+            patch.setattr("equipoise.tuning.trial._Trial.run", _pressed)
+        else:
+            patch.setattr("equipoise.plan.Plan.run", _pressed)
+        if moment == "twice":
+            patch.setattr("equipoise.tuning.search._Loop._clear", _pressed)
+        assert _status(command) == 130
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--resume" in told.replace(str(tmp_path), "")
+    assert "Give it more time" not in told
+    assert ("before any recipe was trained" in told) == (moment == "in the first trial")
+    assert main([*command, "--resume"]) == 0
+    assert Run(tmp_path / "run").done
+
+
+def test_the_bar_counts_what_has_ended(
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trial that was interrupted is counted once, when it has ended."""
+    command = ["tune", table, *QUICK, "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.trial._Trial.run", _pressed)
+        assert _status(command) == 130
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    told = capsys.readouterr()
+    assert "3 tried" in told.err
+    assert "4 tried" not in told.err
+    assert "3 recipes were tried" in told.err
 
 
 def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_path: Path) -> None:

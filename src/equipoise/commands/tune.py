@@ -22,6 +22,7 @@ from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor
 from equipoise.runs import Run
+from equipoise.tuning.identity import is_begun
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.tuner import Tuner
@@ -123,8 +124,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner)
     if not dry_run:
-        with place.open() as where:
-            _show(_searched(tuner, where), as_json=json)
+        _show(_carried_out(tuner, place), as_json=json)
     return 0
 
 
@@ -140,6 +140,17 @@ def _show(run: Run, *, as_json: bool) -> None:
         show(run, as_json=False)
 
 
+def _carried_out(tuner: Tuner, place: Place) -> Run:
+    """Search, and train what is found; where Ctrl-C ends the command, say how to go on."""
+    try:
+        with place.open() as executor:
+            return _searched(tuner, executor)
+    except KeyboardInterrupt:
+        if is_begun(tuner.search_folder):
+            console.say(f"Go on with the same command and --out {tuner.folder} --resume.")
+        raise
+
+
 def _searched(tuner: Tuner, executor: Executor) -> Run:
     """Search under a live bar, and train what is found; Ctrl-C ends the search, not the command."""
     refit = True
@@ -149,6 +160,9 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
         except KeyboardInterrupt:
             refit = False
             executor.close()
+            if not tuner.has_candidate:
+                console.say("Stopped before any recipe was trained, so there is no model.")
+                raise
             taken = "the best recipe so far is taken, as its trial has trained it"
             if tuner.options.ensemble > 1:
                 taken = "the recipes that were trained in full so far are combined"

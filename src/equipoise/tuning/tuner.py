@@ -13,7 +13,7 @@ import numpy as np
 from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_tensors
 from equipoise.ensembles import Ensemble
-from equipoise.errors import InputError
+from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Executor, Here
 from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.fitting import Fit
@@ -222,6 +222,14 @@ class Tuner:
     def winner(self) -> Winner:
         """The recipe that is taken of those tried so far."""
         return choose_winner(self.search_folder, self.records, self.layout.metrics[0])
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether a recipe has predicted held-out examples, so that there is one to take."""
+        try:
+            return bool(self.winner)
+        except TrainingError:
+            return False
 
     def finish(self, observers: Sequence[Observer] = (), *, refit: bool = True) -> Run:
         """Train the recipe that is taken, or combine several, and look at the test set.
