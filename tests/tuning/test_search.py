@@ -123,6 +123,16 @@ def test_after_the_first_recipes_others_are_drawn(searches: ModuleType, tmp_path
         assert record.params == suggest(optuna.trial.FixedTrial(dict(record.choices)), search.roles)
 
 
+def test_no_recipe_is_left_waiting(searches: ModuleType, tmp_path: Path) -> None:
+    """What there was no time for is not in the study; a resumed search tries it all the same."""
+    search = searches.search(tmp_path, n_trials=2, most_epochs=1)
+    _run(search)
+    assert [trial.state.is_finished() for trial in _trials(search)] == [True, True]
+    records = _run(replace(search, n_trials=4))
+    assert [record.choices for record in records] == list(search.first[:4])
+    assert len(_trials(search)) == 4
+
+
 def test_what_cannot_be_trained_has_failed_and_the_search_goes_on(
     searches: ModuleType, tmp_path: Path
 ) -> None:

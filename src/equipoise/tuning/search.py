@@ -136,12 +136,15 @@ class _Loop:
     watchers: Sequence[Watcher]
     study: optuna.Study = field(init=False)
     running: dict[Future[Record], Record] = field(init=False, default_factory=dict)
+    first: list[dict[str, Any]] = field(init=False)
     failures: int = field(init=False, default=0)
     stopped: list[int] = field(init=False, default_factory=list)
     is_any_complete: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         search = self.search
+        # Each time all, for a stop may have come before; those that the study has, are skipped.
+        self.first = [dict(point) for point in search.first]
         self.study = open_study(
             search.address, search.metrics, sampler=search.sampler, seed=search.seed
         )
@@ -189,15 +192,12 @@ class _Loop:
             self._wait(0.1)
 
     def _begin(self) -> None:
-        """Take up what a stop has interrupted, or put the first recipes in the queue."""
+        """Take up what a stop has interrupted."""
         folder = self.search.folder
         known = {record.number: record for record in read_records(folder)}
         choices = {number: record.choices for number, record in known.items()}
         check_memory(self.study, choices, folder)
         trials = self.study.get_trials(deepcopy=False)
-        # Each time, for a stop may have come before all were there; those that are, are skipped.
-        for point in self.search.first:
-            self.study.enqueue_trial(dict(point), skip_if_exists=True)
         self.is_any_complete = any(trial.state == TrialState.COMPLETE for trial in trials)
         for trial in trials:
             if trial.state == TrialState.RUNNING:
@@ -211,7 +211,18 @@ class _Loop:
         return self.clock.left > 0 and not is_hopeless and (limit is None or begun < limit)
 
     def _drawn(self) -> Record:
+        """Draw the next recipe: the first ones in their order, then what the sampler says.
+
+        One at a time is put in the queue of the study, so that none waits there when time is up.
+        """
+        while self.first and not self._is_any_waiting:
+            self.study.enqueue_trial(self.first.pop(0), skip_if_exists=True)
         return _record(self.search, self.study.ask())
+
+    @property
+    def _is_any_waiting(self) -> bool:
+        trials = self.study.get_trials(deepcopy=False)
+        return any(trial.state == TrialState.WAITING for trial in trials)
 
     def _submit(self, record: Record) -> None:
         search = self.search

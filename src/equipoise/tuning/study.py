@@ -1,5 +1,6 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import make_url
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
@@ -55,12 +57,7 @@ class Address:
         try:
             return RDBStorage(self.storage)
         except Exception as error:
-            raise InputError(
-                "The storage of a search must be the URL of a data base that can be reached, "
-                "such as sqlite:///search.db.",
-                f"It cannot be opened: {str(error).splitlines()[0]}",
-                "Check the address, or leave it out: a file in the run's folder is used.",
-            ) from error
+            raise _unreached(error) from error
 
     @property
     def public(self) -> str:
@@ -74,6 +71,15 @@ class Address:
         return optuna.load_study(
             study_name=self.name, storage=self.open(), pruner=_pruner(self.first_rung)
         )
+
+
+def _unreached(error: Exception) -> InputError:
+    return InputError(
+        "The storage of a search must be the URL of a data base that can be reached, such as "
+        "sqlite:///search.db.",
+        f"It cannot be opened: {str(error).splitlines()[0].rstrip('.')}.",
+        "Check the address, or leave it out: a file in the run's folder is used.",
+    )
 
 
 def open_study(
@@ -180,6 +186,44 @@ def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:
     return Address(str(folder.absolute() / "journal.log"), first_rung=first_rung)
 
 
+def _url(storage: str) -> URL:
+    """Return the URL of a data base; what it holds is not repeated, for it may be a password."""
+    try:
+        return make_url(storage)
+    except (ArgumentError, ValueError) as error:
+        told = "has no scheme" if "://" not in storage else "cannot be read as a URL"
+        raise InputError(
+            "The storage of a search must be the URL of a data base, such as sqlite:///search.db.",
+            f"What was given {told}.",
+            "Write sqlite:///NAME.db for a file, or leave it out: a file in the run's folder is "
+            "used.",
+        ) from error
+
+
+def check_reached(storage: str) -> None:
+    """Raise `InputError` if a data base cannot be reached; nothing is written.
+
+    Parameters
+    ----------
+    storage : str
+        Its URL.
+
+    Raises
+    ------
+    InputError
+        If it is no URL, its driver is not installed, nothing answers, or its folder is not there.
+    """
+    address = address_of(storage)
+    url = _url(address.storage)
+    try:
+        if url.get_backend_name() != "sqlite":
+            create_engine(url).connect().close()
+        elif url.database and not os.access(Path(url.database).parent, os.W_OK):
+            raise OSError("its folder is not there, or cannot be written to")
+    except Exception as error:
+        raise _unreached(error) from error
+
+
 def address_of(storage: str) -> Address:
     """Return the address of a data base; that of a file is the same from any working folder.
 
@@ -194,8 +238,13 @@ def address_of(storage: str) -> Address:
     'sqlite:////home/me/search.db'
     >>> address_of("sqlite:///search.db") == address_of(f"sqlite:///{Path.cwd()}/search.db")
     True
+
+    Raises
+    ------
+    InputError
+        If it is not of that form.
     """
-    url = make_url(storage)
+    url = _url(storage)
     name = url.database
     if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
         return Address(storage)
