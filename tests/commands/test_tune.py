@@ -100,6 +100,36 @@ def test_bad_options_are_told_in_words(
 
 
 @pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (["--out", "afile/x"], "afile` is a file"),
+        (["--out", "afile"], "already exists"),
+        (["--storage", "foo.db"], "has no scheme"),
+        (["--storage", "sqlite:///none/s.db"], "cannot be opened"),
+        (["--metric", "acuracy"], "acuracy"),
+        (["--executor", "ray", "--address", "127.0.0.1:1"], "127.0.0.1:1"),
+    ],
+)
+def test_what_does_not_depend_on_the_data_is_looked_at_before_it(
+    wrong: list[str],
+    word: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the run and the search are kept, what is searched for, and where trials run."""
+    if "ray" in wrong:
+        pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    assert main(["tune", "nowhere.csv", *wrong]) == 2
+    told = capsys.readouterr().err
+    assert word in told
+    assert "nowhere" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["afile"]
+
+
+@pytest.mark.parametrize(
     "wrong",
     [["--workers", "2"], ["--threads", "2"], ["--address", "127.0.0.1:1"], ["--workers", "0"]],
 )

@@ -22,9 +22,10 @@ from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor
 from equipoise.runs import Run
-from equipoise.tuning.identity import is_begun
+from equipoise.tuning.identity import is_begun, require_place
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
+from equipoise.tuning.study import check_reached
 from equipoise.tuning.tuner import Tuner
 
 
@@ -119,8 +120,12 @@ def tune(  # noqa: PLR0913 (each is an option)
         ensemble=ensemble,
         storage=storage,
     )
+    options.validate()
+    folder = out or _default_folder(data, seed)
+    require_place(folder, resume=resume)
+    if storage is not None:
+        check_reached(storage)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
-        folder = out or _default_folder(data, seed)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner)
     if not dry_run:

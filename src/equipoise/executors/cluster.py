@@ -153,14 +153,27 @@ def _outcome(function: Callable[..., Any], args: tuple[Any, ...], folder: str) -
         return None, portable(error)
 
 
-def _connect(workers: int, address: str | None, threads: int | None) -> tuple[Any, bool, bool]:
-    """Return Ray, connected; whether it was before; and whether it is an instance of our own."""
+def check_ray(address: str | None) -> None:
+    """Raise `InputError` if Ray is not installed, or nothing answers at an address.
+
+    Parameters
+    ----------
+    address : str or None
+        As for `Ray`.
+    """
     if importlib.util.find_spec("ray") is None:
         raise InputError(
             "The executor ray needs Ray.",
             "It is not installed.",
             'Install it with: pip install "equipoise[ray]"',
         )
+    if address is not None:
+        _knock(address)
+
+
+def _connect(workers: int, address: str | None, threads: int | None) -> tuple[Any, bool, bool]:
+    """Return Ray, connected; whether it was before; and whether it is an instance of our own."""
+    check_ray(None)
     if address is not None:
         where = _ALONE if _knock(address) in _LOOPBACK else {}
         with environment(_QUIET | _BRIEF | where):

@@ -13,14 +13,14 @@ import numpy as np
 from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_tensors
 from equipoise.ensembles import Ensemble
-from equipoise.errors import InputError, TrainingError
+from equipoise.errors import TrainingError
 from equipoise.executors import Executor, Here
 from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
 from equipoise.resuming import discard_unfinished
-from equipoise.runs import SEARCH, Run, require_free
+from equipoise.runs import SEARCH, Run
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select, stored
@@ -28,8 +28,8 @@ from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.identity import (
     check_identity,
-    is_begun,
     only_here,
+    require_place,
     write_identity,
 )
 from equipoise.tuning.layout import (
@@ -102,14 +102,7 @@ class Tuner:
             If the folder is taken, holds another search, or the data or a setting cannot be used.
         """
         options.validate()
-        is_there = is_begun(folder / SEARCH)
-        if is_there and not resume:
-            raise InputError(
-                "A new search needs a folder of its own.",
-                f"`{folder}` holds a search already.",
-                "Give another --out, or --resume to go on with it.",
-            )
-        require_free(folder, resume=is_there)
+        require_place(folder, resume=resume)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
