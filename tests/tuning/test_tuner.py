@@ -1,8 +1,10 @@
 """Laws of the tuner: from data and a budget to one finished run, whatever comes between."""
 
+import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,7 @@ from equipoise.checkpoints import read_tensors
 from equipoise.data.imbalance import save_index, subsample
 from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
+from equipoise.durations import parse_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Here
 from equipoise.experiment import Experiment, prepare
@@ -235,6 +238,41 @@ def test_a_folder_that_is_taken_is_refused(
     for resume in (False, True):
         with pytest.raises(InputError, match="already exists"):
             _tuner(table, tmp_path / "fit", resume=resume)
+
+
+def test_a_search_without_time_after_reading_is_refused(table: Path, tmp_path: Path) -> None:
+    """With the time that reading and measuring took, and what would do; nothing is written."""
+    begun = time.monotonic() - 100.0
+    short = replace(OPTIONS, budget=99.0)
+    with pytest.raises(InputError) as caught:
+        Tuner.make(_experiment(table), tmp_path / "run", short, begun=begun)
+    taken = re.search(r"took (\S+) of (\S+)\.$", caught.value.actual)
+    least = re.search(r"--budget (\S+)\.$", caught.value.remedy)
+    assert taken is not None
+    assert least is not None
+    assert parse_duration(taken[1]) >= 99
+    assert parse_duration(taken[2]) == 99
+    assert parse_duration(least[1]) == pytest.approx(300, abs=60)
+    assert not (tmp_path / "run").exists()
+    enough = replace(OPTIONS, budget=parse_duration(least[1]))
+    assert Tuner.make(_experiment(table), tmp_path / "run", enough, begun=begun).clock.left > 0
+
+
+def test_a_search_is_laid_out_anew_until_a_trial_has_begun(table: Path, tmp_path: Path) -> None:
+    """With the time that there is now; from then on it stays as it is."""
+    given = {"epochs": "auto"}
+    options = replace(OPTIONS, metrics=(), n_folds=None, budget=6.0, n_trials=1)
+    first = _tuner(table, tmp_path / "run", options, params=given)
+    first.begin()
+    longer = replace(options, budget=400.0)
+    again = _tuner(table, tmp_path / "run", longer, resume=True, params=given)
+    assert again.layout.seconds > first.layout.seconds
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        again.search(executor, [_press(0)])
+    last = _tuner(table, tmp_path / "run", replace(longer, budget=9e9), resume=True, params=given)
+    assert last.layout == again.layout
+    # What was tried can be concluded though the time is up.
+    assert _tuner(table, tmp_path / "run", options, resume=True, params=given).records
 
 
 def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """From an experiment and a time budget to a run of the best recipe found."""
 
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ import numpy as np
 
 from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_tensors
+from equipoise.durations import format_duration
 from equipoise.ensembles import Ensemble
-from equipoise.errors import TrainingError
+from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Executor, Here
 from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.fitting import Fit
@@ -47,6 +49,10 @@ from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
 from equipoise.tuning.study import Address, address_of, journal
 from equipoise.tuning.winner import Winner, choose_winner
+
+LEAST_TIMES = 3
+"""A budget should be so many times what reading and measuring take, or little is left for trials.
+"""
 
 
 @dataclass(eq=False)
@@ -99,7 +105,8 @@ class Tuner:
         Raises
         ------
         InputError
-            If the folder is taken, holds another search, or the data or a setting cannot be used.
+            If the folder is taken, holds another search, the data or a setting cannot be used, or
+            reading and measuring have taken all the time.
         """
         options.validate()
         require_place(folder, resume=resume)
@@ -141,7 +148,7 @@ class Tuner:
         study = f"equipoise-{secrets.token_hex(6)}"
         write_identity(self.search_folder, {**self.identity, "study": study})
         # The layout second: a folder with the first is known to be that of a search.
-        if stored_layout(self.search_folder) is None:
+        if stored_layout(self.search_folder) is None or not self.is_tried:
             store_layout(self.search_folder, self.layout)
 
     @cached_property
@@ -156,12 +163,35 @@ class Tuner:
 
     @cached_property
     def layout(self) -> Layout:
-        """How the search is laid out; measured once, and kept."""
-        if (stored := stored_layout(self.search_folder)) is not None:
+        """How the search is laid out; measured anew until a trial has begun, and kept then."""
+        stored = stored_layout(self.search_folder)
+        if stored is not None and self.is_tried:
             return stored
         options, plan = self.options, self.plan
+        self._require_time()
         n = options.ensemble * plan.n_predicted if options.ensemble > 1 else None
-        return lay_out(plan.fit, self.clock.remaining, options.metrics, options.n_folds, n)
+        # The search is known by these, even if there is another time for it now.
+        metrics = options.metrics or (stored.metrics if stored else ())
+        folds = options.n_folds or (stored.n_folds if stored else None)
+        layout = lay_out(plan.fit, self.clock.remaining, metrics, folds, n)
+        self._require_time(layout.reserve)
+        return layout
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether a trial has begun."""
+        return bool(self.records)
+
+    def _require_time(self, reserve: float = 0.0) -> None:
+        """Raise `InputError` if reading and measuring have left no time for trials."""
+        used, budget = self.clock.used, self.options.budget
+        if budget - used - reserve > 0:
+            return
+        raise InputError(
+            "A search needs time after its data is read and this machine is measured.",
+            f"These took {format_duration(used)} of {format_duration(budget)}.",
+            f"Give at least --budget {format_duration(math.ceil(LEAST_TIMES * used))}.",
+        )
 
     @property
     def address(self) -> Address:
