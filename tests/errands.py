@@ -2,13 +2,17 @@
 
 import importlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from equipoise.executors import Executor, Here
 
 PATIENCE = 60.0
 """Seconds after which what does not come is given up."""
@@ -106,3 +110,29 @@ def thread_count() -> int:
 def variable(name: str) -> str | None:
     """Return a variable of the environment."""
     return os.environ.get(name)
+
+
+class Astray(Executor):
+    """Calls each function in another working folder, as a worker on another machine has one."""
+
+    workers = 1
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Call a function there; what it is called with has travelled."""
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            return Here().submit(function, *pickle.loads(pickle.dumps(args)))
+        finally:
+            os.chdir(before)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def working_folder() -> str:
+    """Return the working folder of the process that does this."""
+    return str(Path.cwd())

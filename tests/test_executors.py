@@ -383,6 +383,15 @@ def test_ray_tells_its_workers_their_threads(ray: Executor, errands: ModuleType)
 
 
 @NEEDS_RAY
+def test_ray_calls_functions_in_the_folder_of_the_program(
+    ray: Executor, errands: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that relative paths mean the same, wherever its machine has that folder."""
+    monkeypatch.chdir(tmp_path)
+    assert ray.submit(errands.working_folder).result(60) == str(tmp_path)
+
+
+@NEEDS_RAY
 def test_other_machines_cannot_reach_our_ray(ray: Executor) -> None:
     """Its servers answer at the loopback address and at no other of this machine."""
     host, _, port = _address(ray).rpartition(":")

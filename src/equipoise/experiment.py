@@ -11,6 +11,7 @@ import pandas as pd
 
 from equipoise._typing import ImageArray, IndexArray
 from equipoise.data.dataset import Dataset
+from equipoise.data.entries import catalog_name
 from equipoise.data.imbalance import load_index, parse_ratio, subsample
 from equipoise.data.options import ReadOptions
 from equipoise.data.profiles import Limits
@@ -76,6 +77,47 @@ class Experiment:
     recipe: str = "prescribed"
     params: Mapping[str, Any] = field(default_factory=dict)
     budget: float | None = None
+
+
+def travelling(experiment: Experiment) -> Experiment:
+    """Return an experiment as a process with another working folder can read it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As the user gave it.
+
+    Returns
+    -------
+    Experiment
+        The same with absolute paths, and without a bar, which cannot travel.
+
+    Examples
+    --------
+    >>> travelling(Experiment(source="digits")).source
+    'digits'
+    >>> Path(travelling(Experiment(source="patients.csv")).source).is_absolute()
+    True
+    """
+    source, options = experiment.source, experiment.options
+    cache = None if options.cache is None else _absolute(options.cache)
+    return replace(
+        experiment,
+        source=source if catalog_name(source) else str(_absolute(source)),
+        options=replace(options, cache=cache, progress=None),
+        index=tuple(map(_absolute, experiment.index)),
+        params=travelling_params(experiment.params),
+    )
+
+
+def travelling_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a classifier's parameters with an absolute path of the run to start from."""
+    initial = params.get("initial")
+    return {**params, **({} if initial is None else {"initial": str(_absolute(initial))})}
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Laws of the command that compares."""
 
 import csv
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ import numpy as np
 import pytest
 
 from equipoise.cli import main
+from equipoise.comparison import contest as contest_module
+from equipoise.comparison.contest import Contest, make_contest
+from equipoise.experiment import Experiment
 from equipoise.runs import Run
 
 ROWS = [(i % 7, (i * i) % 11, "rare" if i % 6 == 0 else "usual") for i in range(150)]
@@ -142,6 +146,28 @@ def test_runs_in_processes_are_the_same(table: str, tmp_path: Path) -> None:
     for name in ("plain/seed0", "plain/seed1", "focal/seed0", "focal/seed1"):
         found = [Run(out / "runs" / name).read_arrays("predictions.npz") for out in (one, two)]
         np.testing.assert_allclose(found[0]["test_logits"], found[1]["test_logits"], atol=1e-5)
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_workers_may_have_another_working_folder(
+    sees: bool, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths lead them to the same places; what they leave elsewhere has failed."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "away").mkdir()
+    params = {"epochs": 1, "device": "cpu", "backbone": "MLP(layers=1, width=8)"}
+    experiment = Experiment(source=Path(table).name, params=params)
+    contest = make_contest(experiment, Path("c"), methods=(), n_seeds=1, budget=None)
+    if not sees:
+        monkeypatch.setattr(contest_module, "carry_out", len)
+        monkeypatch.setattr(Contest, "_job", lambda *_: [])
+    contest.run(importlib.import_module("errands").Astray(tmp_path / "away"))
+    if sees:
+        assert (contest.failures, contest.missing) == ({}, [])
+    else:
+        assert "under the same path" in next(iter(contest.failures.values()))
+    assert not list((tmp_path / "away").iterdir())
 
 
 def test_a_run_that_fails_leaves_the_others_alone(

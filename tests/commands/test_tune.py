@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,36 @@ def test_bad_options_are_told_in_words(
 
 
 @pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (["--out", "afile/x"], "afile` is a file"),
+        (["--out", "afile"], "already exists"),
+        (["--storage", "foo.db"], "has no scheme"),
+        (["--storage", "sqlite:///none/s.db"], "cannot be opened"),
+        (["--metric", "acuracy"], "acuracy"),
+        (["--executor", "ray", "--address", "127.0.0.1:1"], "127.0.0.1:1"),
+    ],
+)
+def test_what_does_not_depend_on_the_data_is_looked_at_before_it(
+    wrong: list[str],
+    word: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the run and the search are kept, what is searched for, and where trials run."""
+    if "ray" in wrong:
+        pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    assert main(["tune", "nowhere.csv", *wrong]) == 2
+    told = capsys.readouterr().err
+    assert word in told
+    assert "nowhere" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["afile"]
+
+
+@pytest.mark.parametrize(
     "wrong",
     [["--workers", "2"], ["--threads", "2"], ["--address", "127.0.0.1:1"], ["--workers", "0"]],
 )
@@ -133,6 +164,63 @@ def test_options_of_executors_are_looked_at_before_the_data(
     told = capsys.readouterr().err
     assert "nowhere" not in told
     assert "executor" in told or "number of workers" in told
+
+
+def _status(command: list[str]) -> int:
+    """Return the exit status, which the parser of the command line may have ended with."""
+    try:
+        return main(command)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def _pressed(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["in the first trial", "in the final training", "twice"])
+def test_ctrl_c_that_ends_the_command_says_how_to_go_on(
+    moment: str,
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its status and in words; going on then ends with a run."""
+    command = ["tune", table, *QUICK, "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        if moment == "in the first trial":
+            patch.setattr("equipoise.tuning.trial._Trial.run", _pressed)
+        else:
+            patch.setattr("equipoise.plan.Plan.run", _pressed)
+        if moment == "twice":
+            patch.setattr("equipoise.tuning.search._Loop._clear", _pressed)
+        assert _status(command) == 130
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Go on with the same command and --out" in told
+    assert "Give it more time" not in told
+    assert ("before any recipe was trained" in told) == (moment == "in the first trial")
+    assert main([*command, "--resume"]) == 0
+    assert Run(tmp_path / "run").done
+
+
+def test_the_bar_counts_what_has_ended(
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trial that was interrupted is counted once, when it has ended."""
+    command = ["tune", table, *QUICK, "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.trial._Trial.run", _pressed)
+        assert _status(command) == 130
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    told = capsys.readouterr()
+    assert "3 tried" in told.err
+    assert "4 tried" not in told.err
+    assert "3 recipes were tried" in told.err
 
 
 def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_path: Path) -> None:

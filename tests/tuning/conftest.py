@@ -20,6 +20,14 @@ def searches() -> Iterator[ModuleType]:
         yield importlib.import_module("searches")
 
 
+@pytest.fixture(scope="session")
+def errands() -> Iterator[ModuleType]:
+    """The module `errands` in the folder above."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent.parent))
+        yield importlib.import_module("errands")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _short_measurements() -> Iterator[None]:
     """Paces matter little here: trials are so short that all their epochs fit."""

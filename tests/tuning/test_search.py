@@ -19,15 +19,20 @@ import torch
 from optuna.trial import TrialState
 
 from equipoise.data.options import ReadOptions
+from equipoise.errors import InputError
 from equipoise.executors import Executor, Here, Processes, WorkerLost
 from equipoise.experiment import Experiment, prepare
 from equipoise.runs import Run
+from equipoise.tuning import records as records_module
 from equipoise.tuning import search as search_module
+from equipoise.tuning import trial as trial_module
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.records import Record, folder_of, read_held_out, read_record, read_records
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
+from equipoise.tuning.starts import MOST_STARTS
+from equipoise.tuning.trial import run_trial
 
 BAD = Role(
     "optimizer",
@@ -118,6 +123,16 @@ def test_after_the_first_recipes_others_are_drawn(searches: ModuleType, tmp_path
         assert record.params == suggest(optuna.trial.FixedTrial(dict(record.choices)), search.roles)
 
 
+def test_no_recipe_is_left_waiting(searches: ModuleType, tmp_path: Path) -> None:
+    """What there was no time for is not in the study; a resumed search tries it all the same."""
+    search = searches.search(tmp_path, n_trials=2, most_epochs=1)
+    _run(search)
+    assert [trial.state.is_finished() for trial in _trials(search)] == [True, True]
+    records = _run(replace(search, n_trials=4))
+    assert [record.choices for record in records] == list(search.first[:4])
+    assert len(_trials(search)) == 4
+
+
 def test_what_cannot_be_trained_has_failed_and_the_search_goes_on(
     searches: ModuleType, tmp_path: Path
 ) -> None:
@@ -181,6 +196,102 @@ def test_a_worker_that_is_lost_costs_one_trial(searches: ModuleType, tmp_path: P
     assert "SIGKILL" in records[1].message
     assert "failed" not in (records[0].state, records[2].state)
     assert [trial.number for trial in _trials(search) if trial.state == TrialState.FAIL] == [1]
+
+
+class _Hanging(Executor):
+    """Carries out its first functions, and never ends those that follow."""
+
+    workers = 2
+
+    def __init__(self, n_answered: int, *, begins: bool) -> None:
+        self.n_answered, self.begins, self.closed = n_answered, begins, False
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function, or leave its record as of one that is under way, or do nothing."""
+        self.n_answered -= 1
+        if self.n_answered >= 0:
+            return Here().submit(function, *args)
+        if self.begins:
+            args[0].record.save(args[0].folder)
+        return Future()
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("begins", "word"), [(True, "did not answer"), (False, "No worker had begun it")]
+)
+def test_a_search_ends_though_workers_do_not(
+    begins: bool, word: str, searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the time is up they have a while, are stopped, and their trials are lost."""
+    monkeypatch.setattr(search_module, "GRACE_SECONDS", 0.2)
+    search = searches.search(tmp_path, most_epochs=1)
+    executor, begun = _Hanging(1, begins=begins), time.monotonic()
+    told: list[Record] = []
+    search.run(executor, Clock(tmp_path, 1.5), [told.append])
+    assert time.monotonic() - begun < 15
+    assert executor.closed
+    records = read_records(tmp_path)
+    assert [record.state for record in records] == ["complete", "failed", "failed"]
+    assert all(word in record.message for record in records[1:])
+    assert told == records
+    _check_counted_once(search, records)
+    assert [trial.state for trial in _trials(search)[1:3]] == [TrialState.FAIL] * 2
+
+
+def test_a_worker_that_is_lost_after_its_trial_costs_nothing(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """What was recorded as complete stays so, in the study too."""
+
+    class _LostAfter(Here):
+        def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+            super().submit(function, *args)
+            future: Future[Any] = Future()
+            future.set_exception(WorkerLost("A worker process was ended by SIGKILL."))
+            return future
+
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+    search.run(_LostAfter(), Clock(tmp_path, 1e6))
+    [record] = read_records(tmp_path)
+    assert (record.state, _trials(search)[0].state) == ("complete", TrialState.COMPLETE)
+
+
+class _OnAnotherDisk(Here):
+    """Keeps what workers write where the search does not look."""
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function, and move what it has left."""
+        future = super().submit(function, *args)
+        args[0].folder.rename(args[0].folder.with_name("elsewhere"))
+        return future
+
+
+def test_workers_that_do_not_see_the_folder_end_the_search(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, at the first trial: where there is no such folder, and where there is another."""
+    monkeypatch.setattr(records_module, "SHOWN_SECONDS", 0.1)
+    search = searches.search(tmp_path / "s", n_trials=3, most_epochs=1)
+    with pytest.raises(InputError, match="under the same path"):
+        search.run(_OnAnotherDisk(), Clock(tmp_path / "s", 1e6))
+    with pytest.raises(InputError, match="not there for a worker"):
+        run_trial(replace(searches.trial(tmp_path / "t"), folder=tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+    gone = searches.search(tmp_path / "u", n_trials=3, most_epochs=1)
+    with pytest.raises(InputError, match="not there for a worker"):
+        gone.run(_Blind(), Clock(tmp_path / "u", 1e6))
+
+
+class _Blind(Here):
+    """Has no such folder."""
+
+    def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+        """Call a function with a folder that is not there."""
+        return super().submit(function, replace(args[0], folder=Path("/nowhere/trials/0000")))
 
 
 def test_without_time_nothing_is_begun(searches: ModuleType, tmp_path: Path) -> None:
@@ -351,6 +462,94 @@ def test_a_search_that_is_killed_ends_as_if_nothing_had_happened(
     told = [[trial.intermediate_values for trial in _trials(s)[:3]] for s in (search, calm[0])]
     assert told[0] == told[1]
     assert not list(folder.rglob("fold*.safetensors"))
+
+
+class _Killed(BaseException):
+    """As a SIGKILL, which nothing in the process notices."""
+
+
+def _killed_in(
+    search: Search, number: int, patch: pytest.MonkeyPatch, *, leaves: bool = False
+) -> None:
+    """Go on with a search, and lose its process in the training of a trial."""
+
+    def run(trial: Any) -> Record:
+        if trial.job.record.number != number:
+            return real(trial)
+        if leaves:
+            (trial.job.folder / "fold0.safetensors").touch()
+        raise _Killed
+
+    real = trial_module._Trial.run
+    with patch.context() as changed:
+        changed.setattr(trial_module._Trial, "run", run)
+        changed.setattr(trial_module, "forget_starts", lambda _: None)
+        with pytest.raises(_Killed):
+            _run(search)
+
+
+def test_a_recipe_that_ends_its_process_is_given_up(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time it got no further: it has failed, says so, and the search goes on."""
+    search = searches.search(tmp_path, n_trials=3, most_epochs=1)
+    for _ in range(MOST_STARTS):
+        _killed_in(search, 1, monkeypatch)
+    records = _run(search)
+    assert records[1].state == "failed"
+    assert "memory" in records[1].message
+    assert "failed" not in (records[0].state, records[2].state)
+    _check_counted_once(search, records)
+    assert not (folder_of(tmp_path, 1) / "start.json").exists()
+
+
+def test_a_trial_that_gets_further_each_time_is_gone_on_with(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often its process is killed: each time it leaves a newer checkpoint."""
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+    for _ in range(MOST_STARTS + 1):
+        time.sleep(0.02)
+        _killed_in(search, 0, monkeypatch, leaves=True)
+    (folder_of(tmp_path, 0) / "fold0.safetensors").unlink()
+    [record] = _run(search)
+    assert record.state == "complete"
+
+
+def test_stops_in_order_are_not_counted(
+    searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C before the first checkpoint, again and again, does not fail a recipe."""
+    search = searches.search(tmp_path, n_trials=1, most_epochs=1)
+
+    def pressed(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(MOST_STARTS + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(trial_module._Trial, "run", pressed)
+            with pytest.raises(KeyboardInterrupt):
+                _run(search)
+    [record] = _run(search)
+    assert record.state == "complete"
+
+
+@pytest.mark.parametrize("begun", [0, 3])
+def test_a_study_that_was_lost_is_not_gone_on_with(
+    begun: int, searches: ModuleType, tmp_path: Path
+) -> None:
+    """New recipes would be taken for the old ones of their numbers: it is refused, all stays."""
+    search = searches.search(tmp_path / "s", n_trials=2, most_epochs=1)
+    records = _run(search)
+    Path(search.address.storage).unlink()
+    first = list(reversed(search.first))
+    if begun:  # another study has the numbers, with other recipes
+        other = searches.search(tmp_path / "o", n_trials=begun, most_epochs=1, first=first)
+        _run(other)
+        shutil.copy(other.address.storage, search.address.storage)
+    with pytest.raises(InputError, match="goes on with the study that it was begun with"):
+        _run(replace(search, n_trials=4))
+    assert read_records(search.folder) == records
 
 
 def test_a_kill_before_the_study_was_told_trains_nothing_again(

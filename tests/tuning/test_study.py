@@ -7,7 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from equipoise.errors import InputError
-from equipoise.tuning.study import Address, journal, open_study
+from equipoise.tuning.options import Options
+from equipoise.tuning.study import Address, address_of, check_reached, journal, open_study
 
 ACCURACY, LOSS = ["balanced_accuracy"], ["balanced_log_loss"]
 
@@ -112,6 +113,30 @@ def test_a_data_base_that_cannot_be_reached_is_refused(tmp_path: Path) -> None:
     for storage in (f"sqlite:///{tmp_path}/none/s.db", "nosuch://host/s"):
         with pytest.raises(InputError, match="data base that can be reached"):
             Address(storage).open()
+
+
+@pytest.mark.parametrize(
+    "storage", ["foo.db", "", "://", "://x", "mysql://u:secret@h:54x/db", "sqlite"]
+)
+def test_a_storage_that_is_no_url_is_refused(storage: str) -> None:
+    """In three sentences, without the password that it may hold."""
+    for use in (
+        address_of,
+        check_reached,
+        lambda given: Options(budget=1, storage=given).validate(),
+    ):
+        with pytest.raises(InputError, match="must be the URL of a data base") as caught:
+            use(storage)
+        assert "secret" not in str(caught.value)
+
+
+def test_whether_a_data_base_is_reached_is_asked_without_a_trace(tmp_path: Path) -> None:
+    """Its folder must be there; no file is made."""
+    check_reached(f"sqlite:///{tmp_path}/s.db")
+    assert not list(tmp_path.iterdir())
+    for storage in (f"sqlite:///{tmp_path}/none/s.db", "nosuch://host/s"):
+        with pytest.raises(InputError, match="data base that can be reached"):
+            check_reached(storage)
 
 
 def test_a_journal_is_a_file_of_the_search(tmp_path: Path) -> None:

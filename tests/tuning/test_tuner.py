@@ -1,5 +1,7 @@
 """Laws of the tuner: from data and a budget to one finished run, whatever comes between."""
 
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,10 @@ import pytest
 
 from equipoise.checkpoints import read_tensors
 from equipoise.commands.training import tell_end
+from equipoise.data.imbalance import save_index, subsample
 from equipoise.data.options import ReadOptions
+from equipoise.data.sources import load
+from equipoise.durations import parse_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.executors import Here
 from equipoise.experiment import Experiment, prepare
@@ -208,6 +213,27 @@ def test_searches_in_one_storage_do_not_meet(table: Path, tmp_path: Path) -> Non
     assert names[0] == names[2] != names[1]
 
 
+def test_paths_are_relative_to_where_the_command_was_given(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errands: ModuleType
+) -> None:
+    """Of data, index, run, start and data base, for workers whose working folder is another."""
+    (tmp_path / "away").mkdir()
+    shutil.copy(table, tmp_path / "t.csv")
+    monkeypatch.chdir(tmp_path)
+    given = {"scaling": "standard", "optimizer": "AdamW()"}
+    data = load("t.csv")
+    save_index(Path("i.json"), subsample(data.codes, 6), data.fingerprint)
+    index = (Path("i.json"),)
+    Plan.make(_experiment(Path("t.csv"), params=given, index=index)).run(Path("start"))
+    options = replace(OPTIONS, n_trials=1, storage="sqlite:///s.db", roles=("smoothing",))
+    settings = {"index": index, "params": {**given, "initial": "start"}}
+    tuner = _tuner(Path("t.csv"), Path("run"), options, **settings)
+    tuner.search(errands.Astray(tmp_path / "away"))
+    assert [(record.state, record.message) for record in tuner.records] == [("complete", "")]
+    assert (tmp_path / "s.db").exists()
+    assert not list((tmp_path / "away").rglob("trials"))
+
+
 def test_a_search_is_not_resumed_with_other_data(table: Path, tmp_path: Path) -> None:
     """A row more is enough."""
     _tuner(table, tmp_path / "run").begin()
@@ -242,6 +268,41 @@ def test_a_fit_leaves_a_search_that_has_not_ended_alone(
     again = _tuner(table, tmp_path / "run", resume=True)
     assert len(again.records) == 1
     assert again.finish(refit=False).done
+
+
+def test_a_search_without_time_after_reading_is_refused(table: Path, tmp_path: Path) -> None:
+    """With the time that reading and measuring took, and what would do; nothing is written."""
+    begun = time.monotonic() - 100.0
+    short = replace(OPTIONS, budget=99.0)
+    with pytest.raises(InputError) as caught:
+        Tuner.make(_experiment(table), tmp_path / "run", short, begun=begun)
+    taken = re.search(r"took (\S+) of (\S+)\.$", caught.value.actual)
+    least = re.search(r"--budget (\S+)\.$", caught.value.remedy)
+    assert taken is not None
+    assert least is not None
+    assert parse_duration(taken[1]) >= 99
+    assert parse_duration(taken[2]) == 99
+    assert parse_duration(least[1]) == pytest.approx(300, abs=60)
+    assert not (tmp_path / "run").exists()
+    enough = replace(OPTIONS, budget=parse_duration(least[1]))
+    assert Tuner.make(_experiment(table), tmp_path / "run", enough, begun=begun).clock.left > 0
+
+
+def test_a_search_is_laid_out_anew_until_a_trial_has_begun(table: Path, tmp_path: Path) -> None:
+    """With the time that there is now; from then on it stays as it is."""
+    given = {"epochs": "auto"}
+    options = replace(OPTIONS, metrics=(), n_folds=None, budget=6.0, n_trials=1)
+    first = _tuner(table, tmp_path / "run", options, params=given)
+    first.begin()
+    longer = replace(options, budget=400.0)
+    again = _tuner(table, tmp_path / "run", longer, resume=True, params=given)
+    assert again.layout.seconds > first.layout.seconds
+    with Here() as executor, pytest.raises(KeyboardInterrupt):
+        again.search(executor, [_press(0)])
+    last = _tuner(table, tmp_path / "run", replace(longer, budget=9e9), resume=True, params=given)
+    assert last.layout == again.layout
+    # What was tried can be concluded though the time is up.
+    assert _tuner(table, tmp_path / "run", options, resume=True, params=given).records
 
 
 def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Path) -> None:

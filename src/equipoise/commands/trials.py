@@ -64,7 +64,8 @@ def search_bar(tuner: Tuner) -> Iterator[Callable[[Record], None]]:
     )
     with Progress(*columns, console=console.errors, refresh_per_second=4) as progress:
         task = progress.add_task("", total=None, facts="first trial")
-        done: list[Record] = list(tuner.records)
+        # What a stop has interrupted is gone on with, and told of when it has ended.
+        done = [record for record in tuner.records if record.state != "running"]
 
         def observe(record: Record) -> None:
             done.append(record)

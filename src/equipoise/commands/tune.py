@@ -23,8 +23,10 @@ from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import parse_duration
 from equipoise.executors import Executor
 from equipoise.runs import Run
+from equipoise.tuning.identity import is_begun, require_place
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
+from equipoise.tuning.study import check_reached
 from equipoise.tuning.tuner import Tuner
 
 
@@ -119,13 +121,16 @@ def tune(  # noqa: PLR0913 (each is an option)
         ensemble=ensemble,
         storage=storage,
     )
+    options.validate()
+    folder = out or _default_folder(data, seed)
+    require_place(folder, resume=resume)
+    if storage is not None:
+        check_reached(storage)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
-        folder = out or _default_folder(data, seed)
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner, as_json=dry_run and json)
     if not dry_run:
-        with place.open() as where:
-            _show(_searched(tuner, where), as_json=json)
+        _show(_carried_out(tuner, place), as_json=json)
     return 0
 
 
@@ -143,6 +148,17 @@ def _show(run: Run, *, as_json: bool) -> None:
         show(run, as_json=False)
 
 
+def _carried_out(tuner: Tuner, place: Place) -> Run:
+    """Search, and train what is found; where Ctrl-C ends the command, say how to go on."""
+    try:
+        with place.open() as executor:
+            return _searched(tuner, executor)
+    except KeyboardInterrupt:
+        if is_begun(tuner.search_folder):
+            console.say(f"Go on with the same command and --out {tuner.folder} --resume.")
+        raise
+
+
 def _searched(tuner: Tuner, executor: Executor) -> Run:
     """Search under a live bar, and train what is found; Ctrl-C ends the search, not the command."""
     refit = True
@@ -152,6 +168,9 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
         except KeyboardInterrupt:
             refit = False
             executor.close()
+            if not tuner.has_candidate:
+                console.say("Stopped before any recipe was trained, so there is no model.")
+                raise
             taken = "the best recipe so far is taken, as its trial has trained it"
             if tuner.options.ensemble > 1:
                 taken = "the recipes that were trained in full so far are combined"

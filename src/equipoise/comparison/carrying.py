@@ -11,6 +11,7 @@ from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.runs import Run
 from equipoise.tuning.options import Options
+from equipoise.tuning.records import require_seen
 from equipoise.tuning.tuner import Tuner
 
 UNHURRIED = 30 * 86_400.0
@@ -48,7 +49,10 @@ def carry_out(job: Job) -> None:
         If the method cannot be trained on the data.
     TrainingError
         If training diverges.
+    UnseenFolder
+        If the folder of the comparison is not there: it was made where that runs.
     """
+    require_seen(job.folder.parents[2])
     if Run(job.folder).done:
         return
     setup, method = job.setup, job.method

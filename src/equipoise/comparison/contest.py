@@ -14,12 +14,13 @@ from equipoise.comparison.setup import NAME, Setup, Unit, check_same, store, sto
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.executors import Executor
-from equipoise.experiment import Experiment
+from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.pace import measure_pace
 from equipoise.plan import Plan
 from equipoise.runs import Run
 from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import only_here
+from equipoise.tuning.records import unseen
 from equipoise.tuning.scores import check_metric, choose_metric
 
 ENOUGH_TRAININGS = 12
@@ -99,13 +100,11 @@ class Contest:
 
     def _job(self, unit: Unit) -> Job:
         by_name = {method.name: method for method in self.methods}
-        # A bar cannot travel to another process.
-        shared = self.setup.experiment
-        quiet = replace(shared, options=replace(shared.options, progress=None))
+        method = by_name[unit.method]
         return Job(
-            folder=unit.folder(self.folder),
-            setup=replace(self.setup, experiment=quiet),
-            method=by_name[unit.method],
+            folder=unit.folder(self.folder).absolute(),
+            setup=replace(self.setup, experiment=travelling(self.setup.experiment)),
+            method=replace(method, params=travelling_params(method.params)),
             unit=unit,
         )
 
@@ -114,6 +113,8 @@ class Contest:
             error = future.exception()
         except CancelledError:
             return
+        if error is None and not Run(unit.folder(self.folder)).done:
+            error = unseen(f"A run has ended and left nothing in `{unit.folder(self.folder)}`.")
         fault = None if error is None else f"{type(error).__name__}: {error}"
         if fault is not None:
             self.failures[unit] = fault

@@ -8,6 +8,7 @@ ready, whatever runs the functions.
 
 from equipoise.errors import InputError
 from equipoise.executors.cluster import Ray as Ray
+from equipoise.executors.cluster import check_ray
 from equipoise.executors.contract import Executor as Executor
 from equipoise.executors.contract import Here as Here
 from equipoise.executors.contract import WorkerLost as WorkerLost
@@ -64,7 +65,7 @@ def open_executor(
 def check_executor(
     name: str, *, workers: int = 1, address: str | None = None, threads: int | None = None
 ) -> None:
-    """Raise `InputError` if an executor cannot have these options; nothing is opened.
+    """Raise `InputError` if an executor cannot have these options; nothing is started.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def check_executor(
     Raises
     ------
     InputError
-        If there is no such executor, or an option does not fit it.
+        If there is no such executor, an option does not fit it, Ray is not installed, or nothing
+        answers at the address.
 
     Examples
     --------
@@ -100,6 +102,8 @@ def check_executor(
         )
     if name == "here":
         _check_here(workers, threads)
+    if name == "ray":
+        check_ray(address)
 
 
 def _check_number(option: str, value: int) -> None:

@@ -4,10 +4,12 @@ import importlib
 import importlib.util
 import logging
 import math
+import os
 import socket
 import urllib.parse
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any
 
 from equipoise.errors import InputError
@@ -84,7 +86,7 @@ class Ray(Elsewhere):
         with self._lock:
             if self._closed:
                 raise CancelledError
-            reference = self._task.remote(function, args)
+            reference = self._task.remote(function, args, str(Path.cwd()))
             self._running.add(reference)
         try:
             result, error = self._ray.get(reference)
@@ -137,22 +139,41 @@ def gpu_share(workers: int, gpus: float) -> float:
     return 1 / math.ceil(workers / gpus) if gpus else 0.0
 
 
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Call a function; return its result and its exception, one of which is None."""
+def _outcome(function: Callable[..., Any], args: tuple[Any, ...], folder: str) -> tuple[Any, Any]:
+    """Call a function; return its result and its exception, one of which is None.
+
+    It is called in the working folder of the program, if the worker's machine has one of that
+    name: paths may be relative to it.
+    """
     try:
+        if Path(folder).is_dir():
+            os.chdir(folder)
         return function(*args), None
     except BaseException as error:
         return None, portable(error)
 
 
-def _connect(workers: int, address: str | None, threads: int | None) -> tuple[Any, bool, bool]:
-    """Return Ray, connected; whether it was before; and whether it is an instance of our own."""
+def check_ray(address: str | None) -> None:
+    """Raise `InputError` if Ray is not installed, or nothing answers at an address.
+
+    Parameters
+    ----------
+    address : str or None
+        As for `Ray`.
+    """
     if importlib.util.find_spec("ray") is None:
         raise InputError(
             "The executor ray needs Ray.",
             "It is not installed.",
             'Install it with: pip install "equipoise[ray]"',
         )
+    if address is not None:
+        _knock(address)
+
+
+def _connect(workers: int, address: str | None, threads: int | None) -> tuple[Any, bool, bool]:
+    """Return Ray, connected; whether it was before; and whether it is an instance of our own."""
+    check_ray(None)
     if address is not None:
         where = _ALONE if _knock(address) in _LOOPBACK else {}
         with environment(_QUIET | _BRIEF | where):

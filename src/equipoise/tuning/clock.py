@@ -1,5 +1,6 @@
 """The time that a search has, also over stops and resumptions."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from equipoise.durations import format_duration
+from equipoise.errors import InputError
 from equipoise.runs import Run
+
+LEAST_TIMES = 3
+"""A budget should be so many times what reading and measuring take, or little is left for trials.
+"""
 
 
 @dataclass(eq=False)
@@ -65,6 +72,17 @@ class Clock:
     def until(self) -> float:
         """Time of `time.time` at which trials end."""
         return time.time() + self.left
+
+    def require_time(self, reserve: float = 0.0) -> None:
+        """Raise `InputError` if reading and measuring have left no time for trials."""
+        used, budget = self.used, self.budget
+        if budget - used - reserve > 0:
+            return
+        raise InputError(
+            "A search needs time after its data is read and this machine is measured.",
+            f"These took {format_duration(used)} of {format_duration(budget)}.",
+            f"Give at least --budget {format_duration(math.ceil(LEAST_TIMES * used))}.",
+        )
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What a search is of: the file by which one that is resumed is known to be the same."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from equipoise.errors import InputError
-from equipoise.runs import Run
+from equipoise.runs import SEARCH, Run, require_free
 
 NAME = "search.json"
 """The file, in the folder of the search."""
@@ -17,6 +18,38 @@ NAME = "search.json"
 def is_begun(folder: Path) -> bool:
     """Whether there is a search in a folder."""
     return Run(folder).has(NAME)
+
+
+def require_place(folder: Path, *, resume: bool) -> None:
+    """Raise `InputError` if a search cannot be kept in a folder, before anything is read.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the run.
+    resume : bool
+        Go on with the search in it, if there is one.
+
+    Raises
+    ------
+    InputError
+        If it holds something else, or cannot be made or written to.
+    """
+    is_there = is_begun(folder / SEARCH)
+    if is_there and not resume:
+        raise InputError(
+            "A new search needs a folder of its own.",
+            f"`{folder}` holds a search already.",
+            "Give another --out, or --resume to go on with it.",
+        )
+    require_free(folder, resume=is_there, after_search=True)
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(
+            "A run needs a folder that can be written to.",
+            f"`{nearest}` {'does not permit it' if nearest.is_dir() else 'is a file'}.",
+            "Give another --out.",
+        )
 
 
 def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:

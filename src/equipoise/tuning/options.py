@@ -7,6 +7,7 @@ from equipoise.selection import MONITORS
 from equipoise.settings import COMPONENTS
 from equipoise.tuning.scores import check_metric
 from equipoise.tuning.space import ROLES, check_roles
+from equipoise.tuning.study import address_of
 
 SECONDS = "seconds"
 """A second metric: the time of an epoch, for full trainings take about the same time all."""
@@ -64,6 +65,8 @@ class Options:
             If a metric is unknown or given twice, the first is no score, or a number is too
             small.
         """
+        if self.storage is not None:
+            address_of(self.storage)
         known = (*MONITORS, SECONDS)
         for metric in self.metrics:
             check_metric(metric, known)

@@ -1,6 +1,7 @@
 """What a trial leaves behind in its folder: what it was, how it went, what it predicted."""
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from equipoise.errors import InputError
 from equipoise.runs import Run
 from equipoise.tuning.scores import HeldOut
 
@@ -105,6 +107,38 @@ def read_record(folder: Path) -> Record | None:
         return None
     found = Run(folder).read_json("trial.json")
     return Record(**{**found, "best_epochs": tuple(found["best_epochs"])})
+
+
+SHOWN_SECONDS = 5.0
+"""What a worker has written is seen after so long at most, where folders are on a network."""
+
+
+class UnseenFolder(InputError):  # noqa: N818 - says what is wrong
+    """A worker and the program that has asked it for something do not see the same folder."""
+
+
+def require_seen(folder: Path) -> None:
+    """Raise `UnseenFolder` in a worker that does not see a folder that was made for it."""
+    if not folder.is_dir():
+        raise unseen(f"`{folder}` is not there for a worker.")
+
+
+def require_kept(record: Record, folder: Path) -> None:
+    """Raise `UnseenFolder` if a trial has ended and its record is not in its folder."""
+    ends = time.monotonic() + SHOWN_SECONDS
+    while (found := read_record(folder)) is None or found.state == "running":
+        if time.monotonic() > ends:
+            raise unseen(f"Trial {record.number} has ended and left nothing in `{folder}`.")
+        time.sleep(0.1)
+
+
+def unseen(actual: str) -> UnseenFolder:
+    """Return the error that says so, with what was found."""
+    return UnseenFolder(
+        "Workers must see the folder of --out under the same path.",
+        actual,
+        "Give an --out on a disk that all machines share.",
+    )
 
 
 def read_records(search: Path) -> list[Record]:

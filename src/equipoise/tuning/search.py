@@ -10,22 +10,36 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from equipoise.executors import Executor
+from equipoise.executors import Executor, WorkerLost
 from equipoise.experiment import Experiment
 from equipoise.task import Task
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, folder_of, read_record, remove_models
+from equipoise.tuning.records import (
+    Record,
+    UnseenFolder,
+    folder_of,
+    read_record,
+    read_records,
+    remove_models,
+    require_kept,
+)
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
-from equipoise.tuning.study import Address, open_study
+from equipoise.tuning.study import Address, check_memory, open_study
 from equipoise.tuning.trial import run_trial
 
 Watcher = Callable[[Record], None]
 """Told of each trial that has ended."""
 
 GRACE_SECONDS = 10.0
-"""After Ctrl-C, trials in other processes have so long to keep what they have."""
+"""After Ctrl-C, trials in other processes have so long to keep what they have.
+
+When the time is up, they have so long to end by themselves, and then as long again.
+"""
+
+GRACE_SHARE = 0.25
+"""Or so much of the time that is kept for what comes after the search, if that is more."""
 
 MOST_FAILURES = 10
 """After so many failures in a row no other recipe is tried: something else must be wrong."""
@@ -122,12 +136,15 @@ class _Loop:
     watchers: Sequence[Watcher]
     study: optuna.Study = field(init=False)
     running: dict[Future[Record], Record] = field(init=False, default_factory=dict)
+    first: list[dict[str, Any]] = field(init=False)
     failures: int = field(init=False, default=0)
     stopped: list[int] = field(init=False, default_factory=list)
     is_any_complete: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         search = self.search
+        # Each time all, for a stop may have come before; those that the study has, are skipped.
+        self.first = [dict(point) for point in search.first]
         self.study = open_study(
             search.address, search.metrics, sampler=search.sampler, seed=search.seed
         )
@@ -136,13 +153,31 @@ class _Loop:
         lift_halt(self.search.folder)
         try:
             self._begin()
-            while self.running or self._may_begin_another():
+            while (self.running and not self._is_overdue) or self._may_begin_another():
                 while len(self.running) < self.executor.workers and self._may_begin_another():
                     self._submit(self._drawn())
                 self._wait(1)
+            self._give_up()
         except KeyboardInterrupt:
             self._halt()
             raise
+
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether the time is up for so long that trials should have ended by themselves."""
+        return self.clock.left < -max(GRACE_SECONDS, GRACE_SHARE * self.clock.reserve)
+
+    def _give_up(self) -> None:
+        """Halt what still runs, and record as lost what does not answer or was never begun."""
+        if not self.running:
+            return
+        self._halt()
+        self.executor.close()  # so that no worker writes any more
+        for begun in self.running.values():
+            self._note(
+                _lost(self.search.folder, begun, _overdue(self.search.folder, begun)), is_lost=True
+            )
+        self.running.clear()
 
     def _wait(self, seconds: float) -> None:
         done, _ = wait(self.running, timeout=seconds, return_when=FIRST_COMPLETED)
@@ -157,18 +192,17 @@ class _Loop:
             self._wait(0.1)
 
     def _begin(self) -> None:
-        """Take up what a stop has interrupted, or put the first recipes in the queue."""
+        """Take up what a stop has interrupted."""
+        folder = self.search.folder
+        known = {record.number: record for record in read_records(folder)}
+        choices = {number: record.choices for number, record in known.items()}
+        check_memory(self.study, choices, folder)
         trials = self.study.get_trials(deepcopy=False)
-        # Each time, for a stop may have come before all were there; those that are, are skipped.
-        for point in self.search.first:
-            self.study.enqueue_trial(dict(point), skip_if_exists=True)
         self.is_any_complete = any(trial.state == TrialState.COMPLETE for trial in trials)
         for trial in trials:
             if trial.state == TrialState.RUNNING:
-                known = read_record(folder_of(self.search.folder, trial.number))
-                self._submit(
-                    known or _record(self.search, optuna.Trial(self.study, trial._trial_id))
-                )
+                again = optuna.Trial(self.study, trial._trial_id)
+                self._submit(known.get(trial.number) or _record(self.search, again))
 
     def _may_begin_another(self) -> bool:
         limit, trials = self.search.n_trials, self.study.get_trials(deepcopy=False)
@@ -177,11 +211,22 @@ class _Loop:
         return self.clock.left > 0 and not is_hopeless and (limit is None or begun < limit)
 
     def _drawn(self) -> Record:
+        """Draw the next recipe: the first ones in their order, then what the sampler says.
+
+        One at a time is put in the queue of the study, so that none waits there when time is up.
+        """
+        while self.first and not self._is_any_waiting:
+            self.study.enqueue_trial(self.first.pop(0), skip_if_exists=True)
         return _record(self.search, self.study.ask())
+
+    @property
+    def _is_any_waiting(self) -> bool:
+        trials = self.study.get_trials(deepcopy=False)
+        return any(trial.state == TrialState.WAITING for trial in trials)
 
     def _submit(self, record: Record) -> None:
         search = self.search
-        folder = folder_of(search.folder, record.number)
+        folder = folder_of(search.folder, record.number).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         job = Job(
             record=record,
@@ -202,12 +247,20 @@ class _Loop:
 
     def _tell(self, begun: Record, future: Future[Record]) -> None:
         error = future.exception()
-        record = future.result() if error is None else _lost(self.search.folder, begun, error)
-        if record.state == "running":
-            return  # it was halted, and is gone on with when the search is resumed
+        if isinstance(error, UnseenFolder):
+            raise error
+        if error is not None:
+            self._note(_lost(self.search.folder, begun, error), is_lost=True)
+        elif future.result().state != "running":
+            require_kept(future.result(), folder_of(self.search.folder, begun.number))
+            self._note(future.result())
+        # Else it was halted, and is gone on with when the search is resumed.
+
+    def _note(self, record: Record, *, is_lost: bool = False) -> None:
+        """Tell the study and the watchers of a trial that has ended."""
         values = [record.scores.get(m, record.pace) for m in self.search.metrics]
         is_complete = record.state == "complete"
-        state = STATES[record.state] if error is None else TrialState.FAIL
+        state = TrialState.FAIL if is_lost and not is_complete else STATES[record.state]
         self.study.tell(
             record.number, values if is_complete else None, state, skip_if_finished=True
         )
@@ -232,9 +285,21 @@ def _record(search: Search, trial: optuna.Trial) -> Record:
 
 
 def _lost(search: Path, begun: Record, error: BaseException) -> Record:
-    """Record a trial whose worker has ended without a result."""
+    """Record a trial whose worker has ended without a result, unless its record has the end."""
     folder = folder_of(search, begun.number)
     known = read_record(folder) or begun
+    if known.state != "running":
+        return known
     record = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
     record.save(folder)
     return record
+
+
+def _overdue(search: Path, begun: Record) -> WorkerLost:
+    """Return what is said of a trial that was still open when the search had to end."""
+    if read_record(folder_of(search, begun.number)) is None:
+        return WorkerLost(
+            "No worker had begun it when the time of the search was up: they were busy, or more "
+            "threads are asked for than a machine has."
+        )
+    return WorkerLost("Its worker did not answer when the time of the search was up.")

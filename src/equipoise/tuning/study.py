@@ -1,14 +1,17 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import make_url
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
@@ -54,12 +57,7 @@ class Address:
         try:
             return RDBStorage(self.storage)
         except Exception as error:
-            raise InputError(
-                "The storage of a search must be the URL of a data base that can be reached, "
-                "such as sqlite:///search.db.",
-                f"It cannot be opened: {str(error).splitlines()[0]}",
-                "Check the address, or leave it out: a file in the run's folder is used.",
-            ) from error
+            raise _unreached(error) from error
 
     @property
     def public(self) -> str:
@@ -73,6 +71,15 @@ class Address:
         return optuna.load_study(
             study_name=self.name, storage=self.open(), pruner=_pruner(self.first_rung)
         )
+
+
+def _unreached(error: Exception) -> InputError:
+    return InputError(
+        "The storage of a search must be the URL of a data base that can be reached, such as "
+        "sqlite:///search.db.",
+        f"It cannot be opened: {str(error).splitlines()[0].rstrip('.')}.",
+        "Check the address, or leave it out: a file in the run's folder is used.",
+    )
 
 
 def open_study(
@@ -120,6 +127,38 @@ def open_study(
     return study
 
 
+def check_memory(
+    study: optuna.Study, choices: Mapping[int, Mapping[str, Any]], folder: Path
+) -> None:
+    """Raise `InputError` if a study is not that of the trials in a folder.
+
+    Parameters
+    ----------
+    study : Study
+        What is remembered.
+    choices : mapping of int to mapping
+        What the search has chosen for each trial that is recorded, by its number.
+    folder : Path
+        Folder of the search.
+
+    Raises
+    ------
+    InputError
+        If the study lacks one of these trials, as where a data base was lost, or has another
+        recipe under its number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    for number, chosen in choices.items():
+        known = trials[number].params if number < len(trials) else None
+        if known != dict(chosen):
+            was = "no such trial" if known is None else "another recipe of that number"
+            raise InputError(
+                "A search goes on with the study that it was begun with.",
+                f"`{folder}` has trial {number}, and its study has {was}.",
+                "Restore the data base of --storage, or begin a new search with another --out.",
+            )
+
+
 def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
@@ -144,4 +183,70 @@ def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
 def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:
     """Return the address of the file in which a search in a folder is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Address(str(folder / "journal.log"), first_rung=first_rung)
+    return Address(str(folder.absolute() / "journal.log"), first_rung=first_rung)
+
+
+def _url(storage: str) -> URL:
+    """Return the URL of a data base; what it holds is not repeated, for it may be a password."""
+    try:
+        return make_url(storage)
+    except (ArgumentError, ValueError) as error:
+        told = "has no scheme" if "://" not in storage else "cannot be read as a URL"
+        raise InputError(
+            "The storage of a search must be the URL of a data base, such as sqlite:///search.db.",
+            f"What was given {told}.",
+            "Write sqlite:///NAME.db for a file, or leave it out: a file in the run's folder is "
+            "used.",
+        ) from error
+
+
+def check_reached(storage: str) -> None:
+    """Raise `InputError` if a data base cannot be reached; nothing is written.
+
+    Parameters
+    ----------
+    storage : str
+        Its URL.
+
+    Raises
+    ------
+    InputError
+        If it is no URL, its driver is not installed, nothing answers, or its folder is not there.
+    """
+    address = address_of(storage)
+    url = _url(address.storage)
+    try:
+        if url.get_backend_name() != "sqlite":
+            create_engine(url).connect().close()
+        elif url.database and not os.access(Path(url.database).parent, os.W_OK):
+            raise OSError("its folder is not there, or cannot be written to")
+    except Exception as error:
+        raise _unreached(error) from error
+
+
+def address_of(storage: str) -> Address:
+    """Return the address of a data base; that of a file is the same from any working folder.
+
+    Parameters
+    ----------
+    storage : str
+        Its URL.
+
+    Examples
+    --------
+    >>> address_of("sqlite:////home/me/search.db").storage
+    'sqlite:////home/me/search.db'
+    >>> address_of("sqlite:///search.db") == address_of(f"sqlite:///{Path.cwd()}/search.db")
+    True
+
+    Raises
+    ------
+    InputError
+        If it is not of that form.
+    """
+    url = _url(storage)
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
+        return Address(storage)
+    absolute = url.set(database=str(Path(name).absolute()))
+    return Address(absolute.render_as_string(hide_password=False))

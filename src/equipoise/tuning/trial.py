@@ -16,8 +16,16 @@ from equipoise.task import Task
 from equipoise.tuning.examples import task_of
 from equipoise.tuning.folds import Fold, folds_of
 from equipoise.tuning.job import Job
-from equipoise.tuning.records import Record, fold_folder, read_held_out, read_record, save_held_out
+from equipoise.tuning.records import (
+    Record,
+    fold_folder,
+    read_held_out,
+    read_record,
+    require_seen,
+    save_held_out,
+)
 from equipoise.tuning.scores import HeldOut
+from equipoise.tuning.starts import MOST_STARTS, forget_starts, note_start
 from equipoise.tuning.stopping import Rungs, Stop, Watch
 
 
@@ -35,21 +43,39 @@ def run_trial(job: Job) -> Record:
     -------
     Record
         What was found; it is in the trial's folder too.
+
+    Raises
+    ------
+    UnseenFolder
+        If the trial's folder is not there: it was made where the search runs.
     """
+    require_seen(job.folder)
     known = read_record(job.folder) or job.record
     if known.state != "running":
         return known  # it had ended before a stop, and only the study was not told
     known.save(job.folder)
     trial = _Trial(job, known)
     try:
+        _require_alive(note_start(job.folder))
         record = trial.run()
     except (InputError, TrainingError, MemoryError, RuntimeError) as error:
         record = replace(trial.record, state="failed", message=f"{type(error).__name__}: {error}")
+    finally:
+        forget_starts(job.folder)
     record = trial.timed(record)
     record.save(job.folder)
     if record.state != "running":
         _clear(job.folder)
     return record
+
+
+def _require_alive(starts: int) -> None:
+    """Refuse a recipe that has ended its process, or it would be tried first at every resume."""
+    if starts > MOST_STARTS:
+        raise TrainingError(
+            f"Its process has ended {MOST_STARTS} times in a row before it got any further. The "
+            "system ends processes when memory runs out."
+        )
 
 
 class _Trial:

@@ -13,14 +13,14 @@ import numpy as np
 from equipoise.adjustment import Adjustment
 from equipoise.checkpoints import read_checkpoint, read_tensors
 from equipoise.ensembles import Ensemble
-from equipoise.errors import InputError
+from equipoise.errors import TrainingError
 from equipoise.executors import Executor, Here
-from equipoise.experiment import Experiment
+from equipoise.experiment import Experiment, travelling, travelling_params
 from equipoise.fitting import Fit
 from equipoise.plan import Plan
 from equipoise.progress import Observer
 from equipoise.resuming import checkpoint_of, discard_unfinished, earlier_looks
-from equipoise.runs import SEARCH, Run, require_free
+from equipoise.runs import SEARCH, Run
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
@@ -29,8 +29,8 @@ from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of, unjudged
 from equipoise.tuning.identity import (
     check_identity,
-    is_begun,
     only_here,
+    require_place,
     write_identity,
 )
 from equipoise.tuning.layout import (
@@ -46,7 +46,7 @@ from equipoise.tuning.outcome import choices_found, predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
 from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
-from equipoise.tuning.study import Address, journal
+from equipoise.tuning.study import Address, address_of, journal
 from equipoise.tuning.winner import Winner, choose_winner
 
 
@@ -100,17 +100,11 @@ class Tuner:
         Raises
         ------
         InputError
-            If the folder is taken, holds another search, or the data or a setting cannot be used.
+            If the folder is taken, holds another search, the data or a setting cannot be used, or
+            reading and measuring have taken all the time.
         """
         options.validate()
-        is_there = is_begun(folder / SEARCH)
-        if is_there and not resume:
-            raise InputError(
-                "A new search needs a folder of its own.",
-                f"`{folder}` holds a search already.",
-                "Give another --out, or --resume to go on with it.",
-            )
-        require_free(folder, resume=is_there, after_search=True)
+        require_place(folder, resume=resume)
         tuner = cls(experiment, folder, options)
         tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
@@ -132,7 +126,7 @@ class Tuner:
             "metrics": list(options.metrics or layout.metrics),
             "folds": options.n_folds or layout.n_folds,
             "ensemble": options.ensemble,
-            "storage": None if options.storage is None else Address(options.storage).public,
+            "storage": None if options.storage is None else address_of(options.storage).public,
         }
 
     def begin(self) -> None:
@@ -144,12 +138,12 @@ class Tuner:
             If the storage cannot be reached.
         """
         if self.options.storage is not None:
-            Address(self.options.storage).open()
+            address_of(self.options.storage).open()
         # In a shared storage each search has a study of its own, found again by this name.
         study = f"equipoise-{secrets.token_hex(6)}"
         write_identity(self.search_folder, {**self.identity, "study": study})
         # The layout second: a folder with the first is known to be that of a search.
-        if stored_layout(self.search_folder) is None:
+        if stored_layout(self.search_folder) is None or not self.is_tried:
             store_layout(self.search_folder, self.layout)
 
     @cached_property
@@ -164,18 +158,30 @@ class Tuner:
 
     @cached_property
     def layout(self) -> Layout:
-        """How the search is laid out; measured once, and kept."""
-        if (stored := stored_layout(self.search_folder)) is not None:
+        """How the search is laid out; measured anew until a trial has begun, and kept then."""
+        stored = stored_layout(self.search_folder)
+        if stored is not None and self.is_tried:
             return stored
         options, plan = self.options, self.plan
-        return lay_out(
+        self.clock.require_time()
+        # The search is known by these, even if there is another time for it now.
+        metrics = options.metrics or (stored.metrics if stored else ())
+        folds = options.n_folds or (stored.n_folds if stored else None)
+        layout = lay_out(
             plan.fit,
             self.clock.remaining,
-            options.metrics,
-            options.n_folds,
+            metrics,
+            folds,
             n_predicted=plan.n_predicted,
             ensemble=options.ensemble,
         )
+        self.clock.require_time(layout.reserve)
+        return layout
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether a trial has begun."""
+        return bool(self.records)
 
     @property
     def address(self) -> Address:
@@ -183,7 +189,9 @@ class Tuner:
         if self.options.storage is None:
             return journal(self.search_folder, self.layout.first_rung)
         name = Run(self.search_folder).read_json("search.json")["study"]
-        return Address(self.options.storage, name, self.layout.first_rung)
+        return replace(
+            address_of(self.options.storage), name=name, first_rung=self.layout.first_rung
+        )
 
     @property
     def records(self) -> list[Record]:
@@ -210,8 +218,7 @@ class Tuner:
 
     def _set_up(self, executor: Executor) -> Search:
         # In this process the examples are there already; others read them.
-        reading = replace(self.experiment.options, progress=None)  # a bar cannot travel
-        elsewhere = replace(self.experiment, options=reading)
+        elsewhere = travelling(self.experiment)
         return set_up(
             self.plan.fit,
             self.layout,
@@ -219,7 +226,7 @@ class Tuner:
             folder=self.search_folder,
             data=self.plan.fit.task if isinstance(executor, Here) else elsewhere,
             data_hash=parts_hash(self.plan.parts),
-            base=self.base,
+            base=travelling_params(self.base),
             given=self.experiment.params,
             address=self.address,
         )
@@ -228,6 +235,14 @@ class Tuner:
     def winner(self) -> Winner:
         """The recipe that is taken of those tried so far."""
         return choose_winner(self.search_folder, self.records, self.layout.metrics[0])
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether a recipe has predicted held-out examples, so that there is one to take."""
+        try:
+            return bool(self.winner)
+        except TrainingError:
+            return False
 
     def finish(self, observers: Sequence[Observer] = (), *, refit: bool = True) -> Run:
         """Train the recipe that is taken, or combine several, and look at the test set.
