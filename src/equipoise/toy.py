@@ -138,8 +138,10 @@ def make_toy(
 
     Parameters
     ----------
-    n_majority, n_minority : int, default=300 and 10
-        Training points of each class.
+    n_majority : int, default=300
+        Training points of the frequent class.
+    n_minority : int, default=10
+        Training points of the rare class.
     n_seeds : int, default=3
         Draws of points, each with a training of its own; the first is drawn.
     epochs : int, default=60

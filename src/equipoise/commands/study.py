@@ -1,6 +1,6 @@
 """``equipoise study``: one component over imbalance ratios."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,8 +25,70 @@ from equipoise.errors import InputError, TrainingError
 from equipoise.recipes import find_recipe
 from equipoise.statistics.wording import counted
 from equipoise.studies.components import find_component
-from equipoise.studies.design import Study, make_study
+from equipoise.studies.design import Choices, Study, make_study
 from equipoise.studies.findings import find
+
+RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
+"""Words for what the search goes over together."""
+
+
+@dataclass(kw_only=True)
+class Cells:
+    """Which cells a study has.
+
+    Parameters
+    ----------
+    ratios : str
+        Imbalance ratios of training, with commas between; own: the data as it is, alone.
+    test_ratios : str
+        Imbalance ratios of places of use, for which accuracy is told, such as 1,10,100; below
+        1 the rarest class of training is the most frequent.
+    values : list of str
+        Values of the component, such as 16 64 256, or "SAM(rho=0.1)"; by default the usual ones.
+    seeds : int
+        Seeds of each cell, at least 3 for intervals that say something.
+    fixed : {"majority", "total"}
+        Whether the largest class or the number of all examples is the same at all ratios.
+    hold : {"epochs", "steps"}
+        Whether batch sizes have the same epochs or the same steps.
+    retune : str
+        What is searched again in each cell: rate, weight-decay (both: the optimizer's numbers),
+        optimizer, sharpness, smoothing; with commas between.
+    trials : int
+        Recipes of each such search.
+    budget : str
+        Time of each run, such as 60s; by default as long as its epochs take.
+    metric : str
+        What epochs and numbers are chosen by on held-out examples, as for `tune`.
+    """
+
+    ratios: str = "1,10,100"
+    test_ratios: str = ""
+    values: Annotated[list[str], Parameter(consume_multiple=True, negative="")] = field(
+        default_factory=list
+    )
+    seeds: int = 3
+    fixed: Literal["majority", "total"] = "majority"
+    hold: Literal["epochs", "steps"] = "epochs"
+    retune: str = ""
+    trials: int = 8
+    budget: str | None = None
+    metric: str | None = None
+
+    def choices(self) -> Choices:
+        """Return them as a study takes them."""
+        words = [word.strip() for word in self.retune.split(",") if word.strip()]
+        return Choices(
+            ratios=() if self.ratios == "own" else numbers("--ratios", self.ratios),
+            n_seeds=self.seeds,
+            fixed=self.fixed,
+            hold=self.hold,
+            values=tuple(self.values),
+            retune=tuple(dict.fromkeys(RETUNED.get(word, word) for word in words)),
+            n_trials=self.trials,
+            budget=None if self.budget is None else parse_duration(self.budget),
+            metric=self.metric,
+        )
 
 
 @dataclass(kw_only=True)
@@ -36,25 +98,12 @@ class _Drawn(Imbalance):
     order: Literal["label", "random", "size"] = "random"
 
 
-RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
-"""Words for what the search goes over together."""
-
-
 def study(  # noqa: PLR0913 (each is an option)
     component: str,
     data: str,
     /,
     *,
-    ratios: str = "1,10,100",
-    test_ratios: str = "",
-    values: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    seeds: int = 3,
-    fixed: Literal["majority", "total"] = "majority",
-    hold: Literal["epochs", "steps"] = "epochs",
-    retune: str = "",
-    trials: int = 8,
-    budget: str | None = None,
-    metric: str | None = None,
+    cells: Annotated[Cells, Parameter(name="*")] = Cells(),  # noqa: B008 (never changed)
     recipe: str = "prescribed",
     out: Path | None = None,
     resume: Flag = False,
@@ -82,28 +131,6 @@ def study(  # noqa: PLR0913 (each is an option)
         epochs, or train-ratio, the recipe alone.
     data : str
         As for `fit`.
-    ratios : str
-        Imbalance ratios of training, with commas between; own: the data as it is, alone.
-    test_ratios : str
-        Imbalance ratios of places of use, for which accuracy is told, such as 1,10,100; below
-        1 the rarest class of training is the most frequent.
-    values : list of str
-        Values of the component, such as 16 64 256, or "SAM(rho=0.1)"; by default the usual ones.
-    seeds : int
-        Seeds of each cell, at least 3 for intervals that say something.
-    fixed : {"majority", "total"}
-        Whether the largest class or the number of all examples is the same at all ratios.
-    hold : {"epochs", "steps"}
-        Whether batch sizes have the same epochs or the same steps.
-    retune : str
-        What is searched again in each cell: rate, weight-decay (both: the optimizer's numbers),
-        optimizer, sharpness, smoothing; with commas between.
-    trials : int
-        Recipes of each such search.
-    budget : str
-        Time of each run, such as 60s; by default as long as its epochs take.
-    metric : str
-        What epochs and numbers are chosen by on held-out examples, as for `tune`.
     recipe : str
         What all else is, as for `fit`.
     out : Path
@@ -118,29 +145,15 @@ def study(  # noqa: PLR0913 (each is an option)
     place.check()
     wanted = find_component(component)
     folder = out or Path("studies") / f"{wanted.name}-{name_of(data)}"
-    _check(imbalance, seeds)
+    choices, tested = cells.choices(), numbers("--test-ratios", cells.test_ratios)
+    _check(imbalance, cells.seeds)
     find_recipe(recipe)
-    with read_in(data, reading, imbalance, classifier, seed=0) as experiment:
-        laid = make_study(
-            wanted,
-            replace(experiment, recipe=recipe),
-            folder,
-            ratios=() if ratios == "own" else _numbers("--ratios", ratios),
-            n_seeds=seeds,
-            fixed=fixed,
-            hold=hold,
-            values=values or (),
-            retune=_retuned(retune),
-            n_trials=trials,
-            budget=None if budget is None else parse_duration(budget),
-            metric=metric,
-            resume=resume,
-        )
+    with read_in(data, reading, imbalance, classifier, seed=0) as read:
+        laid = make_study(wanted, replace(read, recipe=recipe), folder, choices, resume=resume)
     _tell(laid)
-    tested = _numbers("--test-ratios", test_ratios)
     if not dry_run:
         _carried_out(laid, place)
-        found = find(folder, test_ratios=tuple(tested), failures=laid.failures)
+        found = find(folder, test_ratios=tested, failures=laid.failures)
         show(found, folder, as_json=json)
         if laid.failures:
             raise TrainingError(
@@ -161,18 +174,14 @@ def _check(imbalance: Imbalance, seeds: int) -> None:
         raise InputError("A study needs seeds.", f"--seeds is {seeds}.", "Give 3 or more.")
 
 
-def _numbers(name: str, text: str) -> list[float]:
+def numbers(name: str, text: str) -> tuple[float, ...]:
+    """Return the numbers of an option, which have commas between."""
     try:
-        return [float(part) for part in text.split(",") if part.strip()]
+        return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise InputError(
             f"{name} are numbers with commas between.", f"It is {text!r}.", "Give 1,10,100."
         ) from None
-
-
-def _retuned(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    return list(dict.fromkeys(RETUNED.get(word, word) for word in words))
 
 
 def _tell(laid: Study) -> None:

@@ -107,8 +107,6 @@ def tune(  # noqa: PLR0913 (each is an option)
     json : bool
         Print the result, or what --dry-run says, as JSON.
     """
-    # Before the data is read, which may take long.
-    place.check()
     options = Options(
         budget=parse_duration(budget),
         metrics=tuple(metric or ()),
@@ -121,17 +119,24 @@ def tune(  # noqa: PLR0913 (each is an option)
         ensemble=ensemble,
         storage=storage,
     )
-    options.validate()
     folder = out or _default_folder(data, seed)
-    require_place(folder, resume=resume)
-    if storage is not None:
-        check_reached(storage)
+    # Before the data is read, which may take long.
+    _check(options, place, folder, resume=resume)
     with read_in(data, reading, imbalance, classifier, seed=seed) as experiment:
         tuner = Tuner.make(experiment, folder, options, resume=resume, begun=invocation.begun())
     _tell(tuner, as_json=dry_run and json)
     if not dry_run:
         _show(_carried_out(tuner, place), as_json=json)
     return 0
+
+
+def _check(options: Options, place: Place, folder: Path, *, resume: bool) -> None:
+    """Raise `InputError` if something cannot be used that does not depend on the data."""
+    place.check()
+    options.validate()
+    require_place(folder, resume=resume)
+    if options.storage is not None:
+        check_reached(options.storage)
 
 
 def _tell(tuner: Tuner, *, as_json: bool) -> None:

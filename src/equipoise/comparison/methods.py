@@ -41,7 +41,7 @@ class Method:
         Parameters whose component is searched.
     within : tuple of str, default=()
         Parameters whose numbers are searched, where there is time for a search.
-    params : mapping of str to value, default={}
+    params : mapping of str to value
         Parameters over those of the recipe, as the user has set them.
     """
 

@@ -145,8 +145,8 @@ def subsample(  # noqa: PLR0913 (each says what is kept)
         Seed of the draw, and of the order ``"random"``.
     within : ndarray of int, shape (some,), or None, default=None
         Positions to choose from, such as the training part. None: all.
-    limits : Limits, default=NO_LIMITS
-        How many examples are kept at most.
+    limits : Limits
+        How many examples are kept at most; by default all that the ratio allows.
 
     Returns
     -------

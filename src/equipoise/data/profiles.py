@@ -104,8 +104,8 @@ def target_counts(
     profile : {"exp", "step", "binary"}, default="exp"
         ``"exp"``: a long tail. ``"step"``: half of the classes are rare; of an odd number the
         odd one stays large. ``"binary"``: the last class alone is rare.
-    limits : Limits, default=NO_LIMITS
-        How many examples are kept at most.
+    limits : Limits
+        How many examples are kept at most; by default all that the ratio allows.
 
     Returns
     -------

@@ -46,6 +46,8 @@ class Study:
         For each imbalance ratio the comparison of the values.
     told : dict
         What is kept of the study, as JSON holds it.
+    failures : dict of str to str
+        What went wrong in this process.
     """
 
     folder: Path
@@ -86,20 +88,51 @@ class Study:
             contest.run(executor, [tell])
 
 
-def make_study(  # noqa: PLR0913 (each is a choice of the user)
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """How a study is laid out.
+
+    Parameters
+    ----------
+    ratios : tuple of float
+        Imbalance ratios of training; empty: the data stays as it is.
+    n_seeds : int
+        Seeds of each cell. Each draws its own subset and, unless the order of classes is given,
+        its own order, so that rarity is not confounded with how hard a class is.
+    fixed : {"majority", "total"}, default="majority"
+        Whether the size of the largest class or the number of all examples is the same at all
+        ratios.
+    hold : {"epochs", "steps"}, default="epochs"
+        What all batch sizes have in common.
+    values : tuple of str, default=()
+        Values of the component; none: the usual ones.
+    retune : tuple of str, default=()
+        Parameters whose numbers are searched again in each cell.
+    n_trials : int, default=8
+        Recipes in each such search.
+    budget : float or None, default=None
+        Seconds of each run; None: as long as its epochs take.
+    metric : str or None, default=None
+        What epochs and numbers are chosen by; None: by the size of the rarest class.
+    """
+
+    ratios: tuple[float, ...]
+    n_seeds: int
+    fixed: str = "majority"
+    hold: str = "epochs"
+    values: tuple[str, ...] = ()
+    retune: tuple[str, ...] = ()
+    n_trials: int = 8
+    budget: float | None = None
+    metric: str | None = None
+
+
+def make_study(
     component: Component,
     experiment: Experiment,
     folder: Path,
+    choices: Choices,
     *,
-    ratios: Sequence[float],
-    n_seeds: int,
-    fixed: str = "majority",
-    hold: str = "epochs",
-    values: Sequence[str] = (),
-    retune: Sequence[str] = (),
-    n_trials: int = 8,
-    budget: float | None = None,
-    metric: str | None = None,
     resume: bool = False,
 ) -> Study:
     """Read the data and lay a study out; nothing is written.
@@ -112,26 +145,8 @@ def make_study(  # noqa: PLR0913 (each is a choice of the user)
         The data, how it is cut, the recipe, and parameters that all cells are given.
     folder : Path
         Where the study is kept, or is already.
-    ratios : sequence of float
-        Imbalance ratios of training; empty: the data stays as it is.
-    n_seeds : int
-        Seeds of each cell. Each draws its own subset and, unless the order of classes is given,
-        its own order, so that rarity is not confounded with how hard a class is.
-    fixed : {"majority", "total"}, default="majority"
-        Whether the size of the largest class or the number of all examples is the same at all
-        ratios.
-    hold : {"epochs", "steps"}, default="epochs"
-        What all batch sizes have in common.
-    values : sequence of str, default=()
-        Values of the component; none: the usual ones.
-    retune : sequence of str, default=()
-        Parameters whose numbers are searched again in each cell.
-    n_trials : int, default=8
-        Recipes in each such search.
-    budget : float or None, default=None
-        Seconds of each run; None: as long as its epochs take.
-    metric : str or None, default=None
-        What epochs and numbers are chosen by; None: by the size of the rarest class.
+    choices : Choices
+        How it is laid out.
     resume : bool, default=False
         Go on with the study in the folder, with more values, ratios or seeds if so wished.
 
@@ -140,75 +155,78 @@ def make_study(  # noqa: PLR0913 (each is a choice of the user)
     InputError
         If the folder holds something else, or the data or a choice cannot be used.
     """
-    _check_choices(component, experiment, fixed, retune)
-    exact = sorted({parse_ratio(ratio)[0] for ratio in ratios})
-    by_ratio = _thinned(experiment, exact, fixed)
+    _check_choices(component, experiment, choices)
+    exact = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios})
+    by_ratio = _thinned(experiment, exact, choices.fixed)
     plan = Plan.make(by_ratio[max(by_ratio)])
-    base = Base(
-        kind=plan.fit.task.facts["kind"],
-        settings=plan.fit.settings,
-        epochs=plan.fit.settings.epochs,
-        hold=hold,
-    )
+    kind, settings = plan.fit.task.facts["kind"], plan.fit.settings
+    base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
     shared, own = _frozen(component, experiment, plan)
-    chosen = tuple(values_of(component, base, values))
-    reference = component.reference(base, chosen)
+    values = tuple(values_of(component, base, choices.values))
     methods = [
-        _method(value, {**own, **value.params}, experiment.recipe, tuple(retune))
-        for value in chosen
+        _method(value, {**own, **value.params}, experiment.recipe, choices.retune)
+        for value in values
     ]
+    reference = methods[values.index(component.reference(base, values))]
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
             folder / folder_of(ratio),
             methods=methods,
-            control=methods[chosen.index(reference)],
-            n_seeds=n_seeds,
-            budget=budget,
-            metric=metric or _metric(plan),
-            search=bool(retune),
-            n_trials=n_trials if retune else None,
+            control=reference,
+            n_seeds=choices.n_seeds,
+            budget=choices.budget,
+            metric=choices.metric or _metric(plan),
+            search=bool(choices.retune),
+            n_trials=choices.n_trials if choices.retune else None,
             resume=resume,
         )
         for ratio, thinned in by_ratio.items()
     }
     told = {
-        "component": component.name,
-        "claim": component.claim,
-        "unit": component.unit,
+        **_described(component, choices),
         "values": [
             {"label": v.label, "number": v.number, "method": m.name}
-            for v, m in zip(chosen, methods, strict=True)
+            for v, m in zip(values, methods, strict=True)
         ],
-        "reference": methods[chosen.index(reference)].name,
+        "reference": reference.name,
         "ratios": [None if ratio == AS_IT_IS else ratio for ratio in by_ratio],
-        "n_seeds": n_seeds,
-        "fixed": fixed,
-        "hold": hold,
-        "retune": list(retune),
-        "n_trials": n_trials if retune else None,
         "recipe": experiment.recipe,
         "data": Path(experiment.source).stem,
     }
-    return Study(folder=folder, component=component, values=chosen, contests=contests, told=told)
+    return Study(folder=folder, component=component, values=values, contests=contests, told=told)
 
 
-def _check_choices(
-    component: Component, experiment: Experiment, fixed: str, retune: Sequence[str]
-) -> None:
+def _described(component: Component, choices: Choices) -> dict[str, Any]:
+    """Return what is kept of a study's component and choices."""
+    return {
+        "component": component.name,
+        "claim": component.claim,
+        "unit": component.unit,
+        "n_seeds": choices.n_seeds,
+        "fixed": choices.fixed,
+        "hold": choices.hold,
+        "retune": list(choices.retune),
+        "n_trials": choices.n_trials if choices.retune else None,
+    }
+
+
+def _check_choices(component: Component, experiment: Experiment, choices: Choices) -> None:
     if both := sorted(experiment.params.keys() & set(component.params)):
         raise InputError(
             "What is studied must not be given as well.",
             f"The study of {component.name} sets {both[0]}, which is given too.",
             f"Leave out --{both[0].replace('_', '-')}, or give its values by --values.",
         )
-    if fixed == "total" and experiment.examples is None:
+    if choices.fixed == "total" and experiment.examples is None:
         raise InputError(
             "With a fixed total, the number of examples must be said.",
             "There is no --examples.",
             "Give --examples 5000 for example, no more than the largest ratio leaves.",
         )
-    unknown = [name for name in retune if name not in ("optimizer", "sharpness", "smoothing")]
+    unknown = [
+        name for name in choices.retune if name not in ("optimizer", "sharpness", "smoothing")
+    ]
     if unknown:
         raise InputError(
             "What is retuned must be rate, weight-decay, optimizer, sharpness or smoothing.",

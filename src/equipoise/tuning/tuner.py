@@ -189,9 +189,8 @@ class Tuner:
         if self.options.storage is None:
             return journal(self.search_folder, self.layout.first_rung)
         name = Run(self.search_folder).read_json("search.json")["study"]
-        return replace(
-            address_of(self.options.storage), name=name, first_rung=self.layout.first_rung
-        )
+        known = address_of(self.options.storage)
+        return replace(known, name=name, first_rung=self.layout.first_rung)
 
     @property
     def records(self) -> list[Record]:
