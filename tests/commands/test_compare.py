@@ -17,6 +17,7 @@ import pytest
 from equipoise.cli import main
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison.contest import Contest, make_contest
+from equipoise.data.options import ReadOptions
 from equipoise.experiment import Experiment
 from equipoise.runs import Run
 
@@ -157,7 +158,8 @@ def test_workers_may_have_another_working_folder(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "away").mkdir()
     params = {"epochs": 1, "device": "cpu", "backbone": "MLP(layers=1, width=8)"}
-    experiment = Experiment(source=Path(table).name, params=params)
+    options = ReadOptions(label="outcome")
+    experiment = Experiment(source=Path(table).name, options=options, params=params)
     contest = make_contest(experiment, Path("c"), methods=(), n_seeds=1, budget=None)
     if not sees:
         monkeypatch.setattr(contest_module, "carry_out", len)
