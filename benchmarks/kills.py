@@ -91,14 +91,16 @@ def start(args: argparse.Namespace, out: Path, *more: str) -> subprocess.Popen[b
 
 def busy(parent: int, wanted: str) -> int | None:
     """Return the process below another that works most, by a part of its command; None: none."""
-    listed = subprocess.run(
-        ["ps", "-e", "-o", "pid=,sid=,pcpu=,args="], capture_output=True, text=True, check=True
-    ).stdout
+    command = ["ps", "-e", "-o", "pid=,ppid=,pcpu=,args="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
+    below = {parent}
+    for _ in rows:  # as deep as there are processes, at most
+        below |= {int(pid) for pid, above, *_ in rows if int(above) in below}
     own = [
         (float(load), int(pid))
-        for pid, session, load, command in rows
-        if wanted in command and (int(session) == parent or wanted == "ray::")
+        for pid, _, load, text in rows
+        if int(pid) in below and int(pid) != parent and wanted in text
     ]
     return max(own)[1] if own else None
 
