@@ -55,6 +55,12 @@ def test_files_that_are_no_method_are_refused(tmp_path: Path, text: str, said: s
         methods_in(_file(tmp_path, text))
 
 
+def test_a_file_that_is_not_there_is_told_as_one_of_methods(tmp_path: Path) -> None:
+    """Not as one of another option."""
+    with pytest.raises(InputError, match="--methods"):
+        methods_in(str(tmp_path / "nothing.toml"))
+
+
 def test_files_and_runs_are_compared_like_other_methods(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,12 @@ def _own(path: Path) -> Method:
     """Return the method that a file of options, or a run, describes; named after it."""
     is_run = path.is_dir()
     file = path / CONFIG if is_run else path
+    if not file.is_file():
+        raise InputError(
+            "A method that ends in .toml is a file of options.",
+            f"There is no `{file}`.",
+            "Check the path in --methods.",
+        )
     tables = options_in(file, {"fit": (), "pretrain": ()})
     options = tables.get("fit")
     if options is None:
