@@ -296,7 +296,7 @@ def test_a_search_is_laid_out_anew_until_a_trial_has_begun(table: Path, tmp_path
     first.begin()
     longer = replace(options, budget=400.0)
     again = _tuner(table, tmp_path / "run", longer, resume=True, params=given)
-    assert again.layout.seconds > first.layout.seconds
+    assert again.layout.telling > first.layout.telling
     with Here() as executor, pytest.raises(KeyboardInterrupt):
         again.search(executor, [_press(0)])
     last = _tuner(table, tmp_path / "run", replace(longer, budget=9e9), resume=True, params=given)
