@@ -30,6 +30,7 @@ app.command("equipoise.commands.tune:tune", help="Search for the best recipe in 
 app.command("equipoise.commands.compare:compare", help="Compare methods at equal time, fairly.")
 app.command("equipoise.commands.rank:rank", help="Rank methods over several comparisons.")
 app.command("equipoise.commands.study:study", help="Study one component over ratios.")
+app.command("equipoise.commands.diagnose:diagnose", help="Say why a run succeeds or fails.")
 app.command("equipoise.commands.toy:toy", help="Draw decision regions around rare points.")
 app.command("equipoise.commands.pretrain:pretrain", help="Train a backbone without labels.")
 app.command("equipoise.commands.evaluate:evaluate", help="Measure a run, on its test set or DATA.")

@@ -11,7 +11,7 @@ from equipoise.report import write_report
 def report(run: Path, /, *runs: Path, out: Path | None = None, json: Flag = False) -> int:
     """Write one HTML file about RUN and RUNS; it needs no network and opens by double click.
 
-    Instead of runs, folders of comparisons can be named, or folders of studies.
+    Instead of runs, folders of comparisons can be named, or folders of studies, or a diagnosis.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def require_alike(
     if len(set(found)) > 1:
         odd = next(i for i, kind in enumerate(found) if kind != found[0])
         raise InputError(
-            "A report is about runs, about comparisons, or about studies.",
+            "A report is about runs, about comparisons, about studies, or about a diagnosis.",
             f"`{folders[0]}` holds a {found[0] or 'run'}, and `{folders[odd]}` a "
             f"{found[odd] or 'run'}.",
             "Write one report for each kind.",

@@ -13,6 +13,7 @@ from equipoise.errors import InputError
 from equipoise.report import formats
 from equipoise.report.cautions import incomparable
 from equipoise.report.comparisons import is_comparison, require_alike, summarise_comparison
+from equipoise.report.diagnoses import is_diagnosis, summarise_diagnosis
 from equipoise.report.provenance import provenance, settings
 from equipoise.report.search import STATES
 from equipoise.report.search_reading import search_aloud, written, written_difference
@@ -35,12 +36,13 @@ _CONTENTS = (
 def write_report(
     folders: Sequence[Path | str], out: Path | str, *, ranking: dict[str, Any] | None = None
 ) -> None:
-    """Write one page about one or more runs, comparisons or studies.
+    """Write one page about one or more runs, comparisons or studies, or a diagnosis.
 
     Parameters
     ----------
     folders : sequence of Path or str
-        Run folders, or folders of comparisons, or of studies; they may be unfinished.
+        Run folders, or folders of comparisons, or of studies, or of one diagnosis; they may be
+        unfinished.
     out : Path or str
         The HTML file. It appears, or is replaced, only when it is whole.
     ranking : dict or None, default=None
@@ -65,14 +67,27 @@ def write_report(
             f"Write for example --out {Path(out) / 'report.html'}.",
         )
     paths = [Path(folder) for folder in folders]
-    kind = require_alike(paths, {"comparison": is_comparison, "study": is_study})
+    kinds = {"comparison": is_comparison, "study": is_study, "diagnosis": is_diagnosis}
+    kind = require_alike(paths, kinds)
     if kind == "comparison":
         summaries = [summarise_comparison(path) for path in paths]
         write_text(Path(out), render_comparisons(summaries, ranking))
     elif kind == "study":
         write_text(Path(out), render_studies([summarise_study(path) for path in paths]))
+    elif kind == "diagnosis":
+        write_text(Path(out), render_diagnosis(_the_one(paths)))
     else:
         write_text(Path(out), render([summarise(path) for path in paths]))
+
+
+def _the_one(paths: Sequence[Path]) -> Summary:
+    if len(paths) > 1:
+        raise InputError(
+            "A page is about one diagnosis.",
+            f"There are {len(paths)}.",
+            "Diagnose all runs together: equipoise diagnose RUN RUN ...",
+        )
+    return summarise_diagnosis(paths[0])
 
 
 def render(runs: Sequence[Summary]) -> str:
@@ -183,6 +198,36 @@ def render_studies(studies: Sequence[Summary]) -> str:
         title=one if len(studies) == 1 else f"{len(studies)} studies",
         studies=studies,
         drawn=[draw_study(each, f"study-{k}") for k, each in enumerate(studies)],
+        style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(script),
+        script_hash=Markup(_source_hash(script)),
+        dash=formats.DASH,
+    )
+
+
+def render_diagnosis(diagnosis: Summary) -> str:
+    """Return the page of a diagnosis as text.
+
+    Parameters
+    ----------
+    diagnosis : dict
+        As `summarise_diagnosis` returns it.
+
+    Returns
+    -------
+    str
+        A whole HTML document, as closed and as safe as that of `render`.
+    """
+    from equipoise.report.plots import draw_diagnosis, draw_order  # noqa: PLC0415 (as above)
+
+    environment = _environment()
+    script = environment.get_template("sort.js.j2").render()
+    runs = diagnosis["runs"]
+    return environment.get_template("diagnosis.html.j2").render(
+        title=runs[0]["name"] if len(runs) == 1 else f"{len(runs)} runs",
+        **{name: diagnosis[name] for name in ("runs", "order", "beside")},
+        ordered=draw_order(diagnosis["order"]),
+        drawn=[draw_diagnosis(run, f"diagnosis-{k}") for k, run in enumerate(runs)],
         style=Markup(environment.get_template("style.css.j2").render()),
         script=Markup(script),
         script_hash=Markup(_source_hash(script)),

@@ -10,6 +10,12 @@ from equipoise.report.plots.comparison import (
 from equipoise.report.plots.confusion import confusion_matrix
 from equipoise.report.plots.counts import class_counts
 from equipoise.report.plots.curves import learning_curves
+from equipoise.report.plots.diagnosis import (
+    class_measures,
+    points_lost,
+    recall_gap,
+    what_orders,
+)
 from equipoise.report.plots.importance import candidate_means, importance_bars, range_means
 from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.recall import recall_by_count
@@ -18,7 +24,15 @@ from equipoise.report.plots.search import search_course
 from equipoise.report.plots.study import changes, groups, places
 from equipoise.report.plots.theme import Picture, themed
 
-__all__ = ["Picture", "draw", "draw_comparison", "draw_ranking", "draw_study"]
+__all__ = [
+    "Picture",
+    "draw",
+    "draw_comparison",
+    "draw_diagnosis",
+    "draw_order",
+    "draw_ranking",
+    "draw_study",
+]
 
 
 def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
@@ -118,3 +132,36 @@ def draw_study(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
         with themed(f"{salt}-{name}"):
             pictures[name] = paint(found)
     return pictures
+
+
+def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture]:
+    """Return the pictures of one run's diagnosis.
+
+    Parameters
+    ----------
+    found : dict
+        As `equipoise.report.diagnoses` returns it.
+    salt : str
+        Different for each run of a page.
+
+    Returns
+    -------
+    dict of str to Picture
+        ``points_lost``, ``recall_gap`` and ``class_measures``.
+    """
+    painters = {
+        "points_lost": points_lost,
+        "recall_gap": recall_gap,
+        "class_measures": class_measures,
+    }
+    pictures = {}
+    for name, paint in painters.items():
+        with themed(f"{salt}-{name}"):
+            pictures[name] = paint(found)
+    return pictures
+
+
+def draw_order(order: dict[str, Any]) -> Picture | None:
+    """Return the picture of which measure goes with success; None of few runs."""
+    with themed("order"):
+        return what_orders(order)

@@ -1,0 +1,224 @@
+"""A diagnosis of one or more runs, as plain data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch.nn import functional as F
+
+from equipoise.diagnosis.advice import advise, headline
+from equipoise.diagnosis.calibration import calibrations
+from equipoise.diagnosis.evidence import Evidence
+from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, mean_recall, prior_gain
+from equipoise.diagnosis.measures import by_class_measures, overall_measures, sharpness
+from equipoise.diagnosis.ordering import order_runs, told
+from equipoise.diagnosis.probe import STRENGTHS, probe_predictions
+from equipoise.diagnosis.readings import readings
+from equipoise.diagnosis.suspects import Suspects, find_suspects
+from equipoise.metrics.intervals import normal_quantile
+
+LEVEL = 0.95
+"""Of all intervals."""
+
+SIDE = 16
+"""Images are reduced to this many pixels a side before it is asked which lie near each other."""
+
+
+def diagnose(
+    evidence: Evidence, *, hessian: bool = True, watch: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Return everything that is to be said about one run.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What `observe` has returned.
+    hessian : bool, default=True
+        Whether the top eigenvalue of the loss's Hessian is found, which takes longest.
+    watch : callable, optional
+        Called `STEPS` times on the way.
+
+    Returns
+    -------
+    dict
+        JSON values: ``headline``, ``advice``, ``ledger``, ``readings`` (sentences by measure),
+        ``scores``, ``by_class``, ``by_group`` and ``overall`` measures, ``eigenvalues``,
+        ``calibration``, ``probe``, ``suspects``, and what they are of.
+    """
+    losses = ledger(evidence, LEVEL)
+    watch()
+    classes = by_class_measures(evidence)
+    overall = overall_measures(evidence, classes)
+    watch()
+    rises, eigenvalues = sharpness(evidence, hessian=hessian)
+    classes |= rises
+    overall |= {"rise": _known_mean(rises["rise"])}
+    overall |= {f"eigenvalue_{name}": value for name, value in eigenvalues.items()}
+    watch()
+    probe = probed(evidence)
+    watch()
+    suspects = suspected(evidence)
+    calibration = calibrations(evidence)
+    overall |= {f"{k}_corrected": v for k, v in calibration[-1].items() if k != "corrected"}
+    on_held_out = [prior_gain(evidence.held_out, evidence.n_classes, LEVEL), *losses[1:]]
+    advice = advise([*on_held_out, probe["gain"]], evidence.groups, _rests_on(evidence))
+    watch()
+    groups = {name: by_group(_plain(v), evidence.groups) for name, v in classes.items()}
+    found = {
+        "name": evidence.name,
+        "classes": list(evidence.classes),
+        "counts": evidence.counts.tolist(),
+        "groups": list(evidence.groups),
+        "rests_on": _rests_on(evidence),
+        "notes": list(evidence.notes),
+        "scores": _scores(evidence),
+        "headline": headline(advice),
+        "advice": [asdict(each) for each in advice],
+        "ledger": [asdict(loss) for loss in losses],
+        "by_class": {name: _plain(values) for name, values in classes.items()},
+        "by_group": groups,
+        "overall": {name: _number(value) for name, value in overall.items()},
+        "eigenvalues": eigenvalues,
+        "calibration": calibration,
+        "probe": {**probe, "gain": asdict(probe["gain"])},
+        "suspects": _described(evidence, suspects),
+    }
+    return {**found, "readings": readings(found)}
+
+
+STEPS = 5
+"""How often `diagnose` calls its watcher."""
+
+
+def side_by_side(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return which measure goes with the success of several runs on the same data.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        As `diagnose` returns them.
+
+    Returns
+    -------
+    dict
+        ``score``, what success is, and ``orders``: see `equipoise.diagnosis.ordering`. Nothing
+        is said about fewer than four runs.
+    """
+    scores = [run["scores"]["corrected"]["value"] for run in runs]
+    names = dict.fromkeys(name for run in runs for name in run["overall"])
+    same = ("recall_test", "recall_as_is_test")
+    measures = {
+        name: [run["overall"].get(name) for run in runs] for name in names if name not in same
+    }
+    return {
+        "score": "balanced accuracy on the test set, corrected to equal class frequencies",
+        "orders": told(order_runs(scores, measures, level=LEVEL)),
+    }
+
+
+def probed(evidence: Evidence) -> dict[str, Any]:
+    """Return how a balanced linear probe of the features does.
+
+    The strength of its penalty is the best on held-out examples of the middle and weaker ones.
+    """
+    train, held, test = evidence.parts["train"], evidence.held_out, evidence.parts["test"]
+    found = probe_predictions(train.features, train.codes, held.features, test.features)
+    n, z = evidence.n_classes, normal_quantile(LEVEL)
+    recalls = [
+        [Recalls.of(p, s.codes, n) for p, s in zip(each, (held, test), strict=True)]
+        for each in found
+    ]
+    best = int(np.argmax([np.nanmean(each[0].values) for each in recalls]))
+    head = Recalls.of(held.corrected.argmax(axis=1), held.codes, n)
+    change = recalls[best][0].values - head.values
+    value, low, high = mean_recall(change, _changes(found[best][0], held, n), z)
+    each = tuple(None if np.isnan(v) else float(v) for v in change)
+    return {
+        "strength": STRENGTHS[best],
+        "test": float(np.nanmean(recalls[best][1].values)),
+        "gain": Loss(cause="head", value=value, low=low, high=high, by_class=each),
+    }
+
+
+def suspected(evidence: Evidence) -> Suspects:
+    """Return training examples that deserve a look."""
+    train, held = evidence.parts["train"], evidence.held_out
+    source = evidence.model.source(evidence.dataset.X, train.places)
+    inputs = source.take(np.arange(len(train))).float()
+    if inputs.ndim == 4:
+        inputs = F.adaptive_avg_pool2d(
+            inputs, (min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3]))
+        )
+    known = held.corrected, held.codes
+    learnt = train.corrected, train.codes
+    return find_suspects(known, learnt, inputs.flatten(1).numpy())
+
+
+def suspect_images(evidence: Evidence, found: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the pictures of a diagnosis's suspects; None of a table."""
+    X = evidence.dataset.X
+    if isinstance(X, pd.DataFrame):
+        return None
+    return np.asarray(X[[suspect["place"] for suspect in found["suspects"]]])
+
+
+def _described(evidence: Evidence, suspects: Suspects) -> list[dict[str, Any]]:
+    train, data = evidence.parts["train"], evidence.dataset
+    rows = []
+    for at, kind, other, strength in zip(
+        suspects.places, suspects.kinds, suspects.others, suspects.strengths, strict=True
+    ):
+        place = int(train.places[at])
+        row = {}
+        if isinstance(data.X, pd.DataFrame):
+            values = data.X.iloc[place].items()
+            row = {"row": {str(k): "" if pd.isna(v) else str(v) for k, v in values}}
+        rows.append(
+            {
+                "place": place,
+                "id": str(data.ids[place]),
+                "label": evidence.classes[train.codes[at]],
+                "kind": kind,
+                "looks_like": evidence.classes[other],
+                "strength": float(strength),
+                **row,
+            }
+        )
+    return rows
+
+
+def _changes(predicted: np.ndarray, seen: Any, n: int) -> np.ndarray:
+    """Return the variance of each class's mean change from the head to the probe."""
+    change = (predicted == seen.codes).astype(float) - (seen.corrected.argmax(axis=1) == seen.codes)
+    sizes = np.bincount(seen.codes, minlength=n) + 2
+    mean = np.bincount(seen.codes, change, n) / sizes
+    return ((np.bincount(seen.codes, change**2, n) + 2) / sizes - mean**2) / sizes
+
+
+def _scores(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """Return balanced accuracy on the test examples that were looked at."""
+    test, z = evidence.parts["test"], normal_quantile(LEVEL)
+    found = {}
+    for name, logits in (("as_is", test.logits), ("corrected", test.corrected)):
+        recalls = Recalls.of(logits.argmax(axis=1), test.codes, evidence.n_classes)
+        numbers = mean_recall(recalls.values, recalls.variances, z)
+        found[name] = dict(zip(("value", "low", "high"), numbers, strict=True))
+    return found
+
+
+def _rests_on(evidence: Evidence) -> str:
+    return "validation" if len(evidence.parts["validation"]) else "test"
+
+
+def _known_mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if (~np.isnan(values)).any() else float("nan")
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    return [_number(value) for value in values.tolist()]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,161 @@
+"""Laws of the ledger: it adds up, its parts are the known metrics, planted causes are named."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from equipoise.diagnosis.advice import REMEDIES, advise, headline
+from equipoise.diagnosis.evidence import Seen
+from equipoise.diagnosis.ledger import CAUSES, Loss, ledger
+from equipoise.diagnosis.ordering import order_runs
+from equipoise.metrics import evaluate, shift_logits
+
+PRIOR = np.array([0.7, 0.2, 0.1])
+UNIFORM = np.full(3, 1 / 3)
+
+
+def _part(
+    sizes: tuple[int, ...],
+    strength: float,
+    seed: int,
+    labels: Any = None,
+    prior: np.ndarray = PRIOR,
+) -> Seen:
+    """Examples whose logits contain a prior; the stronger, the more are right."""
+    random = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(3), sizes)
+    logits = random.normal(size=(len(truth), 3)) + np.log(prior)
+    logits[np.arange(len(truth)), truth] += strength
+    codes = truth if labels is None else labels(truth, random)
+    corrected = shift_logits(logits, prior, UNIFORM)
+    empty = np.zeros((len(truth), 0))
+    return Seen(
+        places=np.arange(len(truth)),
+        codes=codes,
+        logits=logits,
+        corrected=corrected,
+        features=empty,
+    )
+
+
+def _evidence(train: Seen, validation: Seen, test: Seen) -> Any:
+    parts = {"train": train, "validation": validation, "test": test}
+    held = validation if len(validation) else test
+    return SimpleNamespace(parts=parts, held_out=held, n_classes=3)
+
+
+MANY = (400, 400, 400)
+
+
+def _leading(evidence: Any) -> str:
+    return advise(ledger(evidence), ["many", "medium", "few"], "validation")[0].cause
+
+
+def test_the_points_add_up_to_one() -> None:
+    """Balanced accuracy as trained and all that is lost."""
+    evidence = _evidence(_part(MANY, 4, 0), _part((50, 20, 10), 2, 1), _part(MANY, 2, 2))
+    test = evidence.parts["test"]
+    told = evaluate(test.logits, test.codes, classes=list("abc"), train_counts=[7, 2, 1])
+    right = told["overall"]["balanced_accuracy"]["value"]
+    losses = ledger(evidence)
+    assert [loss.cause for loss in losses] == list(CAUSES)
+    assert right + sum(loss.value for loss in losses) == pytest.approx(1.0)
+    for k in range(3):
+        recall = told["per_class"][k]["recall"]["value"]
+        assert recall + sum(loss.by_class[k] or 0.0 for loss in losses) == pytest.approx(1.0)
+
+
+def test_prior_bias_is_what_correction_gains() -> None:
+    """As `evaluate` measures it with a prior."""
+    evidence = _evidence(_part(MANY, 2, 0), _part(MANY, 2, 1), _part(MANY, 2, 2))
+    test = evidence.parts["test"]
+    given = {"classes": list("abc"), "train_counts": [7, 2, 1], "train_prior": PRIOR}
+    both = [evaluate(test.logits, test.codes, **given, prior=p) for p in (None, UNIFORM)]
+    values = [each["overall"]["balanced_accuracy"]["value"] for each in both]
+    [bias] = [loss for loss in ledger(evidence) if loss.cause == "prior bias"]
+    assert bias.value == pytest.approx(values[1] - values[0])
+    assert bias.low < bias.value < bias.high
+
+
+def _wrong(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Label many examples of the other classes as the rare one."""
+    labels = truth.copy()
+    labels[random.choice(np.flatnonzero(truth < 2), 300, replace=False)] = 2
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("cause", "parts"),
+    [
+        ("prior bias", [(MANY, 1.4, None)] * 3),
+        ("too few examples", [(MANY, 9, None), (MANY, 1.6, None), (MANY, 1.6, None)]),
+        ("shifted test", [(MANY, 9, None), (MANY, 8, None), (MANY, 2, None)]),
+        ("mislabelled", [(MANY, 9, None), (MANY, 8, _wrong), (MANY, 8, None)]),
+        ("mislabelled", [(MANY, 8, _wrong), (MANY, 8, _wrong), (MANY, 8, None)]),
+    ],
+)
+def test_a_planted_cause_is_told(cause: str, parts: list[tuple[Any, ...]]) -> None:
+    """As the largest sure loss, among what can be told from logits alone."""
+    prior = PRIOR if cause == "prior bias" else UNIFORM
+    train, validation, test = (
+        _part(sizes, strength, seed, labels, prior)
+        for seed, (sizes, strength, labels) in enumerate(parts)
+    )
+    losses = ledger(_evidence(train, validation, test))
+    told = [each.cause for each in advise(losses, ["many", "medium", "few"], "validation")]
+    assert told[0] == cause
+
+
+def test_what_training_examples_lack_was_not_learnt() -> None:
+    """A network that hardly tells classes apart anywhere."""
+    assert _leading(_evidence(*(_part(MANY, 0.3, seed) for seed in range(3)))) == "not learnt"
+
+
+def test_advice_needs_more_than_chance() -> None:
+    """Nothing is lost surely where a few examples are wrong by chance."""
+    evidence = _evidence(_part(MANY, 9, 0), _part((9, 6, 4), 9, 1), _part(MANY, 9, 2))
+    assert advise(ledger(evidence), ["many", "medium", "few"], "validation") == []
+    assert headline([]).startswith("Nothing was found")
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """The gap of two parts of the same difficulty is zero: 95 % of intervals contain it."""
+    held = 0
+    for seed in range(300):
+        parts = [_part((30, 20, 12), 2, 3 * seed + i) for i in range(3)]
+        [gap] = [x for x in ledger(_evidence(*parts)) if x.cause == "shifted test"]
+        held += gap.low <= 0 <= gap.high
+    assert held / 300 > 0.93
+
+
+def test_advice_names_the_group_that_loses_most_and_has_a_remedy() -> None:
+    """Every cause has one."""
+    for cause in (*CAUSES, "head"):
+        loss = Loss(cause=cause, value=0.2, low=0.1, high=0.3, by_class=(0.0, 0.1, 0.5))
+        [found] = advise([loss], ["many", "medium", "few"], "validation")
+        assert "+50.0, to classes with few examples" in found.evidence
+        assert found.remedy == REMEDIES[cause]
+        assert cause in headline([found])
+
+
+def test_orders_are_spearmans() -> None:
+    """`scipy.stats.spearmanr`, with ties; the strongest first; constants are left out."""
+    random = np.random.default_rng(0)
+    scores = random.normal(size=25)
+    measures = {
+        "weak": random.normal(size=25).tolist(),
+        "strong": (-scores + 0.1 * random.normal(size=25)).tolist(),
+        "tied": np.round(scores).tolist(),
+        "constant": [1.0] * 25,
+        "rare": [None] * 22 + [1.0, 2.0, 3.0],
+    }
+    found = order_runs(scores.tolist(), measures)
+    assert {order.measure for order in found} == {"weak", "strong", "tied"}
+    assert found[0].measure == "strong"
+    for order in found:
+        wanted = spearmanr(scores, measures[order.measure]).statistic
+        assert order.correlation == pytest.approx(wanted)
+        assert order.low <= order.correlation <= order.high

@@ -1,0 +1,123 @@
+"""Laws of the page of a diagnosis: everything is there, nothing is executed or fetched."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise.cli import main
+from equipoise.diagnosis.storage import store
+from equipoise.errors import InputError
+from equipoise.report import write_report
+from equipoise.report.diagnoses import is_diagnosis, summarise_diagnosis
+
+QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "6"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diagnosis of five runs that differ by their seeds."""
+    place = tmp_path_factory.mktemp("made")
+    runs = []
+    for seed in range(5):
+        out = place / f"<b>seed {seed}"
+        command = ["fit", "digits", "--ratio", "10", "--seed", str(seed), *QUICK]
+        assert main([*command, "--out", str(out)]) == 0
+        runs.append(str(out))
+    assert main(["diagnose", *runs, "--fast", "--out", str(place / "all")]) == 0
+    return place / "all"
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page as text."""
+    out = tmp_path_factory.mktemp("page") / "page.html"
+    assert main(["report", str(folder), "--out", str(out)]) == 0
+    return out.read_text("utf-8")
+
+
+def _text(page: str) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", page.partition("<body>")[2]).split()))
+
+
+def test_the_page_says_all_that_was_found(folder: Path, page: str) -> None:
+    """Headline, advice, readings and every measure of every class, of every run."""
+    text = _text(page)
+    for run in summarise_diagnosis(folder)["runs"]:
+        for sentence in (run["headline"], *run["readings"].values()):
+            assert " ".join(sentence.split()) in text
+        for advice in run["advice"]:
+            assert " ".join(advice["remedy"].split()) in text
+        for row in run["rows"]:
+            assert all(cell in text for _, cell in row["cells"] if cell)
+
+
+def test_pictures_say_in_words_what_they_show(folder: Path, page: str) -> None:
+    """Three of each run, and what orders the runs."""
+    labels = re.findall(r'role="img" aria-label="([^"]*)"', page)
+    n = len(summarise_diagnosis(folder)["runs"])
+    assert len(labels) == 3 * n + 1
+    assert labels[0].startswith("Rank correlations over 5 runs")
+    assert sum(label.startswith("Where 100 points") for label in labels) == n
+
+
+def test_names_of_runs_are_text(page: str) -> None:
+    """A folder's name is no markup, and nothing is fetched."""
+    assert "<b>seed" not in page
+    assert "&lt;b&gt;seed 0" in page
+    assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page) == []
+
+
+def test_pictures_of_suspects_are_on_the_page(folder: Path, page: str) -> None:
+    """As many as there are, each with its label."""
+    n = sum(len(run["suspects"]) for run in summarise_diagnosis(folder)["runs"])
+    assert page.count('alt="Training example') == n
+
+
+def test_rows_of_a_table_are_shown_as_rows(folder: Path, tmp_path: Path) -> None:
+    """With their columns, escaped."""
+    stored = json.loads((folder / "diagnosis.json").read_text("utf-8"))
+    suspect = {
+        "place": 3,
+        "id": "row 3",
+        "label": "a",
+        "kind": "looks mislabelled",
+        "looks_like": "b",
+        "strength": 0.9,
+        "row": {"<i>age": "<script>1</script>"},
+    }
+    run = {**stored["runs"][0], "suspects": [suspect]}
+    store(tmp_path / "table", [run], stored["order"], [None])
+    write_report([tmp_path / "table"], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "&lt;script&gt;1" in page
+    assert "&lt;i&gt;age" in page
+
+
+def test_damage_is_told(folder: Path, tmp_path: Path) -> None:
+    """Half a file, a file that lacks something, pictures that lack, two diagnoses on one page."""
+    stored = json.loads((folder / "diagnosis.json").read_text("utf-8"))
+    assert is_diagnosis(folder)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for text in ("{", "{}", json.dumps({**stored, "runs": [{"by_class": {}}]})):
+        (broken / "diagnosis.json").write_text(text, "utf-8")
+        with pytest.raises(InputError):
+            write_report([broken], tmp_path / "page.html")
+    with pytest.raises(InputError, match="one diagnosis"):
+        write_report([folder, broken], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_old_pictures_go_with_their_diagnosis(folder: Path, tmp_path: Path) -> None:
+    """A diagnosis that replaces another leaves none of its pictures."""
+    stored = json.loads((folder / "diagnosis.json").read_text("utf-8"))
+    run = {**stored["runs"][0], "suspects": []}
+    out = tmp_path / "out"
+    store(out, [run], stored["order"], [np.zeros((1, 8, 8, 1), np.uint8)])
+    assert (out / "suspects-0.npz").exists()
+    store(out, [run], stored["order"], [None])
+    assert [path.name for path in out.iterdir()] == ["diagnosis.json"]
