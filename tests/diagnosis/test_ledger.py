@@ -1,5 +1,6 @@
 """Laws of the ledger: it adds up, its parts are the known metrics, planted causes are named."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,8 @@ from equipoise.diagnosis.evidence import Seen
 from equipoise.diagnosis.ledger import CAUSES, Loss, ledger
 from equipoise.diagnosis.ordering import order_runs
 from equipoise.metrics import evaluate, shift_logits
+from equipoise.settings import COMPONENTS
+from equipoise.spec import resolve
 
 PRIOR = np.array([0.7, 0.2, 0.1])
 UNIFORM = np.full(3, 1 / 3)
@@ -139,6 +142,14 @@ def test_advice_names_the_group_that_loses_most_and_has_a_remedy() -> None:
         assert "+50.0, to classes with few examples" in found.evidence
         assert found.remedy == REMEDIES[cause]
         assert cause in headline([found])
+
+
+def test_what_a_remedy_names_can_be_typed() -> None:
+    """Every option with a component is one of `fit`, and reads."""
+    named = [pair for text in REMEDIES.values() for pair in re.findall(r'--(\w+) "([^"]+)"', text)]
+    assert len(named) >= 3
+    for role, text in named:
+        assert resolve(text, COMPONENTS[role], role) is not None
 
 
 def test_orders_are_spearmans() -> None:

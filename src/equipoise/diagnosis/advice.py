@@ -28,7 +28,7 @@ REMEDIES: Mapping[str, str] = {
     ),
     "mislabelled": (
         "Look at the examples listed as mislabelled, mend their labels, and train again; until "
-        'then label smoothing limits what wrong labels do (--smoothing "Uniform(rate=0.1)").'
+        'then label smoothing limits what wrong labels do (--smoothing "Uniform(eps=0.1)").'
     ),
     "too few examples": (
         "Examples of these classes are learnt by heart: try stronger augmentation, SAM "

@@ -151,6 +151,8 @@ def suspected(evidence: Evidence) -> Suspects:
         inputs = F.adaptive_avg_pool2d(
             inputs, (min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3]))
         )
+    else:
+        inputs = (inputs - inputs.mean(dim=0)) / inputs.std(dim=0).clamp_min(1e-6)
     known = held.corrected, held.codes
     learnt = train.corrected, train.codes
     return find_suspects(known, learnt, inputs.flatten(1).numpy())

@@ -24,6 +24,9 @@ from equipoise.seeds import derive_seed
 from equipoise.standard.heads import unit
 from equipoise.standard.networks import Network
 
+MOST = 10_000
+"""At most so many examples of a part are looked at, two of each class at least."""
+
 EXACT = 1e-3
 """A head counts as linear in what it sees if it is so up to this, relative to its logits."""
 
@@ -141,7 +144,8 @@ def observe(
     dataset : Dataset
         The data that it was made from, as it was read.
     per_class : int, default=500
-        At most so many examples of each class and part are looked at, at least 2.
+        At most so many examples of each class and part are looked at, at least 2; of all classes
+        together 10,000.
     device : str, default="auto"
         Where the network runs.
     seed : int, default=0
@@ -162,8 +166,9 @@ def observe(
         raise _several(run)
     prior = np.asarray(trained_prior(config))
     index = run.read_arrays("split.npz")
+    most = min(per_class, max(2, MOST // len(data.classes)))
     chosen = {
-        part: _sample(data.codes, index[part], per_class, derive_seed(seed, part)) for part in PARTS
+        part: _sample(data.codes, index[part], most, derive_seed(seed, part)) for part in PARTS
     }
     parts, head = _seen(model, data, chosen, prior)
     _count_look(run)
