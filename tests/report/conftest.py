@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equipoise.cli import main
 from equipoise.metrics import evaluate
 from equipoise.report import render, summarise
 from equipoise.runs import Run
@@ -339,6 +340,21 @@ def run_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Finished runs on images, tables and a hundred classes, an unfinished one, pre-training."""
     parent = tmp_path_factory.mktemp("runs")
     return {name: write_run(parent / name, sketch) for name, sketch in SKETCHES.items()}
+
+
+@pytest.fixture(scope="session")
+def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diagnosis of five real runs that differ by their seeds."""
+    place = tmp_path_factory.mktemp("diagnosed")
+    quick = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "6"]
+    runs = []
+    for seed in range(5):
+        out = place / f"<b>seed {seed}"
+        command = ["fit", "digits", "--ratio", "10", "--seed", str(seed), *quick]
+        assert main([*command, "--out", str(out)]) == 0
+        runs.append(str(out))
+    assert main(["diagnose", *runs, "--fast", "--out", str(place / "all")]) == 0
+    return place / "all"
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,13 @@ def files(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> di
     return {name: folder / f"{name}.html" for name in pages}
 
 
+@pytest.fixture(scope="module")
+def diagnosis(diagnosed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    page = tmp_path_factory.mktemp("page") / "diagnosis.html"
+    write_report([diagnosed], page)
+    return page
+
+
 def visit(browser, page: Path, width: int = 1200, theme: str = "light") -> None:
     metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
     media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
@@ -186,3 +193,23 @@ def test_a_caution_is_seen_without_scrolling(browser, files, theme: str) -> None
     )
     assert banner < min(figures, 800)
     assert ground != page
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_diagnosis_opens_offline_and_fits(browser, diagnosis: Path, width: int) -> None:
+    """Nothing is requested, the console stays empty, and nothing scrolls sideways."""
+    visit(browser, diagnosis, width)
+    assert requests(browser) <= {"file", "data"}
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_measures_of_a_diagnosis_sort_by_key(browser, diagnosis: Path) -> None:
+    """The header of each column is a button."""
+    visit(browser, diagnosis)
+    tables = "document.querySelectorAll('table.sortable')"
+    read = f"return [...{tables}[1].tBodies[0].rows].map(row => Number(row.cells[2].dataset.value))"
+    click = f"{tables}[1].querySelector('th[data-column=\"2\"] button').click()"
+    before = browser.execute_script(read)
+    browser.execute_script(click)
+    assert browser.execute_script(read) == sorted(before, reverse=True)

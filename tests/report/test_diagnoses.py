@@ -14,21 +14,11 @@ from equipoise.errors import InputError
 from equipoise.report import write_report
 from equipoise.report.diagnoses import is_diagnosis, summarise_diagnosis
 
-QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "6"]
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(diagnosed: Path) -> Path:
     """A diagnosis of five runs that differ by their seeds."""
-    place = tmp_path_factory.mktemp("made")
-    runs = []
-    for seed in range(5):
-        out = place / f"<b>seed {seed}"
-        command = ["fit", "digits", "--ratio", "10", "--seed", str(seed), *QUICK]
-        assert main([*command, "--out", str(out)]) == 0
-        runs.append(str(out))
-    assert main(["diagnose", *runs, "--fast", "--out", str(place / "all")]) == 0
-    return place / "all"
+    return diagnosed
 
 
 @pytest.fixture(scope="module")

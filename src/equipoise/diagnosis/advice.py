@@ -9,8 +9,8 @@ from equipoise.statistics.wording import counted, listed
 LEAST = 0.005
 """Less than half a point of balanced accuracy is not worth a sentence."""
 
-EXPECTED = {"prior bias": 1.0}
-"""Share of a loss that can be expected back; of others half."""
+EXPECTED = {"prior bias": 1.0, "not learnt": 0.25}
+"""Share of a loss that can be expected back, of others half: a guess that orders advice."""
 
 NOTHING = "Nothing was found to which more than half a point of balanced accuracy is surely lost."
 
@@ -88,8 +88,9 @@ def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list
     -------
     list of Advice
         By what can be expected: correction gives what it has given on other examples; what is lost
-        to another cause is the most that can be gained, of which half counts. Causes to which
-        half a point or less is surely lost are left out, so that there may be none.
+        to another cause is the most that can be gained, of which half counts, and a quarter of
+        what was not learnt, since some of it cannot be. Causes to which half a point or less is
+        surely lost are left out, so that there may be none.
 
     Examples
     --------
