@@ -9,7 +9,7 @@ from equipoise.statistics.wording import counted, listed
 LEAST = 0.005
 """Less than half a point of balanced accuracy is not worth a sentence."""
 
-EXPECTED = {"prior bias": 1.0, "not learnt": 0.25}
+EXPECTED = {"prior bias": 1.0, "not learnt": 0.25, "head": 0.25}
 """Share of a loss that can be expected back, of others half: a guess that orders advice."""
 
 NOTHING = "Nothing was found to which more than half a point of balanced accuracy is surely lost."
