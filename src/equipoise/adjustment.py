@@ -79,8 +79,8 @@ class Adjustable(Protocol):
         """The model, trained."""
         ...
 
-    def shift(self) -> np.ndarray | None:
-        """Return what corrects the prior of its logits to that of use; None where both are one."""
+    def corrected(self, logits: LogitArray) -> LogitArray:
+        """Return its logits for the prior of use."""
         ...
 
 
@@ -141,7 +141,6 @@ def _carried_out(method: PostHoc, fit: Adjustable) -> Adjustment:
     change = method.change(_Evidence(fit.model, fit.task, fit.settings.monitor))
     _write(fit.model.network.head, change)  # type: ignore[arg-type]
     fit.adjustment = Adjustment(choices=(), prior=change.prior, found={})
-    fit.training.shift = fit.shift()
     judged, words = _judged(change.score or fit.settings.monitor, before, _Seen.of(fit))
     return Adjustment(
         choices=_choices(change, words),
@@ -160,19 +159,20 @@ class _Seen:
     """Held-out examples as a fit predicts them: by the head alone, and for the prior of use."""
 
     logits: LogitArray
-    shift: np.ndarray | None
+    corrected: LogitArray
     codes: CodeArray
 
     @classmethod
     def of(cls, fit: Adjustable) -> "_Seen":
         rows = fit.task.validation
         logits = fit.model.logits(fit.task.X, rows) if len(rows) else np.empty((0, 0))
-        return cls(logits, fit.shift(), fit.task.codes[rows])
+        corrected = fit.corrected(logits) if len(rows) else logits
+        return cls(logits, corrected, fit.task.codes[rows])
 
     @property
     def used(self) -> np.ndarray:
         """Classes that are predicted in use."""
-        return (self.logits if self.shift is None else self.logits + self.shift).argmax(axis=1)
+        return self.corrected.argmax(axis=1)
 
 
 def _write(head: nn.Linear | Rows, change: HeadChange) -> None:
@@ -190,7 +190,8 @@ def _judged(score: str, before: _Seen, after: _Seen) -> tuple[dict[str, Any], st
         return {}, ""
     values = [validation_scores(seen.logits, seen.codes)[score] for seen in (before, after)]
     words = f"; {score} of {n} held-out examples {values[0]:.3f} before, {values[1]:.3f} after"
-    if after.shift is not None and np.array_equal(before.used, after.used):
+    is_corrected = after.corrected is not after.logits
+    if is_corrected and np.array_equal(before.used, after.used):
         words += ", and corrected to the prior of use all are predicted as before"
     return {"score": score, "before": values[0], "after": values[1], "held_out": n}, words
 
