@@ -1,7 +1,7 @@
 """What is done to a trained head before it predicts: a method after training, carried out once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,23 +46,32 @@ class Adjustment:
         The class probabilities that the logits contain since.
     found : mapping of str to value
         What it chose and found, in numbers and text, for the run's configuration.
+    is_new : bool
+        Whether nothing is left of the head that the loss has fitted.
     """
 
     choices: tuple[Choice, ...]
     prior: PriorArray
     found: Mapping[str, Any]
+    is_new: bool
 
     def to_state(self) -> dict[str, Any]:
         """Return it as JSON values."""
         choices = [asdict(choice) for choice in self.choices]
-        return {"choices": choices, "prior": self.prior.tolist(), "found": dict(self.found)}
+        prior, found = self.prior.tolist(), dict(self.found)
+        return {"choices": choices, "prior": prior, "found": found, "is_new": self.is_new}
 
     @classmethod
     def kept(cls, state: Mapping[str, Any]) -> "Adjustment":
         """Return what `to_state` has returned, of weights that were kept with it."""
         choices = tuple(Choice(**choice) for choice in state["choices"])
         prior = np.asarray(state["prior"])
-        return cls(choices=choices, prior=prior, found=state["found"])
+        return cls(choices=choices, prior=prior, found=state["found"], is_new=state["is_new"])
+
+    def apply(self, network: Network) -> None:
+        """Have a network whose head was changed predict as that wants it."""
+        if self.is_new:
+            network.loss = None
 
 
 class Adjustable(Protocol):
@@ -140,11 +149,13 @@ def _carried_out(method: PostHoc, fit: Adjustable) -> Adjustment:
     before = _Seen.of(fit)
     change = method.change(_Evidence(fit.model, fit.task, fit.settings.monitor))
     _write(fit.model.network.head, change)  # type: ignore[arg-type]
-    fit.adjustment = Adjustment(choices=(), prior=change.prior, found={})
+    begun = Adjustment(choices=(), prior=change.prior, found={}, is_new=change.is_new)
+    begun.apply(fit.model.network)  # type: ignore[arg-type]
+    fit.adjustment = begun
     judged, words = _judged(change.score or fit.settings.monitor, before, _Seen.of(fit))
-    return Adjustment(
+    return replace(
+        begun,
         choices=_choices(change, words),
-        prior=change.prior,
         found={
             "method": as_text(method),
             **{name: value for name, (value, _) in change.chosen.items()},
@@ -259,7 +270,10 @@ class _Evidence:
             squares += np.einsum("b,bmf->m", weights[rows], features**2)
         return means, np.sqrt(squares / weights[task.train].sum())
 
-    def gain(self, logits: LogitArray) -> tuple[float, float]:
-        scores = validation_scores(logits, self.codes)
+    def gain(self, logits: MemberLogits) -> tuple[float, float]:
+        network: Any = self.model.network
+        heads = torch.from_numpy(logits)
+        predicted = network.predicted(heads if heads.shape[1] > 1 else heads[:, 0])
+        scores = validation_scores(predicted.numpy(), self.codes)
         score = scores[self.monitor]
         return score if MONITORS[self.monitor] else -score, -scores["balanced_log_loss"]

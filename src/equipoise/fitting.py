@@ -156,7 +156,20 @@ class Fit:
             "precision": self.device.precision,
             "counts": self.task.counts.tolist(),
             "prior": self.prior.tolist(),
+            **self.fitted_by,
         }
+
+    @property
+    def fitted_by(self) -> dict[str, str]:
+        """The loss by which the network predicts, as text; nothing where it leaves logits as is."""
+        loss = getattr(self.training.network, "loss", None)
+        return {"loss": repr(loss)} if loss is not None and loss.maps_logits else {}
+
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the loss of the stage that is kept has an exact prior, see `Loss`."""
+        loss = self.training.stages[self.training.kept].loss
+        return loss is None or loss.exact_prior
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -286,6 +286,8 @@ def _record_end(run: Run, plan: Plan) -> None:
         ended["ended"] = how_it_ended(fit.training, by, repr(fit.settings.stages))
     # Known only now: a deadline may have kept weights of an earlier stage than the last.
     network = {**config["network"], "prior": plan.model.prior.tolist()}
+    if plan.ensemble is None and fit.task.supervised:
+        network.update(exact_prior=fit.exact_prior, **fit.fitted_by)
     changed = {**config, "environment": ended, "network": network}
     if fit.adjustment is not None and plan.ensemble is None:
         changed["choices"] = _choices(fit)

@@ -39,6 +39,7 @@ from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
 from equipoise.stage import Stage
 from equipoise.standard.backbones import InputFormat
+from equipoise.standard.networks import Network
 
 CHECKPOINT_SHARE = 0.02
 """Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
@@ -121,6 +122,8 @@ class Training:
             self.network.freeze(n for n, _ in self.network.named_parameters())  # type: ignore[operator]
         if stage.fresh_head:
             self.network.head.load_state_dict(self._head)  # type: ignore[union-attr]
+        guide = None if stage.translation is None else self._kept()
+        self._predict_by(stage)
         self.learning = Learning(
             stage=stage,
             network=self.network,
@@ -133,13 +136,17 @@ class Training:
             world=self.world,
             first=first,
             epochs=first + sum(each.epochs for each in self.stages[index:]),
-            guide=None if stage.translation is None else self._kept(),
+            guide=guide,
         )
         if before is not None:
             self.learning.optimizer.load_state_dict(before.state_dict())
         if not self.history:  # else what the stage before has kept stays until an epoch is done
             self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
+
+    def _predict_by(self, stage: Stage) -> None:
+        if isinstance(self.network, Network):
+            self.network.loss = stage.loss
 
     def _kept(self) -> nn.Module:
         """Return a network of its own that predicts with the weights that are kept so far."""
@@ -242,6 +249,7 @@ class Training:
     def take_best(self) -> None:
         """Leave the weights that are kept in the network, ready to predict."""
         self.network.load_state_dict(self.best)
+        self._predict_by(self.stages[self.kept])
         self.network.eval()
 
     def checkpoint(self) -> Checkpoint:

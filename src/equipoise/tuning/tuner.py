@@ -390,6 +390,7 @@ class Tuner:
         training.take_best()
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
+            fit.adjustment.apply(training.network)  # type: ignore[arg-type]
             fit.choices = [*fit.choices, *fit.adjustment.choices]
 
 

@@ -67,6 +67,11 @@ class LDAM(SpecializedLoss):
     max_margin: float = bounded(0.5, low=0, tune=Span(0.1, 1.0))
     scale: float = bounded(16.0, low=0, open_low=True)
 
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the margin is 0, so that nothing is left to a heuristic."""
+        return self.max_margin == 0
+
     def margins(self, counts: ClassCounts) -> Tensor:
         """Return the margin of each class in cosines, shape ``(classes,)``."""
         smallest = counts.masked_fill(counts == 0, counts.max()).min()
