@@ -18,6 +18,7 @@ from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
 from equipoise.loading import load_run, rebuild_model
 from equipoise.plan import Plan
+from equipoise.progress import Progress
 from equipoise.runs import Run
 from equipoise.selection import validation_scores
 from equipoise.specialized import Focal
@@ -156,6 +157,24 @@ def test_the_loss_is_that_of_the_stage_whose_weights_are_kept() -> None:
     assert both.fitted_by == {}
     whole = _fit(loss="Focal()", stages="DeferredLoss()", epochs=2)
     assert whole.fitted_by == {"loss": "Focal()"}
+
+
+def test_a_stage_that_is_stopped_in_its_first_epoch_has_fitted_nothing() -> None:
+    """Its loss goes with its weights."""
+
+    class Stopped(Exception):  # noqa: N818 (no error)
+        pass
+
+    def stopping(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise Stopped
+
+    fit = _classifier(loss="Focal()", stages="DeferredLoss()", epochs=2).prepare(NOTHING, LABELS)[1]
+    with pytest.raises(Stopped):
+        fit.run(observers=[stopping])
+    assert fit.fitted_by == {"loss": "Focal()"}
+    fit.training.take_best()
+    assert fit.fitted_by == {}
 
 
 def test_a_head_of_class_means_is_of_no_loss() -> None:

@@ -18,7 +18,7 @@ class LDAM(SpecializedLoss):
     Use it with the head ``Cosine``, whose logits are bounded, so that a margin means something,
     and with ``scale`` equal to that of the head; the paper's setting is 30 for both, weights
     deferred to the last part of training ("DRW"). With a linear head the logits can outgrow any
-    margin. Published top-1 of LDAM with DRW, at ratio 100, ResNet-32: 77.7 on CIFAR-10, 42.5 on
+    margin. Published top-1 of LDAM with DRW, at ratio 100, ResNet-32: 77.0 on CIFAR-10, 42.0 on
     CIFAR-100; cross-entropy there has 70.4 to 72.0, and 37.7 to 38.8.
 
     Parameters
