@@ -346,11 +346,10 @@ def test_correcting_the_prior_takes_thresholds_out_again() -> None:
 def test_held_out_examples_are_scored_for_the_prior_of_use() -> None:
     """What corrects them follows the new prior: to equal classes nothing, of nearest means."""
     fit = _fit(posthoc="NearestMean()", prior="balanced")
-    assert fit.training.shift is None
+    assert fit.shift(fit.prior) is None
     half = _fit(posthoc="TauNorm(tau=0.5)", prior="balanced")
     expected = -np.log(half.prior * 4)
-    assert half.training.shift is not None
-    np.testing.assert_allclose(half.training.shift, expected, rtol=1e-9)
+    np.testing.assert_allclose(half.shift(half.prior), expected, rtol=1e-9)
 
 
 # What cannot be

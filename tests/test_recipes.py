@@ -115,3 +115,14 @@ def test_every_recipe_says_what_it_is_and_where_it_comes_from() -> None:
         assert recipe.name == name
         assert recipe.summary.endswith(".")
         assert recipe.source
+
+
+def test_published_figures_come_with_their_conditions() -> None:
+    """A number without data, network and ratio compares with nothing; ImageNet-LT has its own."""
+    told = {name: recipe.published for name, recipe in RECIPES.items() if recipe.published}
+    assert len(told) > 15
+    for text in told.values():
+        assert " % on " in text
+        assert "ResNet" in text or "ResNeXt" in text
+        assert "ratio 100" in text or "ImageNet-LT" in text
+        assert text.count("(") == text.count(")")

@@ -303,7 +303,7 @@ def test_a_deferred_loss_begins_with_its_weights() -> None:
 def test_mislas_mixes_first_and_smooths_common_classes_after() -> None:
     """By hand for 90, 40 and 12 examples less those held out; what is set stands in."""
     first, second = _fit(stages="MiSLAS()", smoothing=None).training.stages
-    assert [repr(s.mixing) for s in (first, second)] == ["Mixup()", "None"]
+    assert [repr(s.mixing) for s in (first, second)] == ["Mixup(alpha=1.0)", "None"]
     assert first.smoothing is None
     rates = second.rates(torch.tensor([100.0, 10.0, 1.0]))
     torch.testing.assert_close(rates, torch.tensor([0.3, 0.15, 0.0]))

@@ -1,7 +1,7 @@
 """What is done to a trained head before it predicts: a method after training, carried out once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,23 +46,32 @@ class Adjustment:
         The class probabilities that the logits contain since.
     found : mapping of str to value
         What it chose and found, in numbers and text, for the run's configuration.
+    is_new : bool
+        Whether nothing is left of the head that the loss has fitted.
     """
 
     choices: tuple[Choice, ...]
     prior: PriorArray
     found: Mapping[str, Any]
+    is_new: bool
 
     def to_state(self) -> dict[str, Any]:
         """Return it as JSON values."""
         choices = [asdict(choice) for choice in self.choices]
-        return {"choices": choices, "prior": self.prior.tolist(), "found": dict(self.found)}
+        prior, found = self.prior.tolist(), dict(self.found)
+        return {"choices": choices, "prior": prior, "found": found, "is_new": self.is_new}
 
     @classmethod
     def kept(cls, state: Mapping[str, Any]) -> "Adjustment":
         """Return what `to_state` has returned, of weights that were kept with it."""
         choices = tuple(Choice(**choice) for choice in state["choices"])
         prior = np.asarray(state["prior"])
-        return cls(choices=choices, prior=prior, found=state["found"])
+        return cls(choices=choices, prior=prior, found=state["found"], is_new=state["is_new"])
+
+    def apply(self, network: Network) -> None:
+        """Have a network whose head was changed predict as that wants it."""
+        if self.is_new:
+            network.loss = None
 
 
 class Adjustable(Protocol):
@@ -79,8 +88,8 @@ class Adjustable(Protocol):
         """The model, trained."""
         ...
 
-    def shift(self) -> np.ndarray | None:
-        """Return what corrects the prior of its logits to that of use; None where both are one."""
+    def corrected(self, logits: LogitArray) -> LogitArray:
+        """Return its logits for the prior of use."""
         ...
 
 
@@ -140,12 +149,13 @@ def _carried_out(method: PostHoc, fit: Adjustable) -> Adjustment:
     before = _Seen.of(fit)
     change = method.change(_Evidence(fit.model, fit.task, fit.settings.monitor))
     _write(fit.model.network.head, change)  # type: ignore[arg-type]
-    fit.adjustment = Adjustment(choices=(), prior=change.prior, found={})
-    fit.training.shift = fit.shift()
+    begun = Adjustment(choices=(), prior=change.prior, found={}, is_new=change.is_new)
+    begun.apply(fit.model.network)  # type: ignore[arg-type]
+    fit.adjustment = begun
     judged, words = _judged(change.score or fit.settings.monitor, before, _Seen.of(fit))
-    return Adjustment(
+    return replace(
+        begun,
         choices=_choices(change, words),
-        prior=change.prior,
         found={
             "method": as_text(method),
             **{name: value for name, (value, _) in change.chosen.items()},
@@ -160,19 +170,20 @@ class _Seen:
     """Held-out examples as a fit predicts them: by the head alone, and for the prior of use."""
 
     logits: LogitArray
-    shift: np.ndarray | None
+    corrected: LogitArray
     codes: CodeArray
 
     @classmethod
     def of(cls, fit: Adjustable) -> "_Seen":
         rows = fit.task.validation
         logits = fit.model.logits(fit.task.X, rows) if len(rows) else np.empty((0, 0))
-        return cls(logits, fit.shift(), fit.task.codes[rows])
+        corrected = fit.corrected(logits) if len(rows) else logits
+        return cls(logits, corrected, fit.task.codes[rows])
 
     @property
     def used(self) -> np.ndarray:
         """Classes that are predicted in use."""
-        return (self.logits if self.shift is None else self.logits + self.shift).argmax(axis=1)
+        return self.corrected.argmax(axis=1)
 
 
 def _write(head: nn.Linear | Rows, change: HeadChange) -> None:
@@ -190,7 +201,8 @@ def _judged(score: str, before: _Seen, after: _Seen) -> tuple[dict[str, Any], st
         return {}, ""
     values = [validation_scores(seen.logits, seen.codes)[score] for seen in (before, after)]
     words = f"; {score} of {n} held-out examples {values[0]:.3f} before, {values[1]:.3f} after"
-    if after.shift is not None and np.array_equal(before.used, after.used):
+    is_corrected = after.corrected is not after.logits
+    if is_corrected and np.array_equal(before.used, after.used):
         words += ", and corrected to the prior of use all are predicted as before"
     return {"score": score, "before": values[0], "after": values[1], "held_out": n}, words
 
@@ -258,7 +270,10 @@ class _Evidence:
             squares += np.einsum("b,bmf->m", weights[rows], features**2)
         return means, np.sqrt(squares / weights[task.train].sum())
 
-    def gain(self, logits: LogitArray) -> tuple[float, float]:
-        scores = validation_scores(logits, self.codes)
+    def gain(self, logits: MemberLogits) -> tuple[float, float]:
+        network: Any = self.model.network
+        heads = torch.from_numpy(logits)
+        predicted = network.predicted(heads if heads.shape[1] > 1 else heads[:, 0])
+        scores = validation_scores(predicted.numpy(), self.codes)
         score = scores[self.monitor]
         return score if MONITORS[self.monitor] else -score, -scores["balanced_log_loss"]

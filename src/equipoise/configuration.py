@@ -41,6 +41,10 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
         ),
     ),
     (
+        "network.loss must be text",
+        lambda c: isinstance(c.get("network", {}).get("loss", ""), str),
+    ),
+    (
         "network.members must be a whole number above zero",
         lambda c: (
             (members := c.get("network", {}).get("members")) is None

@@ -161,8 +161,10 @@ def _fault(weight: float, network: dict[str, Any], classes: int) -> str | None:
     counts, prior = np.asarray(network["counts"], float), np.asarray(network["prior"], float)
     rules = {
         "a weight is not above zero": np.isfinite(weight) and weight > 0,
-        "backbone and head are not text": isinstance(network["backbone"], str)
-        and isinstance(network["head"], str),
+        "backbone, head and loss are not text": all(
+            isinstance(text, str)
+            for text in (network["backbone"], network["head"], network.get("loss", ""))
+        ),
         "a norm is not known": network["norm"] in ("batch", "group", "frozen"),
         "a precision is not known": network["precision"] in ("fp32", "bf16"),
         "counts are not whole numbers, one for each class": counts.shape == (classes,)

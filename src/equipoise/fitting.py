@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from equipoise._typing import PriorArray
+from equipoise._typing import LogitArray, PriorArray
 from equipoise.adjustment import Adjustment, adjust, check_adjustable
 from equipoise.batches import Examples
 from equipoise.defaults import Choice, DataFacts, has_weights
@@ -122,14 +122,13 @@ class Fit:
             world=world,
         )
         fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
-        training.shift = fit.shift()
+        training.shifts = tuple(fit.shift(fit.prior_after(stage)) for stage in training.stages)
         return fit
 
-    def shift(self) -> np.ndarray | None:
-        """Return what corrects the prior of training to that of use; None where both are one."""
+    def shift(self, own: PriorArray) -> np.ndarray | None:
+        """Return what corrects a prior to that of use; None where both are one."""
         if self.task.classes is None:
             return None
-        own = self.prior
         used = resolve_prior(self.params["prior"], self.task.classes, own)
         if used is None or np.allclose(used, own, rtol=1e-9):
             return None
@@ -157,7 +156,20 @@ class Fit:
             "precision": self.device.precision,
             "counts": self.task.counts.tolist(),
             "prior": self.prior.tolist(),
+            **self.fitted_by,
         }
+
+    @property
+    def fitted_by(self) -> dict[str, str]:
+        """The loss by which the network predicts, as text; nothing where it leaves logits as is."""
+        loss = getattr(self.training.network, "loss", None)
+        return {"loss": repr(loss)} if loss is not None and loss.maps_logits else {}
+
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the loss of the stage that is kept has an exact prior, see `Loss`."""
+        loss = self.training.stages[self.training.kept].loss
+        return loss is None or loss.exact_prior
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -177,15 +189,26 @@ class Fit:
 
     @property
     def prior(self) -> PriorArray:
-        """What the logits contain: the mean of the targets, less what the loss takes out.
+        """What the logits contain: see `prior_after`, of the stage whose weights are kept.
 
-        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in training, and
-        changed with the head after it.
+        Before any epoch it is that of the last stage. What has changed the head after training
+        has changed it too.
         """
         if self.adjustment is not None:
             return self.adjustment.prior
-        stage, counts = self.training.stages[-1], torch.from_numpy(self.task.counts).double()
-        weights = self.task.class_weights
+        return self.prior_after(self.training.stages[self.training.kept])
+
+    def corrected(self, logits: LogitArray) -> LogitArray:
+        """Return the model's logits for the prior of use."""
+        shift = self.shift(self.prior)
+        return logits if shift is None else logits + shift
+
+    def prior_after(self, stage: Stage) -> PriorArray:
+        """Return what logits contain after a stage: its mean targets, less what its loss takes out.
+
+        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in that stage.
+        """
+        counts, weights = torch.from_numpy(self.task.counts).double(), self.task.class_weights
         shares = torch.from_numpy(self.material.counts).double()
         # Of a sampler the shares at the end: those that the logits were last fitted to.
         shares = shares if stage.sampler is None else stage.sampler.shares(shares, 1.0)

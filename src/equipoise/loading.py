@@ -30,7 +30,8 @@ def rebuild_model(folder: Path, network: Mapping[str, Any], device: str = "auto"
         Where they are.
     network : mapping of str to value
         What the network is built from: ``backbone``, ``head`` and ``norm`` as text, ``precision``,
-        and ``counts`` and ``prior`` of its training, by class.
+        and ``counts`` and ``prior`` of its training, by class; ``loss`` as text, where logits
+        pass through its `posterior_logits`.
     device : str, default="auto"
         Where the network shall be.
 
@@ -45,6 +46,8 @@ def rebuild_model(folder: Path, network: Mapping[str, Any], device: str = "auto"
     preprocessing = preprocessing_from_state(Run(folder).read_json("preprocessing.json"))
     built = rebuild_network(backbone, head, preprocessing.spec, len(counts))
     apply_norm(built, network["norm"])
+    if network.get("loss") is not None:
+        built.loss = resolve(network["loss"], COMPONENTS["loss"], "loss")
     read_weights(folder / "model.safetensors", built)
     chosen = Device(choose_device(device), network["precision"])
     return Model(
@@ -84,6 +87,7 @@ def load_run_model(run: Run, device: str = "auto") -> Model | Ensemble:
         "precision": config["environment"]["precision"],
         "counts": counts,
         "prior": trained_prior(config),
+        "loss": config.get("network", {}).get("loss"),
     }
     return rebuild_model(run.path, described, device)
 

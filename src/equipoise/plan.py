@@ -15,6 +15,7 @@ from equipoise.data.dataset import Dataset
 from equipoise.data.hashing import HashArray
 from equipoise.data.imbalance import parse_ratio
 from equipoise.data.options import ReadOptions
+from equipoise.deadlines import how_it_ended
 from equipoise.defaults import Choice
 from equipoise.devices import environment_of
 from equipoise.ensembles import Ensemble
@@ -281,13 +282,15 @@ def _record_end(run: Run, plan: Plan) -> None:
     config, fit = run.config, plan.fit
     ended = {k: v for k, v in config["environment"].items() if k != "ended"}
     if fit.training.is_cut_short:
-        done, epochs = len(fit.training.history), fit.training.epochs
         by = "with its trial" if plan.is_trained else "by its deadline"
-        ended["ended"] = f"{by}, after epoch {done} of {epochs}"
-    changed = {**config, "environment": ended}
+        ended["ended"] = how_it_ended(fit.training, by, repr(fit.settings.stages))
+    # Known only now: a deadline may have kept weights of an earlier stage than the last.
+    network = {**config["network"], "prior": plan.model.prior.tolist()}
+    if plan.ensemble is None and fit.task.supervised:
+        network.update(exact_prior=fit.exact_prior, **fit.fitted_by)
+    changed = {**config, "environment": ended, "network": network}
     if fit.adjustment is not None and plan.ensemble is None:
         changed["choices"] = _choices(fit)
-        changed["network"] = {**config["network"], "prior": fit.prior.tolist()}
         changed["posthoc"] = dict(fit.adjustment.found)
     if changed != config:
         run.write_config(changed)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 TIMED = 0.1
-"""Seconds for which steps of a stage that is about to begin are timed."""
+"""Seconds for which steps of a stage that has not begun are timed."""
 
 
 def copied(training: "Training") -> "Training":
@@ -59,22 +59,28 @@ def seconds_a_step(
     return repeated(step, seconds)
 
 
-def seconds_of_next_stage(training: "Training", examples: Examples) -> float:
-    """Return how long the steps of an epoch of the next stage will take, by one of them.
+def seconds_of_later_stages(
+    training: "Training", examples: Examples, seconds: float = TIMED
+) -> list[float]:
+    """Return how long the steps of an epoch of each later stage will take, by some of them.
 
     Parameters
     ----------
     training : Training
-        At the end of a stage that is not the last; left as it is.
+        In a stage that is not the last; left as it is.
     examples : Examples
         The training examples.
+    seconds : float
+        How long steps of each stage are timed; one is taken at least.
     """
-    alone = copied(training)
+    alone, found = copied(training), []
     with reproducible(0, training.device.name):
-        for _ in range(training.index + 1):
+        for index in range(1, len(alone.stages)):
             alone.advance()
-        step = seconds_a_step(alone, examples, TIMED, training.world.size)
-    return step * len(alone.learning.order(examples, 0))
+            if index > training.index:
+                step = seconds_a_step(alone, examples, seconds, training.world.size)
+                found.append(step * len(alone.learning.order(examples, 0)))
+    return found
 
 
 def repeated(action: Callable[[], object], seconds: float) -> float:

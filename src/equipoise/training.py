@@ -9,7 +9,7 @@ import math
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from equipoise.checkpoints import (
     restore_optimizer,
     write_checkpoint,
 )
+from equipoise.deadlines import Deadline
 from equipoise.devices import Device
 from equipoise.distributed import World
 from equipoise.divergence import require_finite
@@ -38,7 +39,7 @@ from equipoise.seeds import derive_seed
 from equipoise.selection import Selection, validation_scores
 from equipoise.stage import Stage
 from equipoise.standard.backbones import InputFormat
-from equipoise.timing import seconds_of_next_stage
+from equipoise.standard.networks import Network
 
 CHECKPOINT_SHARE = 0.02
 """Share of the time that writing checkpoints may take; what is lost at a stop follows from it."""
@@ -68,9 +69,9 @@ class Training:
         Factor on the learning rate of a parameter, by its name in the network.
     world : World
         The processes that train together.
-    shift : ndarray of float, shape (classes,), or None
-        Added to the logits of validation examples before they are scored: what the prior of
-        the last stage is corrected by; None: nothing.
+    shifts : sequence of (ndarray of float, shape (classes,), or None)
+        Of each stage, what is added to the logits of validation examples before they are scored:
+        what corrects the prior of that stage to the one of use; None, or no sequence: nothing.
     index : int
         Number of the stage that training is in, from 0.
     learning : Learning
@@ -82,7 +83,9 @@ class Training:
     history : list of dict
         One row an epoch, of all stages.
     is_cut_short : bool
-        Whether a deadline has ended training before its last epoch.
+        Whether a deadline has ended training, or a stage of it, before its last epoch.
+    planned : tuple of int
+        Epochs of each stage before a deadline has shortened any.
     """
 
     stages: Sequence[Stage]
@@ -94,15 +97,17 @@ class Training:
     shown: Inputs | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
     world: World = World()  # noqa: RUF009 (frozen)
-    shift: np.ndarray | None = None
+    shifts: Sequence[np.ndarray | None] = ()
     index: int = field(init=False, default=0)
     learning: Learning = field(init=False)
     best: dict[str, Tensor] = field(init=False)
     selection: Selection = field(init=False)
     history: list[dict[str, Any]] = field(init=False, default_factory=list)
     is_cut_short: bool = field(init=False, default=False)
+    planned: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.planned = tuple(stage.epochs for stage in self.stages)
         is_needed = any(stage.fresh_head for stage in self.stages)
         self._head = copy.deepcopy(self.network.head.state_dict()) if is_needed else {}  # type: ignore[union-attr]
         self._enter(0, first=0)
@@ -117,6 +122,8 @@ class Training:
             self.network.freeze(n for n, _ in self.network.named_parameters())  # type: ignore[operator]
         if stage.fresh_head:
             self.network.head.load_state_dict(self._head)  # type: ignore[union-attr]
+        guide = None if stage.translation is None else self._kept()
+        self._predict_by(stage)
         self.learning = Learning(
             stage=stage,
             network=self.network,
@@ -129,13 +136,17 @@ class Training:
             world=self.world,
             first=first,
             epochs=first + sum(each.epochs for each in self.stages[index:]),
-            guide=None if stage.translation is None else self._kept(),
+            guide=guide,
         )
         if before is not None:
             self.learning.optimizer.load_state_dict(before.state_dict())
         if not self.history:  # else what the stage before has kept stays until an epoch is done
             self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
+
+    def _predict_by(self, stage: Stage) -> None:
+        if isinstance(self.network, Network):
+            self.network.loss = stage.loss
 
     def _kept(self) -> nn.Module:
         """Return a network of its own that predicts with the weights that are kept so far."""
@@ -150,6 +161,25 @@ class Training:
             self.network.load_state_dict(self.best)
         self._enter(self.index + 1, first=len(self.history))
 
+    def shorten(self) -> None:
+        """End the stage with the epochs that it has had, and make later ones as much shorter."""
+        done = self.done_in_stage
+        lengths = [
+            *self._lengths[: self.index],
+            done,
+            *(max(1, round(n * done / self.stage.epochs)) for n in self._lengths[self.index + 1 :]),
+        ]
+        self._take_lengths(lengths)
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [stage.epochs for stage in self.stages]
+
+    def _take_lengths(self, lengths: Sequence[int]) -> None:
+        pairs = zip(self.stages, lengths, strict=True)
+        self.stages = tuple(replace(stage, epochs=n) for stage, n in pairs)
+        self.is_cut_short = tuple(lengths) != self.planned
+
     @property
     def stage(self) -> Stage:
         """The stage that training is in."""
@@ -161,9 +191,20 @@ class Training:
         return self.learning.epochs
 
     @property
+    def done_in_stage(self) -> int:
+        """Epochs of the stage that are done."""
+        return len(self.history) - self.learning.first
+
+    @property
+    def kept(self) -> int:
+        """Number of the stage whose weights are kept, from 0; before any epoch, of the last."""
+        # The first epoch of a stage always replaces what the stage before has kept.
+        return self.history[-1]["stage"] - 1 if self.history else len(self.stages) - 1
+
+    @property
     def ends_stage(self) -> bool:
         """Whether the last epoch of the stage is done or its patience has ended."""
-        done = len(self.history) - self.learning.first
+        done = self.done_in_stage
         return done >= self.stage.epochs or (
             done > 0 and self.selection.exhausted(len(self.history))
         )
@@ -191,6 +232,7 @@ class Training:
             self.best = copy.deepcopy(self.evaluated.state_dict())
         row = {
             "epoch": len(self.history) + 1,
+            "stage": self.index + 1,
             "learning_rate": max(group["lr"] for group in self.learning.optimizer.param_groups),
             "train_loss": loss,
             "validation": scores,
@@ -200,8 +242,15 @@ class Training:
         return row
 
     def corrected(self, logits: np.ndarray) -> np.ndarray:
-        """Return logits for the prior of use."""
-        return logits if self.shift is None else logits + self.shift
+        """Return logits of the stage that training is in for the prior of use."""
+        shift = self.shifts[self.index] if self.shifts else None
+        return logits if shift is None else logits + shift
+
+    def take_best(self) -> None:
+        """Leave the weights that are kept in the network, ready to predict."""
+        self.network.load_state_dict(self.best)
+        self._predict_by(self.stages[self.kept])
+        self.network.eval()
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state, from which `restore` goes on."""
@@ -215,7 +264,11 @@ class Training:
             optimizer=optimizer_tensors(learning.optimizer),
             best=self.best,
         )
-        facts = {"history": self.history, "selection": self.selection.state()}
+        facts = {
+            "history": self.history,
+            "selection": self.selection.state(),
+            "lengths": self._lengths,
+        }
         return Checkpoint(tensors, {**facts, "stage": self.index, "first": learning.first})
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -236,6 +289,7 @@ class Training:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        self._take_lengths(checkpoint.facts["lengths"])
         for index in range(self.index + 1, checkpoint.facts["stage"] + 1):
             self._enter(index, first=checkpoint.facts["first"])
         learning = self.learning
@@ -273,8 +327,7 @@ def train(
     checkpoint : Path or None
         File to resume from if it exists, and to keep the state in.
     deadline : float or None
-        Time of `time.monotonic` after which no epoch shall end: training ends before one that,
-        if it took as long as the last, or as steps of a new stage that are timed, would. The first
+        Time of `time.monotonic` after which no epoch shall end, see `Deadline`. The first
         ends in its middle if need be, but with several processes it is always trained.
 
     Raises
@@ -295,11 +348,13 @@ def train(
             observer(progress)
 
     due = -math.inf if world.is_first else math.inf
-    while not training.finished and not _cut_short(training, examples, deadline):
+    limit = Deadline(training, examples, deadline)
+    while not training.finished and not limit.is_over():
         started = time.perf_counter()
         if training.ends_stage:
             training.advance()
         loss = training.learning.run_epoch(examples, len(training.history), observe, deadline)
+        limit.learning = time.perf_counter() - started
         logits = predict_logits(training.evaluated, validation.source, training.device, world)
         training.require_finite(loss, logits)
         row = training.finish_epoch(loss, logits, validation.codes)
@@ -312,28 +367,7 @@ def train(
             ended = time.monotonic()
             due = ended + (ended - begun) / CHECKPOINT_SHARE
         observe(_epoch_done(training, row, loss, len(examples)))
-    training.network.load_state_dict(training.best)
-    training.network.eval()
-
-
-def _cut_short(training: Training, examples: Examples, deadline: float | None) -> bool:
-    """Note and return whether another epoch would end after the deadline.
-
-    It is taken to be as long as the last one; the first of a stage as its steps, which are timed.
-    """
-    if deadline is None or not training.history:
-        return False
-    world = training.world
-    if training.ends_stage and world.is_first:
-        seconds = seconds_of_next_stage(training, examples)
-    else:
-        seconds = training.history[-1]["seconds"]
-    ends = time.monotonic() + seconds
-    # The first process decides for all: one that went on alone would wait for the others for ever.
-    is_late = torch.tensor(float(world.is_first and ends > deadline), device=training.device.name)
-    world.total([is_late])
-    training.is_cut_short = bool(is_late)
-    return training.is_cut_short
+    training.take_best()
 
 
 def _epoch_done(training: Training, row: Mapping[str, Any], loss: float, n: int) -> Progress:

@@ -16,10 +16,21 @@ class Loss(Component):
     """Base of losses: one value an example, so that weights multiply it and nothing else.
 
     `needs_features` says whether the loss must be called with the keyword ``features``, of
-    shape ``(batch, n_features)``: what the backbone returns.
+    shape ``(batch, n_features)``: what the backbone returns. `maps_logits` says whether
+    `posterior_logits` does anything.
     """
 
     needs_features: ClassVar[bool] = False
+    maps_logits: ClassVar[bool] = False
+
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the prior that `prior` returns is exact where the network is free to fit.
+
+        Then correcting it is Bayes' rule. Otherwise it is a heuristic: the loss is not least at
+        probabilities that contain this prior, and corrected predictions are to be read with care.
+        """
+        return True
 
     @abstractmethod
     def __call__(
@@ -27,12 +38,29 @@ class Loss(Component):
     ) -> Losses:
         """Return the loss of each example, shape ``(batch,)``, in nats."""
 
+    def posterior_logits(self, logits: Logits) -> Logits:
+        """Return the logits that predict, of those that the loss has fitted.
+
+        A trained network predicts by these, in validation too. For most losses they are the same.
+
+        Parameters
+        ----------
+        logits : Tensor of float, shape (batch, classes)
+            What the head returns.
+
+        Returns
+        -------
+        Tensor of float, shape (batch, classes)
+            Where the loss is least, their softmax is the probability of each class.
+        """
+        return logits
+
     def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:  # noqa: ARG002
         """Return the class probabilities that the logits contain once the loss was minimised.
 
-        A classifier's logits are corrected from this prior to that of use, so that every method
-        is compared under the same one. Cross-entropy puts the mean of its targets there; losses
-        that shift logits leave out a part of it.
+        These are the logits of `posterior_logits`. A classifier's logits are corrected from this
+        prior to that of use, so that every method is compared under the same one. Cross-entropy
+        puts the mean of its targets there; losses that shift logits leave out a part of it.
 
         Parameters
         ----------

@@ -26,6 +26,9 @@ class Network(nn.Module):
     evaluation mode the logarithm of the members' mean probability. What reads the logits of a
     trained network need not know of members.
 
+    `loss` is what has fitted the head, None: not known. In evaluation mode logits are those of its
+    `Loss.posterior_logits`; in training mode those that it is called with.
+
     Parameters
     ----------
     backbone : Extractor
@@ -38,6 +41,7 @@ class Network(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.loss: Loss | None = None
         self.frozen: set[str] = set()
         self.held: set[str] = set()
 
@@ -54,7 +58,25 @@ class Network(nn.Module):
         features = self.backbone(inputs).float()
         with torch.autocast(features.device.type, enabled=False):
             logits = self.head(features)
-        return logits if self.training or logits.ndim == 2 else pooled_logits(logits)
+            return logits if self.training else self.predicted(logits)
+
+    def predicted(self, logits: Tensor) -> Logits:
+        """Return the logits by which the network predicts, of those of its head.
+
+        Parameters
+        ----------
+        logits : Tensor of float, shape (batch, classes) or (batch, members, classes)
+            What the head returns.
+
+        Returns
+        -------
+        Tensor of float, shape (batch, classes)
+            As the loss maps them; of members the logarithm of their mean probability.
+        """
+        if self.loss is not None and self.loss.maps_logits:
+            flat = logits.flatten(0, -2)
+            logits = self.loss.posterior_logits(flat).view(logits.shape)
+        return logits if logits.ndim == 2 else pooled_logits(logits)
 
     def train(self, mode: bool = True) -> "Network":
         """Set training or evaluation mode; what is held by `freeze` stays in evaluation mode."""

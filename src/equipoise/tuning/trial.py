@@ -172,7 +172,7 @@ class _Trial:
     def _keep(self, fit: Fit, number: int, fold: Fold) -> None:
         """Keep the best epoch's predictions, and the model of the first fold or of each."""
         training = fit.training
-        logits = training.corrected(fit.model.logits(self.task.X, fold.validation))
+        logits = fit.corrected(fit.model.logits(self.task.X, fold.validation))
         held = HeldOut(fold.validation, self.task.codes[fold.validation], logits)
         save_held_out(self.job.folder, number, held)
         # Of the history: a stage that is in its first epoch has selected none.
@@ -196,7 +196,7 @@ class _Trial:
 def _take_best(fit: Fit) -> None:
     """Leave the best weights in the network, as training does that ends by itself."""
     network = fit.training.network
-    network.load_state_dict(fit.training.best)
+    fit.training.take_best()
     if fit.settings.finetuning is not None:
         fit.settings.finetuning.merge(network)  # type: ignore[arg-type]
     network.eval()

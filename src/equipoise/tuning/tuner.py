@@ -387,10 +387,10 @@ class Tuner:
             fit.settings.finetuning.merge(training.network)  # type: ignore[arg-type]
         training.history = Run(folder).history
         training.best = read_tensors(place.path / "model.safetensors")
-        training.network.load_state_dict(training.best)
-        training.network.eval()
+        training.take_best()
         if place.has("posthoc.json"):
             fit.adjustment = Adjustment.kept(place.read_json("posthoc.json"))
+            fit.adjustment.apply(training.network)  # type: ignore[arg-type]
             fit.choices = [*fit.choices, *fit.adjustment.choices]
 
 

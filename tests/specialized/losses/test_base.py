@@ -252,13 +252,29 @@ def _minimiser(loss: SpecializedLoss, targets: Tensor, counts: Tensor) -> Tensor
 LABELS = [0] * 70 + [1] * 20 + [2] * 8 + [3] * 2
 COUNTS = torch.tensor([70.0, 20.0, 8.0, 2.0], dtype=torch.float64)
 HOT = torch.eye(4, dtype=torch.float64)[LABELS]
-EXACT = [BalancedSoftmax(), LogitAdjusted(tau=0.4), LogitAdjusted(tau=1.7), LogitAdjusted(tau=0.0)]
+EXACT = [
+    BalancedSoftmax(),
+    LogitAdjusted(tau=0.4),
+    LogitAdjusted(tau=1.7),
+    LogitAdjusted(tau=0.0),
+    VectorScaling(gamma=0.0, tau=0.6),
+    LDAM(max_margin=0.0),
+    Focal(gamma=0.5),
+    Focal(),
+]
+
+
+def _fitted(loss: SpecializedLoss, targets: Tensor, counts: Tensor) -> Tensor:
+    """Return the probabilities by which a network predicts that is at the least loss."""
+    logits = loss.posterior_logits(_minimiser(loss, targets, counts)[None])
+    return logits.softmax(dim=1)[0]
 
 
 @pytest.mark.parametrize("loss", EXACT, ids=repr)
 def test_the_least_loss_is_at_the_prior(loss: SpecializedLoss) -> None:
     """Logits trained on nothing but labels hold the prior that the loss states."""
-    found = _minimiser(loss, HOT, COUNTS).softmax(dim=0)
+    assert loss.exact_prior
+    found = _fitted(loss, HOT, COUNTS)
     np.testing.assert_allclose(found, loss.prior(HOT.mean(dim=0)), atol=1e-7)
 
 
@@ -267,8 +283,23 @@ def test_priors_hold_for_targets_that_are_not_the_counts(loss: SpecializedLoss) 
     """Smoothed targets, shown in other shares: with the counts given the prior is exact still."""
     shown = HOT[[0] * 5 + [70] * 3 + [90] * 9 + [98] * 3]
     targets = 0.8 * shown + 0.05
-    found = _minimiser(loss, targets, COUNTS).softmax(dim=0)
+    found = _fitted(loss, targets, COUNTS)
     np.testing.assert_allclose(found, loss.prior(targets.mean(dim=0), COUNTS), atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", [LDAM(), VectorScaling(tau=0.5), InfluenceBalanced()], ids=repr)
+def test_a_prior_that_is_a_heuristic_is_said_to_be(loss: SpecializedLoss) -> None:
+    """The least loss is elsewhere, by more than rounding."""
+    assert not loss.exact_prior
+    found = _fitted(loss, HOT, COUNTS)
+    assert (found - loss.prior(HOT.mean(dim=0))).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("loss", EVERY, ids=repr)
+def test_only_losses_that_say_so_map_logits(loss: SpecializedLoss) -> None:
+    """Others predict by the logits themselves."""
+    logits = _batch()[0]
+    assert torch.equal(loss.posterior_logits(logits), logits) != loss.maps_logits
 
 
 def test_vector_scaling_has_its_prior_in_scaled_logits() -> None:
@@ -281,7 +312,7 @@ def test_vector_scaling_has_its_prior_in_scaled_logits() -> None:
     assert (logits.softmax(dim=0) - expected).abs().max() > 0.01
 
 
-def test_focal_logits_hold_less_than_the_prior() -> None:
+def test_focal_loss_itself_is_least_at_less_than_the_prior() -> None:
     """Of shares 0.9 and 0.1 gamma 2 makes 0.69 and 0.31: of the same order, but nearer."""
     targets = torch.eye(2, dtype=torch.float64)[[0] * 9 + [1]]
     found = _minimiser(Focal(), targets, torch.tensor([9.0, 1.0])).softmax(dim=0)

@@ -5,6 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from torchvision.ops import sigmoid_focal_loss
 
 from equipoise.specialized.losses import Focal
@@ -60,3 +62,54 @@ def test_class_sizes_are_not_used() -> None:
     )
     losses = [Focal()(logits, targets, labels, torch.tensor(c)) for c in ([1.0, 9.0], [5.0, 5.0])]
     assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.4, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9, 0.999])
+def test_class_probabilities_follow_from_the_least_loss(gamma: float, share: float) -> None:
+    """The conditional risk of two classes, minimised by SciPy: the map gives its shares back."""
+
+    def risk(odds: float) -> float:
+        p = expit([odds, -odds])
+        return -float(([share, 1 - share] * (1 - p) ** gamma * np.log(p)).sum())
+
+    odds = minimize_scalar(risk, bounds=(-1, 12), method="bounded", options={"xatol": 1e-12}).x
+    logits = torch.tensor([[odds, 0.0]], dtype=torch.float64)
+    found = Focal(gamma=gamma).posterior_logits(logits).exp()
+    np.testing.assert_allclose(found[0], [share, 1 - share], atol=1e-6)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
+    row=st.lists(st.floats(-30, 30), min_size=2, max_size=6),
+    gamma=st.floats(0, 6),
+)
+def test_the_map_keeps_the_order_of_all_classes(row: list[float], gamma: float) -> None:
+    """And so the class that is predicted; only distances between logits change."""
+    logits = torch.tensor([row], dtype=torch.float64)
+    found = Focal(gamma=gamma).posterior_logits(logits)[0].numpy()
+    np.testing.assert_allclose(np.exp(found).sum(), 1, rtol=1e-9)
+    in_order = found[np.argsort(row, kind="stable")]
+    assert (np.diff(in_order) >= -1e-9 * np.abs(found).max()).all()
+
+
+def test_the_map_is_finite_for_logits_of_any_size() -> None:
+    """In float32, and with slopes: pictures are made by descent on what is predicted."""
+    logits = torch.tensor([[1e4, -1e4, 0.0], [80.0, 0.0, -80.0], [0.0, 0.0, 0.0]])
+    found = Focal().posterior_logits(logits.requires_grad_())
+    (slopes,) = torch.autograd.grad(found[:, 1].sum(), logits)
+    assert torch.isfinite(found).all()
+    assert torch.isfinite(slopes).all()
+
+
+def test_slopes_of_the_map_are_its_differences() -> None:
+    """By finite differences, on both sides of even odds."""
+    logits = torch.tensor([[3.0, -1.0, 0.4], [-0.2, 0.1, 0.0]], dtype=torch.float64)
+    assert torch.autograd.gradcheck(Focal().posterior_logits, logits.requires_grad_())
+
+
+def test_without_a_factor_the_map_changes_nothing() -> None:
+    """Gamma 0 is cross-entropy, whose logits contain the probabilities."""
+    logits = torch.tensor([[3.0, -1.0, 0.4]], dtype=torch.float64)
+    found = Focal(gamma=0.0).posterior_logits(logits)
+    torch.testing.assert_close(found, logits.log_softmax(dim=1))

@@ -168,6 +168,11 @@ class VectorScaling(SpecializedLoss):
     gamma: float = bounded(0.2, low=0, tune=Span(0.0, 0.5))
     tau: float = bounded(1.0, low=0, tune=Span(0.25, 2.0))
 
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the scales are all 1."""
+        return self.gamma == 0
+
     def __call__(
         self,
         logits: Logits,

@@ -67,6 +67,11 @@ class InfluenceBalanced(SpecializedLoss):
 
     alpha: float = bounded(100.0, low=0, open_low=True, tune=Span(10.0, 1000.0, log=True))
 
+    @property
+    def exact_prior(self) -> bool:
+        """Always false."""
+        return False
+
     def __call__(
         self,
         logits: Logits,

@@ -71,10 +71,11 @@ class Evidence(Protocol):
         """Return the mean features of each class in training, and their root mean square length."""
         ...
 
-    def gain(self, logits: LogitArray) -> tuple[float, float]:
+    def gain(self, logits: MemberLogits) -> tuple[float, float]:
         """Return how good logits of the held-out examples are by the monitor; larger is better.
 
-        Second comes minus the balanced log-loss, by which equal ones are told apart.
+        They are judged as the network predicts by them. Second comes minus the balanced log-loss,
+        by which equal ones are told apart.
         """
         ...
 
@@ -97,6 +98,9 @@ class HeadChange:
         What else is to be kept with the run.
     score : str or None, default=None
         By which validation score it is to be judged; None: the monitor.
+    is_new : bool, default=False
+        Whether nothing is left of the head that the loss has fitted, so that its logits predict as
+        they are, see `equipoise.standard.losses.Loss.posterior_logits`.
     """
 
     weight: MemberRows
@@ -105,6 +109,7 @@ class HeadChange:
     chosen: Mapping[str, tuple[Any, str]]
     found: Mapping[str, float]
     score: str | None = None
+    is_new: bool = False
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

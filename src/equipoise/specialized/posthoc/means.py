@@ -187,6 +187,7 @@ class NearestMean(PostHoc):
             prior=np.full(n_classes, 1 / n_classes),
             chosen={"scale": (scale, reason)},
             found={},
+            is_new=True,
         )
 
 

@@ -16,7 +16,6 @@ from equipoise.specialized.posthoc.base import (
     Offsets,
     PostHoc,
     normalised_prior,
-    pooled,
 )
 
 TRIED = tuple(i / 20 for i in range(21))
@@ -150,7 +149,7 @@ def _best(evidence: Evidence) -> float:
     logits = evidence.products(evidence.weight) + evidence.bias
 
     def gain(tau: float) -> tuple[float, float, float]:
-        score, closeness = evidence.gain(pooled(logits * _factors(evidence.weight, tau)))
+        score, closeness = evidence.gain(logits * _factors(evidence.weight, tau))
         return score, closeness, -tau
 
     return max(TRIED, key=gain)

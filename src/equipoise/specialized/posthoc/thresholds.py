@@ -56,7 +56,8 @@ class Thresholds(PostHoc):
     The class probabilities that the logits contain are
     :math:`\pi_k e^{\lambda o_k}`, scaled to sum to 1, where the head contained :math:`\pi`: by
     Bayes' rule an offset is a change of prior. So correction to another prior takes the
-    thresholds out again; they act where ``prior`` is ``"train"`` or ``"none"``.
+    thresholds out again; they act where ``prior`` is ``"train"`` or ``"none"``. With a loss that
+    maps logits, such as `Focal`, the offsets stand before the map, and this is a heuristic.
 
     A network whose members predict together has no single bias: it is refused.
 

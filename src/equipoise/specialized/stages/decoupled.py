@@ -187,8 +187,9 @@ class MiSLAS(Stages):
     Mixup makes better features and a worse head; so the second stage trains the head on, alone,
     without mixing, on class-balanced samples, and smooths labels the more, the larger their class
     is: the network is too sure of common classes most of all. Without a ``mixing`` of the
-    classifier ``Mixup()`` in the first stage, without a ``sampler`` ``ClassBalanced()`` and
-    without a ``smoothing`` ``ClassConditional(head=0.3, tail=0.0)`` in the second.
+    classifier ``Mixup(alpha=1.0)`` in the first stage, as the authors have it on CIFAR, without a
+    ``sampler`` ``ClassBalanced()`` and without a ``smoothing``
+    ``ClassConditional(head=0.3, tail=0.0)`` in the second.
 
     Parameters
     ----------
@@ -215,7 +216,7 @@ class MiSLAS(Stages):
     >>> whole = Stage(epochs=10, batch_size=8, optimizer=SGD(), schedule=Cosine(), loss=None)
     >>> for stage in MiSLAS().split(whole):
     ...     print(stage.trains, stage.mixing, stage.sampler, stage.smoothing)
-    all Mixup() None None
+    all Mixup(alpha=1.0) None None
     head None ClassBalanced() ClassConditional(head=0.3, tail=0.0)
     """
 
@@ -230,7 +231,7 @@ class MiSLAS(Stages):
             "mixing": None,
             "auxiliary": None,
         }
-        mixing = stage.mixing or Mixup()
+        mixing = stage.mixing or Mixup(alpha=1.0)
         return (
             replace(stage, epochs=first, mixing=mixing, sampler=None, smoothing=None),
             replace(stage, epochs=second, trains="head", **late),
