@@ -47,9 +47,11 @@ def _ranks(found: dict[str, dict[str, Any]], prior: str) -> list[str]:
         return ["Too few data sets are finished for ranks.", ""]
     ranked = rank_methods([[own[m] for m in shared] for own in means.values()], shared)
     told = [f"| {name} | {rank:.2f} |" for name, rank in ranked.ranks.items()]
+    critical = ranked.critical_difference
+    differ = "no ranks differ" if critical is None else f"ranks differ from {critical:.2f} on"
     return [
-        f"Average ranks over {len(means)} data sets (Friedman's p = {ranked.friedman.f_p:.2g}; "
-        f"ranks differ from {ranked.critical_difference:.2f} on):",
+        f"Average ranks over {len(means)} data sets (Friedman's p = {ranked.friedman.p:.2g}; "
+        f"{differ}):",
         "",
         "| method | average rank |",
         "|---|---|",

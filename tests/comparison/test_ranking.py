@@ -110,3 +110,26 @@ def test_one_comparison_cannot_be_ranked(folders: list[Path]) -> None:
     for given in (folders[:1], [folders[0], folders[0]]):
         with pytest.raises(InputError, match="at least two comparisons"):
             rank_comparisons(given)
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_few_data_sets_that_agree_are_no_proof(
+    n: int, tmp_path: Path, written: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two methods, always the same one ahead: by chance with probability 2^(1 - n)."""
+    made = []
+    for i in range(n):
+        folder = tmp_path / f"set{i}"
+        folder.mkdir()
+        written.tell(folder, "plain", "good")
+        for method, skill in (("plain", 0.5), ("good", 6.0)):
+            written.write(folder, method, 0, skill, salt=i)
+        made.append(str(folder))
+    assert main(["rank", *made, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["friedman"]["p"] == pytest.approx(2.0 ** (1 - n))
+    assert found["friedman"]["f"] is None
+    assert found["cliques"] == [["good", "plain"]]
+    assert "does not tell the methods apart" in found["sentences"][1]
+    assert main(["rank", *made, "--out", str(tmp_path / "r.html")]) == 0
+    assert "no ranks differ" in (tmp_path / "r.html").read_text("utf-8")

@@ -9,7 +9,7 @@ from equipoise.comparison.results import CONTROL, PRIORS, read_results
 from equipoise.errors import InputError
 from equipoise.statistics.judging import judged
 from equipoise.statistics.paired import differences
-from equipoise.statistics.ranks import rank_methods
+from equipoise.statistics.ranks import Ranked, rank_methods
 from equipoise.statistics.results import Comparison
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import counted, listed
@@ -117,16 +117,26 @@ def _against(
     return counts
 
 
+def _told(ranked: Ranked) -> str:
+    """Return what the tests of ranks say."""
+    p, critical = ranked.friedman.p, ranked.critical_difference
+    tells = "tells" if p <= ALPHA else "does not tell"
+    differ = (
+        "no difference of two ranks would be enough over so few data sets"
+        if critical is None
+        else f"two of them differ if their ranks differ by {critical:.2f}"
+    )
+    return f"Friedman's test {tells} the methods apart (p = {p:.2g}); {differ}."
+
+
 def _sentences(
-    ranked: Any, against: dict[str, dict[str, int]], control: str, left_out: Sequence[str]
+    ranked: Ranked, against: dict[str, dict[str, int]], control: str, left_out: Sequence[str]
 ) -> list[str]:
     best = next(iter(ranked.ranks))
-    p = ranked.friedman.f_p
     said = [
         f"Over {counted(ranked.n_sets, 'data set')} {best} has the best average rank, "
         f"{ranked.ranks[best]:.2f} of {len(ranked.ranks)}.",
-        f"Friedman's test {'tells' if p <= ALPHA else 'does not tell'} the methods apart (p = "
-        f"{p:.2g}); two of them differ if their ranks differ by {ranked.critical_difference:.2f}.",
+        _told(ranked),
     ]
     with_best = next((clique for clique in ranked.cliques if best in clique), (best,))
     if len(with_best) > 1:
