@@ -58,6 +58,45 @@ def test_figures_are_those_of_an_independent_library(folder: Path, written: Modu
         assert found["log_loss"] == pytest.approx(mean(loss, logits))
 
 
+def test_the_rarest_are_those_of_each_run(tmp_path: Path, written: ModuleType) -> None:
+    """Another order of the classes makes others rare; they are named only where all agree."""
+    sizes = {0: [900, 600, 300, 50], 1: [50, 900, 600, 300]}
+    written.tell(tmp_path, "plain", "good")
+    logits = {
+        order: written.write(tmp_path, "plain", 0, 1.0, order=order, counts=counts)
+        for order, counts in sizes.items()
+    }
+    for order, counts in sizes.items():
+        written.write(tmp_path, "good", 0, 3.0, order=order, counts=counts)
+    results = read_results(tmp_path)
+    assert results.repeats == [(0, 0), (0, 1)]
+    assert results.rarest(1) == [[3], [0]]
+    assert concluded(results)["rarest"] == []
+    [row] = [row for row in leaderboard(results) if row["method"] == "plain"]
+    expected = []
+    for order, rare in ((0, [1, 2, 3]), (1, [0, 2, 3])):
+        right = logits[order].argmax(axis=1) == written.FOUR
+        expected.append(np.mean([right[code == written.FOUR].mean() for code in rare]))
+    assert row["rarest_recall"]["value"] == pytest.approx(np.mean(expected))
+
+
+def test_orders_are_no_seeds(folder: Path, written: ModuleType) -> None:
+    """Three orders with one seed know nothing of training noise; with two, seeds are counted."""
+    for order in (1, 2):
+        for seed in (0, 1):
+            for method, skill in (("plain", 1.0), ("focal", 1.0), ("good", 6.0)):
+                written.write(folder, method, seed, skill, order=order)
+    told = concluded(read_results(folder))["balanced"]
+    assert (told["facts"]["n_seeds"], told["facts"]["n_runs"]) == (2, 6)
+    assert told["sentences"][0].endswith("the mean over 2 seeds x 3 orders of classes.")
+    for path in folder.glob("runs/*/seed1*/DONE"):
+        path.unlink()
+    told = concluded(read_results(folder))["balanced"]
+    assert told["sentences"][0].endswith("the mean over 3 orders of classes with 1 seed.")
+    assert told["sentences"][1].startswith("With 1 seed, intervals and tests know nothing")
+    assert not told["facts"]["holds_seed_noise"]
+
+
 def test_costs_are_means_over_the_runs(folder: Path) -> None:
     """By hand: 10 and 11 seconds, four epochs each, and two looks in two runs."""
     [row] = [row for row in leaderboard(read_results(folder)) if row["method"] == "plain"]

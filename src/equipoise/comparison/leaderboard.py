@@ -20,7 +20,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "log_loss": ("log_loss", "as_trained"),
     "balanced_log_loss_corrected": ("balanced_log_loss", "balanced"),
 }
-"""Figures of the leaderboard: metric and prior of each; recall is that of the rarest classes."""
+"""Figures of the leaderboard: metric and prior of each; recall is that of each run's rarest."""
 
 N_RAREST = 3
 """How many of the rarest classes have a recall of their own."""
@@ -57,8 +57,14 @@ def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:
 
 
 def _column(results: Results, metric: str, prior: str, level: float) -> dict[str, Estimate]:
-    classes = results.rarest(N_RAREST) if metric == "recall" else None
-    found = differences(results.predictions(prior), metric, pairs=[], classes=classes, level=level)
+    found = differences(
+        results.predictions(prior),
+        metric,
+        pairs=[],
+        classes=results.rarest(N_RAREST) if metric == "recall" else None,
+        seeds=results.seeds,
+        level=level,
+    )
     return found.means
 
 

@@ -54,7 +54,9 @@ def rank_comparisons(
     """
     _check(folders, metric, prior)
     read = [read_results(folder) for folder in folders]
-    found = [differences(results.predictions(prior), metric) for results in read]
+    found = [
+        differences(results.predictions(prior), metric, seeds=results.seeds) for results in read
+    ]
     shared = [m for m in found[0].means if all(m in each.means for each in found)]
     left_out = sorted({m for each in found for m in each.means} - set(shared))
     if len(shared) < 2:

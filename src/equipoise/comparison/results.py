@@ -1,7 +1,7 @@
 """Reading a comparison: the predictions of all finished runs, and what each has cost."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ class Entry:
         How often the test set was looked at.
     facts : dict
         ``epochs`` (None of a learner without epochs), ``trials`` (recipes that were tried),
-        ``parameters`` and ``multiply_adds`` of the network (None of a learner without), and
-        ``tested``, a hash of the names of the test examples.
+        ``parameters`` and ``multiply_adds`` of the network (None of a learner without),
+        ``tested``, a hash of the names of the test examples, and ``counts``, the training
+        examples of each class, those held out left aside.
     """
 
     path: Path
@@ -64,15 +65,12 @@ class Results:
         Finished runs by method, and by seed and order.
     classes : tuple of str
         Names of the classes.
-    counts : ndarray of int, shape (classes,)
-        Training examples of each class in the first run, those held out left aside.
     """
 
     folder: Path
     told: Mapping[str, Any]
     entries: Mapping[str, Mapping[tuple[int, int], Entry]]
     classes: tuple[str, ...]
-    counts: np.ndarray
 
     @property
     def methods(self) -> list[str]:
@@ -98,9 +96,20 @@ class Results:
             for name in self.methods
         }
 
-    def rarest(self, n: int = 3) -> list[int]:
-        """Return the codes of the rarest classes."""
-        return sorted(np.argsort(self.counts, kind="stable")[:n].tolist())
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each of `repeats`."""
+        return [seed for seed, _ in self.repeats]
+
+    def rarest(self, n: int = 3) -> list[list[int]]:
+        """Return the codes of the rarest classes in each of `repeats`, the same for all methods.
+
+        Orders and seeds differ in which these are. A search may learn from examples that other
+        methods hold out: the control's counts decide.
+        """
+        first = self.control if self.control in self.methods else self.methods[0]
+        counts = [self.entries[first][each].facts["counts"] for each in self.repeats]
+        return [sorted(np.argsort(each, kind="stable")[:n].tolist()) for each in counts]
 
 
 def read_results(folder: Path) -> Results:
@@ -133,7 +142,6 @@ def read_results(folder: Path) -> Results:
         told=told,
         entries=entries,
         classes=tuple(data["classes"]),
-        counts=np.asarray(data["counts_train"]),
     )
 
 
@@ -205,6 +213,7 @@ def _read_entry(path: Path) -> Entry:
             "parameters": network.get("parameters"),
             "multiply_adds": network.get("multiply_adds"),
             "tested": hashlib.sha256("\n".join(arrays["test_ids"]).encode()).hexdigest(),
+            "counts": np.asarray(config["data"]["counts_train"], dtype=int),
         },
     )
 
@@ -226,8 +235,3 @@ def _check_splits(entries: Mapping[str, Mapping[tuple[int, int], Entry]]) -> Non
                     f"{method} has others than the methods before it, for seed {repeat[0]}.",
                     f"Remove `{entry.path}` and go on with --resume.",
                 )
-
-
-def finished(folder: Path, methods: Sequence[str]) -> int:
-    """Return how many runs are finished."""
-    return sum(len(_entries(folder, name)) for name in methods)

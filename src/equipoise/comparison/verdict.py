@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.comparison.leaderboard import as_csv, as_latex, leaderboard
+from equipoise.comparison.leaderboard import N_RAREST, as_csv, as_latex, leaderboard
 from equipoise.comparison.results import Results, read_results
 from equipoise.errors import InputError
 from equipoise.runs import Run, write_text
@@ -57,8 +57,8 @@ def concluded(results: Results, metric: str = "balanced_accuracy") -> dict[str, 
         ``as_trained`` and ``balanced`` (each ``sentences`` and ``facts`` of a verdict, see
         `equipoise.statistics.verdict`; the first tells how much of each gain is prior bias),
         ``leaderboard``, ``repeats`` (seeds and orders that all methods have), ``unfinished``
-        (methods without any run), ``classes``, ``rarest`` (names), ``looks`` (at the test set, by
-        method and run).
+        (methods without any run), ``classes``, ``rarest`` (names; empty where runs differ in
+        which these are), ``looks`` (at the test set, by method and run).
 
     Raises
     ------
@@ -68,7 +68,7 @@ def concluded(results: Results, metric: str = "balanced_accuracy") -> dict[str, 
     _require_repeats(results)
     control = results.control if results.control in results.methods else None
     both = {
-        prior: differences(results.predictions(prior), metric)
+        prior: differences(results.predictions(prior), metric, seeds=results.seeds)
         for prior in ("as_trained", "balanced")
     }
     told = {
@@ -81,12 +81,18 @@ def concluded(results: Results, metric: str = "balanced_accuracy") -> dict[str, 
         "repeats": [list(each) for each in results.repeats],
         "unfinished": [name for name in results.told["methods"] if name not in results.methods],
         "classes": list(results.classes),
-        "rarest": [results.classes[code] for code in results.rarest()],
+        "rarest": _rarest(results),
         "looks": {
             name: {entry.path.name: entry.looks for entry in results.entries[name].values()}
             for name in results.methods
         },
     }
+
+
+def _rarest(results: Results) -> list[str]:
+    """Return the names of the rarest classes, if they are the same in all runs."""
+    first, *others = results.rarest(N_RAREST)
+    return [] if any(own != first for own in others) else [results.classes[code] for code in first]
 
 
 def _require_repeats(results: Results) -> None:

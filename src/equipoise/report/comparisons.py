@@ -79,7 +79,7 @@ def _described(name: str, told: dict[str, Any]) -> dict[str, Any]:
 
 def _cautions(results: Results, found: dict[str, Any]) -> list[str]:
     said = []
-    if len(found["repeats"]) == 1:
+    if len({seed for seed, _ in found["repeats"]}) == 1:
         said.append(
             "All of this is from one seed: what training again would change is not known. Add "
             "seeds with --seeds and --resume."

@@ -46,8 +46,8 @@ def verdict(
     Returns
     -------
     Verdict
-        Facts are ``metric``, ``unit``, ``level``, ``n_seeds``, ``holds_seed_noise``, ``best``,
-        ``means`` (``value``, ``low``, ``high`` by method), ``to_best`` and ``to_control``
+        Facts are ``metric``, ``unit``, ``level``, ``n_seeds``, ``n_runs``, ``holds_seed_noise``,
+        ``best``, ``means`` (``value``, ``low``, ``high`` by method), ``to_best`` and ``to_control``
         (lists of ``method``, ``reference``, ``value``, ``low``, ``high``, ``p``,
         ``p_adjusted``, ``told_apart``, ``detectable``) and ``prior_bias`` (lists of
         ``method``, ``gain_as_is`` and ``gain_balanced``, each above 0 if better than the
@@ -105,6 +105,7 @@ def verdict(
             "unit": unit(metric),
             "level": comparison.level,
             "n_seeds": comparison.n_seeds,
+            "n_runs": comparison.n_runs,
             "holds_seed_noise": comparison.holds_seed_noise,
             "best": best,
             "means": {name: numbers(found) for name, found in comparison.means.items()},
