@@ -113,9 +113,12 @@ def rule(comparison: Comparison, control: str | None) -> list[str]:
     n = len(comparison.means)
     if n < 2:
         return []
-    against = f", and over {counted(n - 1, 'pair')} against {control}" if control else ""
+    often = f"in at most {100 * (1 - comparison.level):.3g} % of comparisons"
+    pairs = f"Holm's correction over {counted(n * (n - 1) // 2, 'pair')}"
+    if control is None:
+        return [f"Chance alone would show any of these differences {often} ({pairs})."]
     return [
-        f"A difference is told where chance alone would show any in at most "
-        f"{100 * (1 - comparison.level):.3g} % of comparisons: Holm's correction over "
-        f"{counted(n * (n - 1) // 2, 'pair')}{against}."
+        f"In each list, to the best and to {control}, chance alone would show any difference "
+        f"{often} ({pairs}, and over {counted(n - 1, 'pair')} with {control}); in one of several "
+        "lists it does so more often."
     ]

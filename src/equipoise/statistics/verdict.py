@@ -61,7 +61,9 @@ def verdict(
     Notes
     -----
     P-values are Holm's: against the best over all pairs of methods, since which one is best
-    is not known before; against the control over the other methods. ``detectable`` is the
+    is not known before; against the control over the other methods. These are two families,
+    each of which tells any difference wrongly with probability at most one less `level`; both
+    together, or with those of another prior, do so more often. ``detectable`` is the
     true difference that is found with probability 0.8 at Bonferroni's level for the same
     family.
 
