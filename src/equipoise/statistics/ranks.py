@@ -1,7 +1,7 @@
 """Methods compared over several data sets by their ranks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -137,6 +137,22 @@ def _critical(null: Null, shape: tuple[int, ...], alpha: float) -> float | None:
     n, k = shape
     reached = null.largest_difference(alpha)
     return None if reached is None else max(critical_difference(k, n, alpha), reached / n)
+
+
+def averaged(scores: ArrayLike, groups: Sequence[Hashable]) -> np.ndarray:
+    """Return one row a group, the mean of its rows, in the order in which groups first occur.
+
+    Several tables of the same data are no independent ones: their means are ranked as one.
+
+    Examples
+    --------
+    >>> averaged([[0.9, 0.8], [0.5, 0.6], [0.7, 0.6]], ["cifar", "yeast", "cifar"])
+    array([[0.8, 0.7],
+           [0.5, 0.6]])
+    """
+    table = np.asarray(scores, dtype=float)
+    own = list(dict.fromkeys(groups))
+    return np.array([table[[g == group for g in groups]].mean(axis=0) for group in own])
 
 
 def friedman(ranks: np.ndarray, null: Null | None = None) -> Friedman:
