@@ -24,6 +24,7 @@ def write(
     salt: int = 0,
     order: int = 0,
     counts: list[int] | None = None,
+    **more: Any,
 ) -> np.ndarray:
     """Write a finished run whose logits tell classes apart by `skill`, and return these."""
     random = np.random.default_rng([seed, salt + 1000 * order, *method.encode()])
@@ -36,6 +37,7 @@ def write(
         "network": {"prior": prior.tolist(), "parameters": 100, "multiply_adds": 90},
         "environment": {"seconds": 10.0 + seed},
         "test": {"looks": 1},
+        **more,
     }
     name = f"seed{seed}" + (f"-order{order}" if order else "")
     run = Run.create(folder / "runs" / method / name, config)

@@ -12,6 +12,7 @@ from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
 from equipoise.runs import SEARCH, Run
 from equipoise.statistics.paired import Predictions
+from equipoise.statistics.scores import METRICS
 
 NAME = "comparison.json"
 """The file of a comparison, in its folder."""
@@ -21,6 +22,10 @@ CONTROL = "plain"
 
 PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
+
+HEURISTIC = ("InfluenceBalanced", "LDAM", "VectorScaling")
+"""Losses that fit no class probabilities: correcting what they predict is a heuristic. For runs
+that do not say so themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,14 +39,16 @@ class Entry:
     predictions : dict of str to Predictions
         For the test set, under each of `PRIORS`.
     seconds : float
-        What it took, its search included.
+        What it took, its search included: the wall clock of the run with all its starts; of runs
+        that earlier versions made, the clock of the search or of the training.
     looks : int
         How often the test set was looked at.
     facts : dict
         ``epochs`` (None of a learner without epochs), ``trials`` (recipes that were tried),
         ``parameters`` and ``multiply_adds`` of the network (None of a learner without),
-        ``tested``, a hash of the names of the test examples, and ``counts``, the training
-        examples of each class, those held out left aside.
+        ``tested``, a hash of the names of the test examples, ``counts``, the training examples
+        of each class, those held out left aside, and ``exact_prior``, whether the loss has an
+        exact correction to other class frequencies.
     """
 
     path: Path
@@ -81,6 +88,18 @@ class Results:
     def control(self) -> str:
         """The method that gains are measured from."""
         return str(self.told.get("control", CONTROL))
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to mind about these runs, as `equipoise compare` has noted it."""
+        noted = self.told.get("cautions", [])
+        return [str(line) for line in noted] if isinstance(noted, list) else []
+
+    @property
+    def metric(self) -> str:
+        """What epochs and numbers were chosen by; balanced accuracy where nothing can be said."""
+        chosen = self.told.get("setup", {}).get("metric")
+        return chosen if chosen in METRICS and chosen != "recall" else "balanced_accuracy"
 
     @property
     def repeats(self) -> list[tuple[int, int]]:
@@ -200,12 +219,10 @@ def _read_entry(path: Path) -> Entry:
         name: Predictions(codes=arrays["test_labels"], logits=values, ids=arrays["test_ids"])
         for name, values in both.items()
     }
-    search = Run(path / SEARCH)
-    clock = search.read_json("clock.json")["used"] if search.has("clock.json") else None
     return Entry(
         path=path,
         predictions=predictions,
-        seconds=float(environment["seconds"] if clock is None else clock),
+        seconds=_seconds(path, environment),
         looks=int(config["test"]["looks"]),
         facts={
             "epochs": len(run.history) or None,
@@ -214,8 +231,26 @@ def _read_entry(path: Path) -> Entry:
             "multiply_adds": network.get("multiply_adds"),
             "tested": hashlib.sha256("\n".join(arrays["test_ids"]).encode()).hexdigest(),
             "counts": np.asarray(config["data"]["counts_train"], dtype=int),
+            "exact_prior": _exact_prior(config),
         },
     )
+
+
+def _seconds(path: Path, environment: Mapping[str, Any]) -> float:
+    if "wall_seconds" in environment:
+        return float(environment["wall_seconds"])
+    search = Run(path / SEARCH)
+    if search.has("clock.json"):
+        return float(search.read_json("clock.json")["used"])
+    return float(environment["seconds"])
+
+
+def _exact_prior(config: Mapping[str, Any]) -> bool:
+    told = config["network"].get("exact_prior")
+    if isinstance(told, bool):
+        return told
+    loss = str(config.get("classifier", {}).get("loss", ""))
+    return loss.partition("(")[0] not in HEURISTIC
 
 
 def _trials(run: Run) -> int:
