@@ -1,6 +1,6 @@
 """``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,13 +118,9 @@ def compare(  # noqa: PLR0913 (each is an option)
             n_trials=trials,
             resume=resume,
         )
-    _tell(contest)
-    seen = searched_on(methods, contest.setup.fingerprint)
-    for line in seen:
-        console.say(line)
+    seen = _tell(contest, methods or "")
     if not dry_run:
-        _carried_out(contest, place)
-        note_cautions(folder, seen)
+        _carried_out(contest, place, seen)
         failures = {_named(unit): fault for unit, fault in contest.failures.items()}
         show(conclude(folder, failures), folder, as_json=json)
         if failures:
@@ -142,9 +138,10 @@ def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float |
     return None if is_equal_otherwise else parse_duration(BUDGET)
 
 
-def _tell(contest: Contest) -> None:
-    """Print every automatic choice, and how long all will take at most."""
-    for line in contest.choices:
+def _tell(contest: Contest, methods: str) -> list[str]:
+    """Print every automatic choice, what to mind and how long all will take; return the second."""
+    seen = searched_on(methods, contest.setup.fingerprint)
+    for line in (*contest.choices, *seen):
         console.say(line)
     missing, budget = len(contest.missing), contest.setup.budget
     each = "" if budget is None else f", at most {format_duration(budget)} each"
@@ -153,6 +150,7 @@ def _tell(contest: Contest) -> None:
         f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
         f"of which {missing} are to be done{each}."
     )
+    return seen
 
 
 def _named(unit: Unit) -> str:
@@ -160,8 +158,8 @@ def _named(unit: Unit) -> str:
     return f"{unit.method}, seed {unit.seed}{order}"
 
 
-def _carried_out(contest: Contest, place: Place) -> None:
-    """Carry out what is missing under a bar; Ctrl-C says how to go on."""
+def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
+    """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", len(contest.missing)) as advance, place.open() as where:
 
@@ -176,6 +174,7 @@ def _carried_out(contest: Contest, place: Place) -> None:
             f"--out {contest.folder} --resume."
         )
         raise
+    note_cautions(contest.folder, seen)
 
 
 def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:

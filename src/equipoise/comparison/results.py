@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
+from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
 from equipoise.statistics.paired import Predictions
 from equipoise.statistics.scores import METRICS
@@ -17,7 +18,7 @@ from equipoise.statistics.scores import METRICS
 NAME = "comparison.json"
 """The file of a comparison, in its folder."""
 
-CONTROL = "plain"
+CONTROL = PLAIN.name
 """What gains are measured from where nothing else was said: plain cross-entropy."""
 
 PRIORS = ("as_trained", "balanced")

@@ -117,8 +117,8 @@ class Spread:
             told = special.ndtr(size - half)
             return float(_EXAMPLES[1] @ told @ _SEEDS[1]) - POWER
 
-        most = float(half.max()) + 10
-        return self.error * float(optimize.brentq(missing, 0, most))
+        solved = optimize.root_scalar(missing, bracket=(0, float(half.max()) + 10))
+        return self.error * solved.root
 
     def _estimated_half_widths(self, alpha: float) -> np.ndarray:
         """Return half-widths as they come out, shape (nodes of examples, nodes of seeds)."""
