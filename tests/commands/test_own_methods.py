@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from equipoise.cli import main
-from equipoise.commands.own_methods import methods_in
+from equipoise.commands.own_methods import methods_in, searched_on
 from equipoise.comparison.methods import Method
 from equipoise.errors import InputError
 from equipoise.runs import Run
@@ -84,6 +84,18 @@ def test_files_and_runs_are_compared_like_other_methods(
     assert (earlier["smoothing"], earlier["epochs"]) == ("Uniform()", 2)
     assert main(["report", str(out), "--out", str(tmp_path / "r.html")]) == 0
     assert "Focal(gamma=1)" in (tmp_path / "r.html").read_text()
+
+
+def test_a_run_that_was_searched_for_on_the_same_data_is_cautioned_of(tmp_path: Path) -> None:
+    """Not one that was searched for on other data, nor one that was not searched for."""
+    for name, mark in (("same", "one"), ("other", "two"), ("fitted", "one")):
+        run = Run.create(tmp_path / name, {"data": {"fingerprint": mark}})
+        if name != "fitted":
+            run.write_json("tuning.json", {"trials": []})
+    given = f"focal,{tmp_path}/same, {tmp_path}/other,{tmp_path}/fitted,mine.toml"
+    [said] = searched_on(given, "one")
+    assert said.startswith("same is a run whose numbers a search has chosen on one split of this")
+    assert searched_on(given, "three") == []
 
 
 def test_a_method_stays_what_it_was(

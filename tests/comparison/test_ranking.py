@@ -106,7 +106,78 @@ def test_bad_options_are_told_in_words(
 
 
 def test_one_comparison_cannot_be_ranked(folders: list[Path]) -> None:
-    """Nor twice the same."""
-    for given in (folders[:1], [folders[0], folders[0]]):
+    """Nor twice the same, alone or beside others."""
+    for given in (folders[:1], [folders[0], folders[0]], [*folders, folders[0]]):
         with pytest.raises(InputError, match="at least two comparisons"):
             rank_comparisons(given)
+
+
+def _of_data(
+    root: Path, written: ModuleType, data: dict[str, tuple[str, float, dict[str, float]]]
+) -> list[Path]:
+    """Comparisons by path, each of a fingerprint at a ratio, with skills by method."""
+    made = []
+    for i, (name, (fingerprint, ratio, skills)) in enumerate(data.items()):
+        folder = root / name
+        folder.mkdir(parents=True)
+        written.tell(folder, *skills, setup={"fingerprint": fingerprint, "ratio": ratio})
+        for method, skill in skills.items():
+            written.write(folder, method, 0, skill, salt=i)
+        made.append(folder)
+    return made
+
+
+def test_the_same_data_at_other_ratios_counts_once(tmp_path: Path, written: ModuleType) -> None:
+    """Its means are ranked as one data set, by SciPy; alike it is refused, and alone too."""
+    ahead, behind = {"plain": 1.0, "good": 5.0}, {"plain": 5.0, "good": 1.5}
+    folders = _of_data(
+        tmp_path,
+        written,
+        {"a/set": ("one", 10, ahead), "b/set": ("one", 100, behind), "two": ("two", 10, behind)},
+    )
+    found = rank_comparisons(folders)
+    rows = {name: list(row.values()) for name, row in found["sets"].items()}
+    assert list(rows) == ["a/set", "b/set", "two"]
+    joined = [(x + y) / 2 for x, y in zip(rows["a/set"], rows["b/set"], strict=True)]
+    ranks = stats.rankdata([[-x for x in joined], [-x for x in rows["two"]]], axis=1)
+    assert [found["methods"][m]["rank"] for m in ("plain", "good")] == list(ranks.mean(axis=0))
+    assert found["n_sets"] == 2
+    assert found["joined"] == [["a/set", "b/set"]]
+    assert "a/set and b/set are of the same data" in found["sentences"][-1]
+    with pytest.raises(InputError, match="at least two data sets"):
+        rank_comparisons(folders[:2])
+    again = _of_data(tmp_path / "more", written, {"set": ("one", 10, ahead)})
+    with pytest.raises(InputError, match="of the same data, thinned alike"):
+        rank_comparisons([*folders, *again])
+
+
+def test_wins_are_counted_against_a_method_that_all_have(folders: list[Path]) -> None:
+    """The comparisons' own control by default; an unknown one is refused, not ignored."""
+    assert rank_comparisons(folders)["control"] == "plain"
+    assert "wins" in rank_comparisons(folders, control="bad")["methods"]["plain"]
+    for unknown in ("plian", "only"):
+        with pytest.raises(InputError, match="control must be one of"):
+            rank_comparisons(folders, control=unknown)
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_few_data_sets_that_agree_are_no_proof(
+    n: int, tmp_path: Path, written: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two methods, always the same one ahead: by chance with probability 2^(1 - n)."""
+    made = []
+    for i in range(n):
+        folder = tmp_path / f"set{i}"
+        folder.mkdir()
+        written.tell(folder, "plain", "good")
+        for method, skill in (("plain", 0.5), ("good", 6.0)):
+            written.write(folder, method, 0, skill, salt=i)
+        made.append(str(folder))
+    assert main(["rank", *made, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["friedman"]["p"] == pytest.approx(2.0 ** (1 - n))
+    assert found["friedman"]["f"] is None
+    assert found["cliques"] == [["good", "plain"]]
+    assert "does not tell the methods apart" in found["sentences"][1]
+    assert main(["rank", *made, "--out", str(tmp_path / "r.html")]) == 0
+    assert "no ranks differ" in (tmp_path / "r.html").read_text("utf-8")

@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from equipoise.comparison.leaderboard import COLUMNS, as_csv, as_latex, leaderboard
 from equipoise.comparison.results import read_results
-from equipoise.comparison.verdict import conclude, concluded
+from equipoise.comparison.verdict import conclude, concluded, note_cautions
 from equipoise.errors import InputError
 from equipoise.runs import Run
 
@@ -58,11 +58,134 @@ def test_figures_are_those_of_an_independent_library(folder: Path, written: Modu
         assert found["log_loss"] == pytest.approx(mean(loss, logits))
 
 
+def test_the_rarest_are_those_of_each_run(tmp_path: Path, written: ModuleType) -> None:
+    """Another order of the classes makes others rare; they are named only where all agree."""
+    sizes = {0: [900, 600, 300, 50], 1: [50, 900, 600, 300]}
+    written.tell(tmp_path, "plain", "good")
+    logits = {
+        order: written.write(tmp_path, "plain", 0, 1.0, order=order, counts=counts)
+        for order, counts in sizes.items()
+    }
+    for order, counts in sizes.items():
+        written.write(tmp_path, "good", 0, 3.0, order=order, counts=counts)
+    results = read_results(tmp_path)
+    assert results.repeats == [(0, 0), (0, 1)]
+    assert results.rarest(1) == [[3], [0]]
+    assert concluded(results)["rarest"] == []
+    [row] = [row for row in leaderboard(results) if row["method"] == "plain"]
+    expected = []
+    for order, rare in ((0, [1, 2, 3]), (1, [0, 2, 3])):
+        right = logits[order].argmax(axis=1) == written.FOUR
+        expected.append(np.mean([right[code == written.FOUR].mean() for code in rare]))
+    assert row["rarest_recall"]["value"] == pytest.approx(np.mean(expected))
+
+
+def test_orders_are_no_seeds(folder: Path, written: ModuleType) -> None:
+    """Three orders with one seed know nothing of training noise; with two, seeds are counted."""
+    for order in (1, 2):
+        for seed in (0, 1):
+            for method, skill in (("plain", 1.0), ("focal", 1.0), ("good", 6.0)):
+                written.write(folder, method, seed, skill, order=order)
+    told = concluded(read_results(folder))["balanced"]
+    assert (told["facts"]["n_seeds"], told["facts"]["n_runs"]) == (2, 6)
+    assert told["sentences"][0].endswith("the mean over 2 seeds x 3 orders of classes.")
+    for path in folder.glob("runs/*/seed1*/DONE"):
+        path.unlink()
+    told = concluded(read_results(folder))["balanced"]
+    assert told["sentences"][0].endswith("the mean over 3 orders of classes with 1 seed.")
+    assert told["sentences"][1].startswith("With 1 seed, intervals and tests know nothing")
+    assert not told["facts"]["holds_seed_noise"]
+
+
 def test_costs_are_means_over_the_runs(folder: Path) -> None:
     """By hand: 10 and 11 seconds, four epochs each, and two looks in two runs."""
     [row] = [row for row in leaderboard(read_results(folder)) if row["method"] == "plain"]
     assert (row["seconds"], row["epochs"], row["trials"], row["looks"]) == (10.5, 4.0, 1.0, 2)
     assert (row["parameters"], row["multiply_adds"], row["n"]) == (100.0, 90.0, 2)
+
+
+def test_time_is_the_wall_clock_of_the_whole_run(folder: Path) -> None:
+    """Where a run says it; else the clock of its search, else that of its training."""
+    run = Run(folder / "runs" / "plain" / "seed0")
+    (run.path / "search").mkdir()
+    (run.path / "search" / "clock.json").write_text('{"used": 50.0}')
+
+    def seconds() -> float:
+        return {row["method"]: row["seconds"] for row in leaderboard(read_results(folder))}["plain"]
+
+    assert seconds() == (50 + 11) / 2
+    config = {k: v for k, v in run.config.items() if k != "format"}
+    config["environment"]["wall_seconds"] = 75.0
+    run.write_config(config)
+    assert seconds() == (75 + 11) / 2
+
+
+def test_heuristic_corrections_are_marked(folder: Path) -> None:
+    """By what a run says, or by the name of its loss."""
+    losses = {"focal": "Focal()", "good": "LDAM(scale=30.0)", "plain": "CrossEntropy()"}
+    for name, loss in losses.items():
+        for seed in (0, 1):
+            run = Run(folder / "runs" / name / f"seed{seed}")
+            config = {k: v for k, v in run.config.items() if k != "format"}
+            run.write_config({**config, "classifier": {"loss": loss}})
+    found = concluded(read_results(folder))
+    assert [row["method"] for row in found["leaderboard"] if not row["exact_prior"]] == ["good"]
+    assert "heuristic for good: its loss fits no class" in found["cautions"][0]
+    for name, told in (("good", True), ("focal", False)):
+        run = Run(folder / "runs" / name / "seed1")
+        config = {k: v for k, v in run.config.items() if k != "format"}
+        config["network"]["exact_prior"] = told
+        run.write_config(config)
+    [caution] = concluded(read_results(folder))["cautions"]
+    assert "good and focal: their losses fit" in caution  # one seed of good is enough
+
+
+def test_cautions_of_a_comparison_are_told_once(folder: Path) -> None:
+    """What was noted is in the verdict, and stays when more is noted."""
+    note_cautions(folder, ["first"])
+    note_cautions(folder, ["second", "first"])
+    assert conclude(folder)["cautions"] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "column", "prior"),
+    [
+        ("macro_f1", "macro_f1", "as_trained"),
+        ("accuracy", "accuracy", "as_trained"),
+        ("balanced_log_loss", "balanced_log_loss_corrected", "balanced"),
+    ],
+)
+def test_the_metric_of_a_comparison_has_a_verdict(
+    metric: str, column: str, prior: str, folder: Path, written: ModuleType
+) -> None:
+    """By it, with a column, beside that by balanced accuracy, which is what it was."""
+    plain = concluded(read_results(folder))
+    assert plain["by_metric"] is None
+    written.tell(folder, "plain", "focal", "good", setup={"metric": metric})
+    found = conclude(folder)
+    assert found["balanced"] == plain["balanced"]
+    own = found["by_metric"]
+    assert (own["metric"], own["column"]) == (metric, column)
+    assert ("balanced" in own) == (prior == "balanced")  # others it would make worse
+    assert own["as_trained"]["facts"]["metric"] == metric
+    for row in found["leaderboard"]:
+        assert own[prior]["facts"]["means"][row["method"]] == row[column]
+    assert f"{column}_low" in (folder / "leaderboard.csv").read_text()
+
+
+def test_a_metric_that_cannot_be_compared_leaves_balanced_accuracy(
+    folder: Path, written: ModuleType
+) -> None:
+    """G-mean is no sum over examples."""
+    written.tell(folder, "plain", "focal", "good", setup={"metric": "g_mean"})
+    assert concluded(read_results(folder))["by_metric"] is None
+
+
+def test_names_are_safe_in_latex(folder: Path) -> None:
+    """Characters that LaTeX reads as commands become those characters."""
+    rows = [{**row, "method": "a\\b~c^d_{e}"} for row in leaderboard(read_results(folder))[:1]]
+    escaped = r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d\_\{e\}"
+    assert f"{escaped} &" in as_latex(rows)
 
 
 def test_the_verdict_names_what_was_planted(folder: Path) -> None:

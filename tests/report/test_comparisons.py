@@ -12,7 +12,8 @@ from equipoise.cli import main
 from equipoise.errors import InputError
 from equipoise.report import write_report
 from equipoise.report.comparisons import summarise_comparison
-from equipoise.report.plots.comparison import pareto_front
+from equipoise.report.plots.comparison import cost_and_quality, pareto_front
+from equipoise.report.plots.theme import themed
 
 EVIL = "<script>alert(1)</script>"
 
@@ -116,6 +117,37 @@ def test_cautions_are_said(tmp_path: Path, written: ModuleType) -> None:
     said = " ".join(summarise_comparison(tmp_path)["cautions"])
     for words in ("one seed", "no finished run of plain", "slow had less than half", "run: late"):
         assert words in said
+
+
+def test_what_was_noted_and_chosen_by_is_on_the_page(tmp_path: Path, written: ModuleType) -> None:
+    """Cautions of the comparison, the verdict by its metric, and heuristic corrections."""
+    written.tell(tmp_path, "plain", "ldam", setup={"metric": "macro_f1"}, cautions=["Mind <this>."])
+    for method in ("plain", "ldam"):
+        written.write(tmp_path, method, 0, 2.0, classifier={"loss": f"{method.upper()}()"})
+    out = tmp_path / "page.html"
+    write_report([tmp_path], out)
+    text = " ".join(" ".join(_parsed(out.read_text("utf-8")).text).split())
+    assert "Mind <this>." in text
+    assert "The verdict by macro-F1, by which epochs and numbers were chosen" in text
+    assert "The best macro-F1 is that of" in text
+    assert "The best balanced accuracy is that of" in text
+    assert "heuristic for ldam: its loss fits no class probabilities" in text
+    assert "ldam *" in text
+
+
+def test_a_method_of_unknown_cost_is_left_out_of_that_picture() -> None:
+    """And named; the others stay."""
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    rows = [
+        {"method": name, "balanced_accuracy_corrected": figure, "multiply_adds": cost}
+        for name, cost in (("plain", 90.0), ("lightgbm", None), ("quick", 0.0))
+    ]
+    with themed("x"):
+        picture = cost_and_quality(rows, "multiply_adds", "cost")
+        assert cost_and_quality(rows[1:], "multiply_adds", "cost") is None
+    assert picture is not None
+    assert "better and cheaper than plain." in picture.description
+    assert picture.description.endswith("Not shown, for it is unknown: lightgbm, quick.")
 
 
 def test_a_page_needs_no_torch(folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import recall_score
 
 from equipoise.errors import InputError
 from equipoise.statistics.paired import Predictions, differences
@@ -55,23 +56,27 @@ def test_a_real_gain_is_found_with_its_sign():
 @pytest.mark.parametrize("metric", list(METRICS))
 @pytest.mark.parametrize("n_seeds", [1, 3])
 def test_a_copy_does_not_differ(metric, n_seeds):
-    """Identical predictions: difference 0, interval [0, 0], p = 1, pooled or not."""
+    """Identical predictions: difference 0, interval [0, 0], p = 1."""
     methods = _methods(np.random.default_rng(1), n_seeds, True, 0.2)
     methods["copy"] = methods["m0"]
-    for pooled in (False, True):
-        found = differences(methods, metric, classes=[2, 3], pooled=pooled).between("copy", "m0")
-        assert (found.value, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+    found = differences(methods, metric, classes=[[2, 3]] * n_seeds).between("copy", "m0")
+    assert (found.value, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def _blocks(wrong, others):
+    """Two methods whose wrong answers are blocks from the start of each of two large classes."""
+    place, codes = np.arange(20000) % 10000, np.repeat([0, 1], 10000)
+    methods = {"a": [], "b": []}
+    for own, other in zip(wrong, np.broadcast_to(others, np.shape(wrong)), strict=True):
+        for name, n in (("a", own), ("b", other)):
+            flipped = np.where(place < n, 1 - codes, codes)
+            methods[name].append(Predictions(codes=codes, logits=np.eye(2)[flipped]))
+    return methods
 
 
 def test_seeds_count_by_student_and_not_by_normal():
     """Where seeds are the only noise, p is that of the paired t test over seeds."""
-    codes = np.zeros(20000, dtype=int)
-    codes[10000:] = 1
-    methods = {"a": [], "b": []}
-    for seed, wrong in enumerate((3000, 3600, 3900)):
-        for name, n in (("a", wrong), ("b", 3000 + 10 * seed)):
-            flipped = np.where(np.arange(20000) % 10000 < n, 1 - codes, codes)
-            methods[name].append(Predictions(codes=codes, logits=np.eye(2)[flipped]))
+    methods = _blocks([3000, 3600, 3900], [3000, 3010, 3020])
     apart = [-0.0, -0.059, -0.088]
     assert differences(methods).differences[0].p == pytest.approx(
         stats.ttest_1samp(apart, 0).pvalue, rel=0.02
@@ -87,14 +92,55 @@ def test_one_seed_says_that_seed_noise_is_missing():
     assert differences(methods).holds_seed_noise
 
 
-def test_pooling_sees_smaller_differences():
-    """Many methods together know the noise of seeds better than two seeds of a pair do."""
-    methods = _methods(np.random.default_rng(3), 2, True, 0.1, n_methods=8)
-    own, pooled = (
-        np.median([d.spread.detectable(0.05) for d in differences(methods, pooled=on).differences])
-        for on in (False, True)
-    )
-    assert pooled < 0.7 * own
+def test_runs_of_one_seed_count_as_one_seed():
+    """Where seeds are the only noise, p is that of the paired t test over the means of seeds."""
+    seeds = [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    wrong = np.array([3000, 3500, 2900, 3600, 4100, 3700, 3900, 4200, 4100])
+    found = differences(_blocks(wrong, 3000), seeds=seeds)
+    means = (wrong.reshape(3, 3).mean(axis=1) - 3000) / 10000
+    assert (found.n_seeds, found.n_runs) == (3, 9)
+    assert found.differences[0].p == pytest.approx(stats.ttest_1samp(means, 0).pvalue, rel=0.05)
+    one = differences(_blocks(wrong[:3], 3000), seeds=[5, 5, 5])
+    assert (one.n_seeds, one.holds_seed_noise) == (1, False)
+    assert one.differences[0].spread.seeds is None
+
+
+def test_seeds_with_more_runs_count_more():
+    """By hand: S / (S - 1) times the sum of squares of what each seed adds to the mean."""
+    wrong = np.array([1000, 3000, 2000])
+    found = differences(_blocks(wrong, 0), seeds=[0, 0, 1])
+    # Means over runs: 0.2; seed 0 adds (0.1 + 0.3 - 2 * 0.2) / 3 = 0, seed 1 (0.2 - 0.2) / 3 = 0.
+    assert found.differences[0].spread.seeds == pytest.approx(0, abs=1e-12)
+    found = differences(_blocks(wrong, 0), seeds=[0, 1, 0])
+    # Seed 0 adds (0.1 + 0.2 - 0.4) / 3 = -1/30, seed 1 (0.3 - 0.2) / 3 = 1/30: 2 * 2 / 900.
+    assert found.differences[0].spread.seeds == pytest.approx(4 / 900)
+    assert found.differences[0].value == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3])
+def test_planted_nulls_with_several_orders_are_told_no_more_often_than_the_level(n_seeds):
+    """Methods that are alike, with noise that all orders of one seed have in common."""
+    random, n, n_orders = np.random.default_rng([7, n_seeds]), 250, 3
+    told = []
+    for _ in range(n):
+        shifts = np.repeat(random.normal(0, 800, n_seeds), n_orders)
+        wrong = 5000 + shifts + random.normal(0, 200, n_seeds * n_orders)
+        methods = _blocks(np.rint(wrong).clip(0, 10000), 5000)
+        told.append(
+            differences(methods, seeds=np.repeat(range(n_seeds), n_orders).tolist())
+            .differences[0].p <= 0.05
+        )  # fmt: skip
+    assert np.mean(told) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_each_run_has_a_group_of_its_own():
+    """The recall of a group is the mean over runs of the mean recall of each run's classes."""
+    codes = np.repeat([0, 1, 2], [10, 20, 40])
+    logits = [np.eye(3)[np.where(np.arange(70) % 4 < k, codes, 0)] for k in (1, 2)]
+    runs = [Predictions(codes=codes, logits=each) for each in logits]
+    found = differences({"a": runs}, "recall", pairs=[], classes=[[0, 1], [2]])
+    recalls = [recall_score(codes, each.argmax(axis=1), average=None) for each in logits]
+    assert found.means["a"].value == pytest.approx((recalls[0][:2].mean() + recalls[1][2]) / 2)
 
 
 def test_rows_without_ids_are_taken_to_be_the_same_if_codes_are():
@@ -112,7 +158,7 @@ def test_rows_without_ids_are_taken_to_be_the_same_if_codes_are():
 @pytest.mark.parametrize(
     ("metric", "names", "classes"),
     [("auroc", ("a", "b"), None), ("recall", ("a", "b"), None), ("accuracy", ("a", "c"), None),
-     ("accuracy", ("a", "d"), None), ("recall", ("a", "b"), [7])],
+     ("accuracy", ("a", "d"), None), ("recall", ("a", "b"), [[7]])],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused(metric, names, classes):
     """Unknown metric, missing group, another number of seeds, other rows, an empty group."""

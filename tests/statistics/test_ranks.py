@@ -1,5 +1,7 @@
 """Laws of ranks over several data sets."""
 
+import json
+from dataclasses import asdict
 from itertools import combinations
 
 import numpy as np
@@ -52,14 +54,25 @@ def test_equal_scores_share_ranks_and_best_is_first():
     assert turned.ranks == {"b": 1.25, "c": 1.75, "a": 3.0}
 
 
-def test_unanimous_data_sets_give_an_infinite_f_and_ties_none():
-    """The statistics have a value at both extremes."""
+def test_unanimous_data_sets_have_no_f_and_ties_none():
+    """F is infinite, and its p of 0 is no p; where all tie nothing speaks for a difference."""
     same = rank_methods([[3, 2, 1]] * 5, list("abc")).friedman
-    assert same.f == np.inf
-    assert same.f_p == 0
+    assert (same.f, same.f_p) == (None, None)
+    assert same.p == pytest.approx(6**-4)  # all agree with the first
     none = rank_methods([[1, 1, 1]] * 5, list("abc"))
-    assert (none.friedman.chi2, none.friedman.f, none.friedman.f_p) == (0, 0, 1)
+    assert (none.friedman.chi2, none.friedman.f) == (0, 0)
+    assert none.friedman.p == pytest.approx(1)
     assert set(none.wilcoxon.values()) == {1.0}
+
+
+@pytest.mark.parametrize(("n", "p"), [(2, 0.5), (3, 0.25), (4, 0.125), (5, 0.0625), (6, 0.03125)])
+def test_two_methods_need_six_data_sets_that_agree(n, p):
+    """By hand: a coin falls n times on the same side with probability 2^(1 - n)."""
+    found = rank_methods([[0.9, 0.8]] * n, ["a", "b"])
+    assert found.friedman.p == pytest.approx(p)
+    assert (found.critical_difference is None) == (p > 0.05)
+    assert bool(found.cliques) == (p > 0.05)
+    json.dumps(asdict(found.friedman), allow_nan=False)
 
 
 def test_wilcoxon_is_corrected_over_all_pairs():

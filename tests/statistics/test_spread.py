@@ -52,6 +52,33 @@ def test_p_is_the_level_whose_interval_just_touches_zero():
     assert _spread(1.0, 1.0, None).p(1.96) == pytest.approx(0.05, abs=1e-4)
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 28])
+@pytest.mark.parametrize("n_seeds", [2, 3, 5, 20])
+def test_detectable_is_solved_by_the_noncentral_t(n_seeds, alpha):
+    """Where seeds are the only noise, SciPy's power of the t test at this difference is 0.8."""
+    freedom = n_seeds - 1
+    found = _spread(0.0, 0.0, 4.0, freedom).detectable(alpha) / 2
+    power = stats.nct.sf(stats.t.isf(alpha / 2, freedom), freedom, found)
+    assert power == pytest.approx(0.8, abs=2e-3)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+def test_detectable_with_both_noises_is_found_as_often_as_promised(n_seeds, share):
+    """By simulation: estimates and differences are drawn, and four of five are told."""
+    random, n, alpha = np.random.default_rng(n_seeds), 20000, 0.01
+    size = _spread(1 - share, 1 - share, share, n_seeds - 1).detectable(alpha)
+    seeds = share * random.chisquare(n_seeds - 1, n) / (n_seeds - 1)
+    t = stats.t.isf(alpha / 2, n_seeds - 1)
+    half = np.sqrt(stats.norm.isf(alpha / 2) ** 2 * (1 - share) + t**2 * seeds)
+    assert np.mean(size + random.normal(size=n) > half) == pytest.approx(0.8, abs=0.012)
+
+
+def test_copies_need_no_difference():
+    """Where nothing is noise, any difference is seen."""
+    assert _spread(0.0, 0.0, 0.0).detectable(0.05) == 0.0
+
+
 def test_a_difference_of_the_detectable_size_is_found_as_often_as_promised():
     """One variance of known size: four of five draws around it are significant."""
     spread = _spread(1.0, 1.0, None)

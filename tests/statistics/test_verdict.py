@@ -103,3 +103,14 @@ def test_one_method_alone_has_no_rule_and_an_unknown_control_is_refused():
     assert len(_told({"a": 0.1}).sentences) == 2
     with pytest.raises(InputError):
         _told({"a": 0.1}, control="plain")
+
+
+def test_the_rule_claims_a_level_for_each_list_only():
+    """Two families at 5 % each are not one at 5 %; without a control there is one."""
+    shares = {"a": 0.10, "b": 0.13, "c": 0.14}
+    both = _told(shares, control="a").sentences[-1]
+    assert both.startswith("In each list, to the best and to a, chance alone would show any")
+    assert "over 3 pairs, and over 2 pairs with a" in both
+    assert both.endswith("in one of several lists it does so more often.")
+    one = _told(shares).sentences[-1]
+    assert one.endswith("in at most 5 % of comparisons (Holm's correction over 3 pairs).")

@@ -49,7 +49,7 @@ def _cells(accuracies: dict[float, dict[str, float]], n_seeds: int = 4) -> Cells
             for name, accuracy in own.items()
         }
         by_ratio[ratio] = Results(
-            folder=Path(), told={"methods": own}, entries=entries, classes=("a",), counts=counts
+            folder=Path(), told={"methods": own}, entries=entries, classes=("a",)
         )
     values = [{"method": m, "label": f"size {m}", "number": float(m)} for m in accuracies[1.0]]
     told = {

@@ -1,6 +1,6 @@
 """``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,18 +18,20 @@ from equipoise.commands.options import (
     Reading,
     ReadingOptions,
 )
-from equipoise.commands.own_methods import methods_in
+from equipoise.commands.own_methods import methods_in, searched_on
 from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import Unit
-from equipoise.comparison.verdict import conclude
+from equipoise.comparison.verdict import conclude, note_cautions
 from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import TrainingError
 from equipoise.statistics.wording import counted
 
 METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling,tuned"
 """What is compared where nothing is named."""
+
+CORRECTED = "Corrected to equal classes"
 
 BUDGET = "10m"
 """Time of each run where neither a time nor epochs are given."""
@@ -116,9 +118,9 @@ def compare(  # noqa: PLR0913 (each is an option)
             n_trials=trials,
             resume=resume,
         )
-    _tell(contest)
+    seen = _tell(contest, methods or "")
     if not dry_run:
-        _carried_out(contest, place)
+        _carried_out(contest, place, seen)
         failures = {_named(unit): fault for unit, fault in contest.failures.items()}
         show(conclude(folder, failures), folder, as_json=json)
         if failures:
@@ -136,9 +138,10 @@ def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float |
     return None if is_equal_otherwise else parse_duration(BUDGET)
 
 
-def _tell(contest: Contest) -> None:
-    """Print every automatic choice, and how long all will take at most."""
-    for line in contest.choices:
+def _tell(contest: Contest, methods: str) -> list[str]:
+    """Print every automatic choice, what to mind and how long all will take; return the second."""
+    seen = searched_on(methods, contest.setup.fingerprint)
+    for line in (*contest.choices, *seen):
         console.say(line)
     missing, budget = len(contest.missing), contest.setup.budget
     each = "" if budget is None else f", at most {format_duration(budget)} each"
@@ -147,6 +150,7 @@ def _tell(contest: Contest) -> None:
         f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
         f"of which {missing} are to be done{each}."
     )
+    return seen
 
 
 def _named(unit: Unit) -> str:
@@ -154,8 +158,8 @@ def _named(unit: Unit) -> str:
     return f"{unit.method}, seed {unit.seed}{order}"
 
 
-def _carried_out(contest: Contest, place: Place) -> None:
-    """Carry out what is missing under a bar; Ctrl-C says how to go on."""
+def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
+    """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", len(contest.missing)) as advance, place.open() as where:
 
@@ -170,18 +174,23 @@ def _carried_out(contest: Contest, place: Place) -> None:
             f"--out {contest.folder} --resume."
         )
         raise
+    note_cautions(contest.folder, seen)
 
 
 def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
-    """Print a verdict: as trained, corrected, and the leaderboard."""
+    """Print a verdict: the leaderboard, as trained, corrected, and what to mind."""
     if as_json:
         console.print_json({"comparison": str(folder), **found})
         return
     console.results.print(_leaderboard(found))
-    for title, key in (("As trained", "as_trained"), ("Corrected to equal classes", "balanced")):
+    by, titles = found["by_metric"], (("As trained", "as_trained"), (CORRECTED, "balanced"))
+    told = [(f"{t}, by {by['title']}", by[key]) for t, key in titles if by and key in by]
+    for title, verdict in [*told, *((title, found[key]) for title, key in titles)]:
         console.results.print(f"\n[bold]{title}[/bold]")
-        for sentence in found[key]["sentences"]:
+        for sentence in verdict["sentences"]:
             console.results.print(f"  {sentence}", markup=False)
+    for line in found["cautions"]:
+        console.say(line)
     if found["unfinished"]:
         console.say(f"Without any finished run: {', '.join(found['unfinished'])}.")
     console.say(f"All runs are in {folder}. Next: equipoise report {folder}")
@@ -189,25 +198,23 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
 
 def _leaderboard(found: Mapping[str, Any]) -> Table:
     table = Table(title=f"Test set, {len(found['repeats'])} runs of each method, 95 % intervals")
-    for name in ("method", "balanced accuracy", "corrected", "rarest, corrected", "time", "epochs"):
+    figures = {
+        "balanced_accuracy": "balanced accuracy",
+        "balanced_accuracy_corrected": "corrected",
+        "rarest_recall_corrected": "rarest, corrected",
+    }
+    if (by := found["by_metric"]) is not None:
+        figures[by["column"]] = by["title"]
+    for name in ("method", *figures.values(), "time", "epochs"):
         table.add_column(name, justify="left" if name == "method" else "right")
     for row in found["leaderboard"]:
         table.add_row(
             row["method"],
             *(
-                _figure(row[name])
-                for name in (
-                    "balanced_accuracy",
-                    "balanced_accuracy_corrected",
-                    "rarest_recall_corrected",
-                )
+                console.interval(row[name], per_cent=not name.startswith(("log", "balanced_log")))
+                for name in figures
             ),
             format_duration(row["seconds"]),
             "" if row["epochs"] is None else f"{row['epochs']:.0f}",
         )
     return table
-
-
-def _figure(figure: Mapping[str, float]) -> str:
-    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
-    return f"{value:.1f} % ({low:.1f} to {high:.1f})"

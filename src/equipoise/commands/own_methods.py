@@ -9,6 +9,7 @@ from equipoise.commands.settings import SETTINGS, value_of
 from equipoise.comparison.methods import Method, make_method
 from equipoise.errors import InputError
 from equipoise.recipes import PRESCRIBED
+from equipoise.runs import Run
 
 SHARED = ("epochs", "validation", "monitor", "prior", "device", "precision", "devices")
 """Parameters that belong to a comparison, not to one of its methods."""
@@ -37,6 +38,27 @@ def methods_in(text: str) -> list[str | Method]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     return [_own(Path(name)) if _is_path(name) else name for name in names]
+
+
+def searched_on(text: str, fingerprint: str) -> list[str]:
+    """Return cautions about runs in ``--methods`` that were searched for on the same data.
+
+    Parameters
+    ----------
+    text : str
+        As for `methods_in`.
+    fingerprint : str
+        Of the data that methods are compared on.
+    """
+    folders = [Path(name.strip()) for name in text.split(",") if name.strip()]
+    return [
+        f"{folder.resolve().name} is a run whose numbers a search has chosen on one split of this "
+        "data: it has seen examples that other splits are tested by, so its scores may be too high."
+        for folder in folders
+        if (folder / CONFIG).is_file()
+        and Run(folder).has("tuning.json")
+        and Run.open(folder).config["data"].get("fingerprint") == fingerprint
+    ]
 
 
 def _is_path(name: str) -> bool:

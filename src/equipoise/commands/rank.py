@@ -19,7 +19,7 @@ def rank(
     *comparisons: Path,
     metric: str = "balanced_accuracy",
     prior: Literal["balanced", "as_trained"] = "balanced",
-    control: str = "plain",
+    control: str | None = None,
     out: Path | None = None,
     json: Flag = False,
 ) -> int:
@@ -30,13 +30,14 @@ def rank(
     comparison : Path
         Folder of a comparison.
     comparisons : Path
-        Folders of more comparisons, on other data.
+        Folders of more comparisons, on other data; the same data at other ratios counts once.
     metric : str
         balanced_accuracy, accuracy, macro_f1, log_loss or balanced_log_loss.
     prior : {"balanced", "as_trained"}
         Predictions corrected to equal class frequencies, or as they were trained.
     control : str
-        Method that wins and losses are counted against, data set by data set.
+        Method that wins and losses are counted against, comparison by comparison; by default
+        the control of the comparisons.
     out : Path
         An HTML file to write, with the critical-difference diagram and every comparison.
     json : bool

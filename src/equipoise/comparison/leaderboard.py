@@ -20,7 +20,31 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "log_loss": ("log_loss", "as_trained"),
     "balanced_log_loss_corrected": ("balanced_log_loss", "balanced"),
 }
-"""Figures of the leaderboard: metric and prior of each; recall is that of the rarest classes."""
+"""Figures of the leaderboard: metric and prior of each; recall is that of each run's rarest."""
+
+
+def columns_of(metric: str) -> dict[str, tuple[str, str]]:
+    """Return the figures of a leaderboard, with one for what everything was chosen by.
+
+    Examples
+    --------
+    >>> set(columns_of("accuracy")) - set(COLUMNS), columns_of("macro_f1") == COLUMNS
+    ({'accuracy'}, True)
+    """
+    has_one = any(own == metric for own, _ in COLUMNS.values())
+    return {**COLUMNS, **({} if has_one else {metric: (metric, "as_trained")})}
+
+
+def column_of(metric: str) -> str:
+    """Return the name of the figure that shows a metric.
+
+    Examples
+    --------
+    >>> column_of("macro_f1"), column_of("balanced_log_loss")
+    ('macro_f1', 'balanced_log_loss_corrected')
+    """
+    return next(name for name, (own, _) in columns_of(metric).items() if own == metric)
+
 
 N_RAREST = 3
 """How many of the rarest classes have a recall of their own."""
@@ -39,12 +63,14 @@ def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``method``, each of `COLUMNS` with ``value``, ``low`` and ``high``, ``n`` (runs), and
+        ``method``, each of `columns_of` with ``value``, ``low`` and ``high``, ``n`` (runs), and
         means over these of ``seconds``, ``epochs``, ``trials``, ``parameters`` and
-        ``multiply_adds`` (None where there are none), and the sum of ``looks``. Ordered by
-        balanced accuracy after correction.
+        ``multiply_adds`` (None where there are none), the sum of ``looks``, and ``exact_prior``
+        (whether corrected figures rest on an exact correction). Ordered by balanced accuracy
+        after correction.
     """
-    found = {name: _column(results, *column, level) for name, column in COLUMNS.items()}
+    columns = columns_of(results.metric)
+    found = {name: _column(results, *column, level) for name, column in columns.items()}
     rows = [
         {
             "method": method,
@@ -57,8 +83,14 @@ def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:
 
 
 def _column(results: Results, metric: str, prior: str, level: float) -> dict[str, Estimate]:
-    classes = results.rarest(N_RAREST) if metric == "recall" else None
-    found = differences(results.predictions(prior), metric, pairs=[], classes=classes, level=level)
+    found = differences(
+        results.predictions(prior),
+        metric,
+        pairs=[],
+        classes=results.rarest(N_RAREST) if metric == "recall" else None,
+        seeds=results.seeds,
+        level=level,
+    )
     return found.means
 
 
@@ -75,6 +107,7 @@ def _costs(entries: Sequence[Entry]) -> dict[str, Any]:
         "seconds": float(np.mean([entry.seconds for entry in entries])),
         **facts,
         "looks": sum(entry.looks for entry in entries),
+        "exact_prior": all(entry.facts["exact_prior"] for entry in entries),
     }
 
 
@@ -139,5 +172,13 @@ def _cell(figure: Mapping[str, float]) -> str:
     return "{value:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * v for k, v in figure.items()})
 
 
+_LATEX = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
 def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)
+    return "".join(_LATEX.get(c, c) for c in text)

@@ -1,15 +1,15 @@
 """Methods over several data sets: ranks, wins and losses, from several comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from equipoise.comparison.results import CONTROL, PRIORS, read_results
+from equipoise.comparison.results import PRIORS, Results, read_results
 from equipoise.errors import InputError
 from equipoise.statistics.judging import judged
 from equipoise.statistics.paired import differences
-from equipoise.statistics.ranks import rank_methods
+from equipoise.statistics.ranks import Ranked, averaged, rank_methods
 from equipoise.statistics.results import Comparison
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import counted, listed
@@ -23,38 +23,46 @@ def rank_comparisons(
     *,
     metric: str = "balanced_accuracy",
     prior: str = "balanced",
-    control: str = CONTROL,
+    control: str | None = None,
 ) -> dict[str, Any]:
     """Return how methods rank over the data sets of several comparisons.
 
     Parameters
     ----------
     folders : sequence of Path
-        Of comparisons on different data, at least two.
+        Of comparisons on different data, at least two. The same data may stand there at other
+        imbalance ratios: it counts as one data set, by the mean of its scores.
     metric : str, default="balanced_accuracy"
         One of `equipoise.statistics.scores.METRICS` but for ``"recall"``.
     prior : {"balanced", "as_trained"}, default="balanced"
         Whether predictions are corrected to equal class frequencies.
-    control : str, default="plain"
-        What wins and losses are counted against.
+    control : str or None, default=None
+        What wins and losses are counted against; None: the control of the comparisons.
 
     Returns
     -------
     dict
-        ``methods`` (for each, the best first: ``rank``, and against the control ``wins``,
-        ``ties`` and ``losses``, told apart after Holm's correction on the data set),
+        ``n_sets``, ``methods`` (for each, the best first: ``rank``, and against the control
+        ``wins``, ``ties`` and ``losses``, comparisons that tell it apart after Holm's
+        correction),
         ``critical_difference``, ``cliques`` (methods whose ranks do not differ by it),
-        ``friedman``, ``wilcoxon`` (Holm's p for each pair), ``sets`` (name and mean of every
-        method), ``left_out`` (methods that some comparisons lack) and ``sentences``.
+        ``friedman``, ``wilcoxon`` (Holm's p for each pair), ``sets`` (for each comparison the
+        mean of every method), ``joined`` (names of comparisons of the same data), ``left_out``
+        (methods that some comparisons lack) and ``sentences``.
 
     Raises
     ------
     InputError
-        If fewer than two folders or methods are left, or an option is unknown.
+        If fewer than two data sets or methods are left, two comparisons are of the same data
+        alike, or an option is unknown.
     """
     _check(folders, metric, prior)
     read = [read_results(folder) for folder in folders]
-    found = [differences(results.predictions(prior), metric) for results in read]
+    names, data = unique_names(folders), [data_of(results) for results in read]
+    _check_data(names, read, data)
+    found = [
+        differences(results.predictions(prior), metric, seeds=results.seeds) for results in read
+    ]
     shared = [m for m in found[0].means if all(m in each.means for each in found)]
     left_out = sorted({m for each in found for m in each.means} - set(shared))
     if len(shared) < 2:
@@ -63,13 +71,17 @@ def rank_comparisons(
             f"They share {listed(shared) if shared else 'none'}.",
             "Add methods with `equipoise compare ... --resume`.",
         )
+    control = _control(control, read, shared)
     table = [[each.means[m].value for m in shared] for each in found]
-    ranked = rank_methods(table, shared, higher_is_better=METRICS[metric], alpha=ALPHA)
-    against = _against(found, control, shared)
+    ranked = rank_methods(
+        averaged(table, data), shared, higher_is_better=METRICS[metric], alpha=ALPHA
+    )
+    against = {} if control is None else _against(found, control, shared)
+    joined = [own for own in _same(names, data) if len(own) > 1]
     return {
         "metric": metric,
         "prior": prior,
-        "control": control if control in shared else None,
+        "control": control,
         "n_sets": ranked.n_sets,
         "methods": {m: {"rank": r, **against.get(m, {})} for m, r in ranked.ranks.items()},
         "critical_difference": ranked.critical_difference,
@@ -77,19 +89,88 @@ def rank_comparisons(
         "friedman": asdict(ranked.friedman),
         "wilcoxon": [{"pair": list(pair), "p": p} for pair, p in ranked.wilcoxon.items()],
         "sets": {
-            folder.name: dict(zip(shared, row, strict=True))
-            for folder, row in zip(folders, table, strict=True)
+            name: dict(zip(shared, row, strict=True))
+            for name, row in zip(names, table, strict=True)
         },
+        "joined": joined,
         "left_out": left_out,
-        "sentences": _sentences(ranked, against, control, left_out),
+        "sentences": _sentences(ranked, against, control, joined, left_out),
     }
 
 
-def _check(folders: Sequence[Path], metric: str, prior: str) -> None:
-    if len({folder.resolve() for folder in folders}) < 2:
+def unique_names(folders: Sequence[Path]) -> list[str]:
+    """Return the name of each folder, with as many of those above it as tell all apart.
+
+    Examples
+    --------
+    >>> unique_names([Path("a/yeast"), Path("b/yeast"), Path("b/shuttle")])
+    ['a/yeast', 'b/yeast', 'shuttle']
+    """
+    parts = [folder.resolve().parts for folder in folders]
+
+    def name(own: tuple[str, ...]) -> str:
+        taken = (
+            n for n in range(1, len(own) + 1) if sum(other[-n:] == own[-n:] for other in parts) == 1
+        )
+        return "/".join(own[-next(taken, len(own)) :])
+
+    return [name(own) for own in parts]
+
+
+def data_of(results: Results) -> Hashable:
+    """Return what tells a comparison's data from others, at whatever imbalance ratio."""
+    mark = results.told.get("setup", {}).get("fingerprint")
+    return results.folder if mark is None else (mark, results.classes)
+
+
+def _same(names: Sequence[str], data: Sequence[Hashable]) -> list[list[str]]:
+    """Return the names of comparisons, those of the same data together."""
+    return [
+        [name for name, own in zip(names, data, strict=True) if own == one]
+        for one in dict.fromkeys(data)
+    ]
+
+
+def _check_data(names: Sequence[str], read: Sequence[Results], data: Sequence[Hashable]) -> None:
+    """Refuse data that is counted twice, and fewer than two data sets."""
+    seen: dict[Hashable, str] = {}
+    for name, results, own in zip(names, read, data, strict=True):
+        setup = results.told.get("setup", {})
+        alike = (own, *(str(setup.get(k)) for k in ("ratio", "profile", "largest", "examples")))
+        if (first := seen.setdefault(alike, name)) != name:
+            raise InputError(
+                "Comparisons that methods are ranked over must be of different data.",
+                f"{first} and {name} are of the same data, thinned alike.",
+                f"Leave out one of them, or go on with {first} by --resume instead.",
+            )
+    if len(set(data)) < 2:
         raise InputError(
-            "Methods are ranked over at least two comparisons.",
-            f"There is {counted(len(folders), 'folder')}.",
+            "Methods are ranked over at least two data sets.",
+            f"{listed(names)} are of the same data.",
+            "Add a comparison on other data.",
+        )
+
+
+def _control(given: str | None, read: Sequence[Results], shared: Sequence[str]) -> str | None:
+    """Return what wins are counted against; None: the comparisons have no control in common."""
+    if given is None:
+        own = {results.control for results in read}
+        return next(iter(own)) if len(own) == 1 and own <= set(shared) else None
+    if given not in shared:
+        raise InputError(
+            f"The control must be one of the methods of all comparisons: {', '.join(shared)}.",
+            f"It is {given!r}.",
+            "Leave it out for that of the comparisons.",
+        )
+    return given
+
+
+def _check(folders: Sequence[Path], metric: str, prior: str) -> None:
+    n = len({folder.resolve() for folder in folders})
+    if n < max(2, len(folders)):
+        raise InputError(
+            "Methods are ranked over at least two comparisons, each named once.",
+            f"There are {counted(len(folders), 'name')} of {counted(n, 'folder')}.",
             "Name the --out folders of `equipoise compare` on several data sets.",
         )
     known = [name for name in METRICS if name != "recall"]
@@ -106,8 +187,6 @@ def _against(
     found: Sequence[Comparison], control: str, shared: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """Return on how many data sets each method is told better, not told, and told worse."""
-    if control not in shared:
-        return {}
     others = [name for name in shared if name != control]
     counts = {name: {"wins": 0, "ties": 0, "losses": 0} for name in others}
     for each in found:
@@ -117,16 +196,30 @@ def _against(
     return counts
 
 
+def _told(ranked: Ranked) -> str:
+    """Return what the tests of ranks say."""
+    p, critical = ranked.friedman.p, ranked.critical_difference
+    tells = "tells" if p <= ALPHA else "does not tell"
+    differ = (
+        "no difference of two ranks would be enough over so few data sets"
+        if critical is None
+        else f"two of them differ if their ranks differ by {critical:.2f}"
+    )
+    return f"Friedman's test {tells} the methods apart (p = {p:.2g}); {differ}."
+
+
 def _sentences(
-    ranked: Any, against: dict[str, dict[str, int]], control: str, left_out: Sequence[str]
+    ranked: Ranked,
+    against: dict[str, dict[str, int]],
+    control: str | None,
+    joined: Sequence[Sequence[str]],
+    left_out: Sequence[str],
 ) -> list[str]:
     best = next(iter(ranked.ranks))
-    p = ranked.friedman.f_p
     said = [
         f"Over {counted(ranked.n_sets, 'data set')} {best} has the best average rank, "
         f"{ranked.ranks[best]:.2f} of {len(ranked.ranks)}.",
-        f"Friedman's test {'tells' if p <= ALPHA else 'does not tell'} the methods apart (p = "
-        f"{p:.2g}); two of them differ if their ranks differ by {ranked.critical_difference:.2f}.",
+        _told(ranked),
     ]
     with_best = next((clique for clique in ranked.cliques if best in clique), (best,))
     if len(with_best) > 1:
@@ -136,6 +229,9 @@ def _sentences(
             f"{name} against {control}: better on {n['wins']}, worse on {n['losses']}, not told "
             f"apart on {n['ties']}."
         )
+    said += [
+        f"{listed(own)} are of the same data: their means count as one data set." for own in joined
+    ]
     if left_out:
         said.append(f"Left out, for not all comparisons have them: {listed(list(left_out))}.")
     return said

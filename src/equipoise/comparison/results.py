@@ -1,7 +1,7 @@
 """Reading a comparison: the predictions of all finished runs, and what each has cost."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,23 @@ import numpy as np
 
 from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
+from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
 from equipoise.statistics.paired import Predictions
+from equipoise.statistics.scores import METRICS
 
 NAME = "comparison.json"
 """The file of a comparison, in its folder."""
 
-CONTROL = "plain"
+CONTROL = PLAIN.name
 """What gains are measured from where nothing else was said: plain cross-entropy."""
 
 PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
+
+HEURISTIC = ("InfluenceBalanced", "LDAM", "VectorScaling")
+"""Losses that fit no class probabilities: correcting what they predict is a heuristic. For runs
+that do not say so themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,13 +40,16 @@ class Entry:
     predictions : dict of str to Predictions
         For the test set, under each of `PRIORS`.
     seconds : float
-        What it took, its search included.
+        What it took, its search included: the wall clock of the run with all its starts; of runs
+        that earlier versions made, the clock of the search or of the training.
     looks : int
         How often the test set was looked at.
     facts : dict
         ``epochs`` (None of a learner without epochs), ``trials`` (recipes that were tried),
-        ``parameters`` and ``multiply_adds`` of the network (None of a learner without), and
-        ``tested``, a hash of the names of the test examples.
+        ``parameters`` and ``multiply_adds`` of the network (None of a learner without),
+        ``tested``, a hash of the names of the test examples, ``counts``, the training examples
+        of each class, those held out left aside, and ``exact_prior``, whether the loss has an
+        exact correction to other class frequencies.
     """
 
     path: Path
@@ -64,15 +73,12 @@ class Results:
         Finished runs by method, and by seed and order.
     classes : tuple of str
         Names of the classes.
-    counts : ndarray of int, shape (classes,)
-        Training examples of each class in the first run, those held out left aside.
     """
 
     folder: Path
     told: Mapping[str, Any]
     entries: Mapping[str, Mapping[tuple[int, int], Entry]]
     classes: tuple[str, ...]
-    counts: np.ndarray
 
     @property
     def methods(self) -> list[str]:
@@ -83,6 +89,18 @@ class Results:
     def control(self) -> str:
         """The method that gains are measured from."""
         return str(self.told.get("control", CONTROL))
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to mind about these runs, as `equipoise compare` has noted it."""
+        noted = self.told.get("cautions", [])
+        return [str(line) for line in noted] if isinstance(noted, list) else []
+
+    @property
+    def metric(self) -> str:
+        """What epochs and numbers were chosen by; balanced accuracy where nothing can be said."""
+        chosen = self.told.get("setup", {}).get("metric")
+        return chosen if chosen in METRICS and chosen != "recall" else "balanced_accuracy"
 
     @property
     def repeats(self) -> list[tuple[int, int]]:
@@ -98,9 +116,20 @@ class Results:
             for name in self.methods
         }
 
-    def rarest(self, n: int = 3) -> list[int]:
-        """Return the codes of the rarest classes."""
-        return sorted(np.argsort(self.counts, kind="stable")[:n].tolist())
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each of `repeats`."""
+        return [seed for seed, _ in self.repeats]
+
+    def rarest(self, n: int = 3) -> list[list[int]]:
+        """Return the codes of the rarest classes in each of `repeats`, the same for all methods.
+
+        Orders and seeds differ in which these are. A search may learn from examples that other
+        methods hold out: the control's counts decide.
+        """
+        first = self.control if self.control in self.methods else self.methods[0]
+        counts = [self.entries[first][each].facts["counts"] for each in self.repeats]
+        return [sorted(np.argsort(each, kind="stable")[:n].tolist()) for each in counts]
 
 
 def read_results(folder: Path) -> Results:
@@ -133,7 +162,6 @@ def read_results(folder: Path) -> Results:
         told=told,
         entries=entries,
         classes=tuple(data["classes"]),
-        counts=np.asarray(data["counts_train"]),
     )
 
 
@@ -192,12 +220,10 @@ def _read_entry(path: Path) -> Entry:
         name: Predictions(codes=arrays["test_labels"], logits=values, ids=arrays["test_ids"])
         for name, values in both.items()
     }
-    search = Run(path / SEARCH)
-    clock = search.read_json("clock.json")["used"] if search.has("clock.json") else None
     return Entry(
         path=path,
         predictions=predictions,
-        seconds=float(environment["seconds"] if clock is None else clock),
+        seconds=_seconds(path, environment),
         looks=int(config["test"]["looks"]),
         facts={
             "epochs": len(run.history) or None,
@@ -205,8 +231,27 @@ def _read_entry(path: Path) -> Entry:
             "parameters": network.get("parameters"),
             "multiply_adds": network.get("multiply_adds"),
             "tested": hashlib.sha256("\n".join(arrays["test_ids"]).encode()).hexdigest(),
+            "counts": np.asarray(config["data"]["counts_train"], dtype=int),
+            "exact_prior": _exact_prior(config),
         },
     )
+
+
+def _seconds(path: Path, environment: Mapping[str, Any]) -> float:
+    if "wall_seconds" in environment:
+        return float(environment["wall_seconds"])
+    search = Run(path / SEARCH)
+    if search.has("clock.json"):
+        return float(search.read_json("clock.json")["used"])
+    return float(environment["seconds"])
+
+
+def _exact_prior(config: Mapping[str, Any]) -> bool:
+    told = config["network"].get("exact_prior")
+    if isinstance(told, bool):
+        return told
+    loss = str(config.get("classifier", {}).get("loss", ""))
+    return loss.partition("(")[0] not in HEURISTIC
 
 
 def _trials(run: Run) -> int:
@@ -226,8 +271,3 @@ def _check_splits(entries: Mapping[str, Mapping[tuple[int, int], Entry]]) -> Non
                     f"{method} has others than the methods before it, for seed {repeat[0]}.",
                     f"Remove `{entry.path}` and go on with --resume.",
                 )
-
-
-def finished(folder: Path, methods: Sequence[str]) -> int:
-    """Return how many runs are finished."""
-    return sum(len(_entries(folder, name)) for name in methods)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.citations import PAPERS
-from equipoise.comparison.leaderboard import COLUMNS
+from equipoise.comparison.leaderboard import columns_of
 from equipoise.comparison.results import NAME, Results, read_results
 from equipoise.comparison.verdict import concluded
 from equipoise.errors import InputError
@@ -20,6 +20,7 @@ TITLES = {
     "macro_f1": "Macro-F1, as trained",
     "log_loss": "Log-loss, as trained",
     "balanced_log_loss_corrected": "Balanced log-loss, corrected",
+    "accuracy": "Accuracy, as trained",
 }
 """How the columns of the leaderboard are headed."""
 
@@ -55,7 +56,7 @@ def summarise_comparison(folder: Path) -> dict[str, Any]:
         "name": folder.name,
         "columns": [
             {"name": k, "title": TITLES[k], "in_percent": not k.startswith(("log", "balanced_log"))}
-            for k in COLUMNS
+            for k in columns_of(results.metric)
         ],
         "control": results.control,
         "setup": {k: v for k, v in setup.items() if v not in (None, [], {})},
@@ -78,8 +79,8 @@ def _described(name: str, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cautions(results: Results, found: dict[str, Any]) -> list[str]:
-    said = []
-    if len(found["repeats"]) == 1:
+    said = list(found["cautions"])
+    if len({seed for seed, _ in found["repeats"]}) == 1:
         said.append(
             "All of this is from one seed: what training again would change is not known. Add "
             "seeds with --seeds and --resume."

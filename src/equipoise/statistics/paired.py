@@ -17,7 +17,7 @@ from equipoise.statistics.spread import Spread
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """What one method, trained with one seed, predicts for its test examples.
+    """What one method, trained once, predicts for its test examples.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Predictions:
     logits : ndarray, shape (examples, classes)
         Finite logits.
     ids : ndarray, shape (examples,), optional
-        Which example each row is, so that rows of other seeds can be recognised. By default
-        seeds with the same codes are taken to have the same rows, which errs on the safe side,
-        and other seeds to have none in common.
+        Which example each row is, so that rows of other runs can be recognised. By default
+        runs with the same codes are taken to have the same rows, which errs on the safe side,
+        and other runs to have none in common.
     """
 
     codes: CodeArray
@@ -41,29 +41,28 @@ def differences(
     metric: str = "balanced_accuracy",
     *,
     pairs: Sequence[tuple[str, str]] | None = None,
-    classes: Sequence[int] | None = None,
+    classes: Sequence[Sequence[int]] | None = None,
+    seeds: Sequence[int] | None = None,
     level: float = 0.95,
-    pooled: bool = False,
 ) -> Comparison:
-    r"""Compare methods by the mean over seeds of a score.
+    r"""Compare methods by the mean over runs of a score.
 
     Parameters
     ----------
     predictions : mapping of str to sequence of Predictions
-        For each method one entry a seed, in the same order of seeds. All methods of one seed
-        are tested by the same rows; other seeds have the same rows, others, or some of them.
+        For each method one entry a run, in the same order of runs: one a seed, or several that
+        differ in which classes are rare. The runs of all methods in one place are tested by the
+        same rows; those in other places by the same rows, others, or some of them.
     metric : str, default="balanced_accuracy"
         One of `METRICS`.
     pairs : sequence of (method, reference), optional
         By default every pair.
-    classes : sequence of int, optional
-        The group whose mean recall ``"recall"`` is; needed for that metric only.
+    classes : sequence of sequence of int, optional
+        For each run the group whose mean recall ``"recall"`` is; needed for that metric only.
+    seeds : sequence of int, optional
+        For each run its seed; by default every run has its own.
     level : float, default=0.95
         Confidence level in (0, 1).
-    pooled : bool, default=False
-        Judge how much seeds differ by all methods together, or by the pair's own seeds where
-        that is more. It sees far smaller differences with 2 or 3 seeds, but keeps its level
-        only if no method is much more erratic than the others.
 
     Returns
     -------
@@ -73,16 +72,21 @@ def differences(
     Raises
     ------
     InputError
-        If the metric is unknown, or methods have other seeds or other rows.
+        If the metric is unknown, or methods have other runs or other rows.
 
     Notes
     -----
-    Noise of the examples is that of `equipoise.statistics.noise`. With :math:`s` the standard
-    deviation of the pair's differences over :math:`S` seeds, the noise of seeds is
-    :math:`s^2 / S` with :math:`S - 1` degrees of freedom, or with :math:`(M - 1)(S - 1)` if
-    `pooled` over :math:`M` methods. `Spread` joins both. Intervals are for new examples of the
-    same classes in the same numbers and for other seeds, not for other training examples where
-    all seeds share these.
+    Noise of the examples is that of `equipoise.statistics.noise`. With :math:`d_r` the pair's
+    difference in run :math:`r` of :math:`R`, :math:`\bar d` their mean and :math:`S` seeds, the
+    noise of seeds has :math:`S - 1` degrees of freedom and the variance
+
+    .. math:: \frac{S}{S - 1} \sum_s \Big(\sum_{r \in s} \frac{d_r - \bar d}{R}\Big)^2
+
+    where the runs of one seed count together, for they have more than the method in common.
+    With the same number of runs for each seed it is :math:`s^2 / S`, with :math:`s` the standard
+    deviation of the means of the seeds. `Spread` joins both. Intervals are for new examples of
+    the same classes in the same numbers and for other seeds, not for other training examples
+    where all seeds share these, nor for other orders of the classes where all seeds have one.
 
     Examples
     --------
@@ -98,7 +102,8 @@ def differences(
     chosen = list(combinations(names, 2)) if pairs is None else list(pairs)
     contrasts = _contrasts(names, chosen)
     scores, rows = _contributions(predictions, metric, classes, contrasts)
-    spreads = _spreads(scores, contrasts, example_noise(rows), pooled)
+    which = np.unique(range(len(scores)) if seeds is None else seeds, return_inverse=True)[1]
+    spreads = _spreads(scores @ contrasts.T, which, example_noise(rows))
     values = scores.mean(axis=0) @ contrasts.T
     estimates = [
         _estimate(float(value), spread, level, _bounds(metric, is_mean=i < len(names)))
@@ -108,7 +113,8 @@ def differences(
     return Comparison(
         metric=metric,
         level=level,
-        n_seeds=len(scores),
+        n_seeds=int(which.max()) + 1,
+        n_runs=len(scores),
         means=dict(zip(names, estimates[:n], strict=True)),
         differences=tuple(
             Difference(**vars(estimate), method=a, reference=b, p=s.p(estimate.value), spread=s)
@@ -127,19 +133,20 @@ def _contrasts(names: list[str], pairs: list[tuple[str, str]]) -> np.ndarray:
 def _contributions(
     predictions: Mapping[str, Sequence[Predictions]],
     metric: str,
-    classes: Sequence[int] | None,
+    classes: Sequence[Sequence[int]] | None,
     contrasts: np.ndarray,
 ) -> tuple[np.ndarray, list[Rows]]:
-    """Return scores, shape (seeds, methods), and the rows of each seed, by contrast."""
-    group = None if classes is None else np.asarray(classes)
+    """Return scores, shape (runs, methods), and the rows of each run, by contrast."""
     scores, rows = [], []
-    for ids, seed in zip(_ids(predictions), zip(*predictions.values(), strict=True), strict=True):
-        each = [contributions(own.logits, own.codes, metric, group) for own in seed]
+    runs = zip(_ids(predictions), zip(*predictions.values(), strict=True), strict=True)
+    for number, (ids, run) in enumerate(runs):
+        group = None if classes is None else np.asarray(classes[number])
+        each = [contributions(own.logits, own.codes, metric, group) for own in run]
         scores.append([own.score for own in each])
         rows.append(
             Rows(
                 ids=ids,
-                codes=seed[0].codes,
+                codes=run[0].codes,
                 weights=each[0].weights,
                 values=np.stack([part.values for part in each], axis=1) @ contrasts.T,
                 lent=np.stack([part.own for part in each], axis=1) @ contrasts.T,
@@ -149,45 +156,31 @@ def _contributions(
 
 
 def _ids(predictions: Mapping[str, Sequence[Predictions]]) -> list[np.ndarray]:
-    seeds = next(iter(predictions.values()))
-    if all(seed.ids is not None for seed in seeds):
-        return [np.asarray(seed.ids) for seed in seeds]
-    rows = np.arange(max(len(seed.codes) for seed in seeds))
-    if all(np.array_equal(seed.codes, seeds[0].codes) for seed in seeds):
-        return [rows for _ in seeds]
-    return [s * len(rows) + rows[: len(seed.codes)] for s, seed in enumerate(seeds)]
+    runs = next(iter(predictions.values()))
+    if all(run.ids is not None for run in runs):
+        return [np.asarray(run.ids) for run in runs]
+    rows = np.arange(max(len(run.codes) for run in runs))
+    if all(np.array_equal(run.codes, runs[0].codes) for run in runs):
+        return [rows for _ in runs]
+    return [r * len(rows) + rows[: len(run.codes)] for r, run in enumerate(runs)]
 
 
-def _spreads(
-    scores: np.ndarray, contrasts: np.ndarray, noise: ExampleNoise, pooled: bool
-) -> list[Spread]:
-    n_seeds, n_methods = scores.shape
-    seeds = (scores @ contrasts.T).var(axis=0, ddof=1) / n_seeds if n_seeds > 1 else None
-    freedom = n_seeds - 1
-    by_pair = [(None if seeds is None else float(seeds[i]), freedom) for i in range(len(contrasts))]
-    if pooled and seeds is not None:
-        together = _pooled_variance(scores) / n_seeds
-        for i in range(n_methods, len(contrasts)):
-            if noise.examples[i] > 0 or seeds[i] > 0:  # copies do not differ in any seed
-                by_pair[i] = max(float(seeds[i]), together), freedom * (n_methods - 1)
+def _spreads(values: np.ndarray, seeds: np.ndarray, noise: ExampleNoise) -> list[Spread]:
+    """Return the noise of each contrast's mean; values have the shape (runs, contrasts)."""
+    n_seeds = int(seeds.max()) + 1
+    by_seed = np.zeros((n_seeds, values.shape[1]))
+    np.add.at(by_seed, seeds, (values - values.mean(axis=0)) / len(values))
+    variances = (by_seed**2).sum(axis=0) * n_seeds / max(n_seeds - 1, 1)
     return [
         Spread(
             examples=float(noise.examples[i]),
             common=float(noise.common[i]),
             example_freedom=float(noise.freedom[i]),
-            seeds=of_seeds,
-            seed_freedom=seed_freedom,
+            seeds=float(of_seeds) if n_seeds > 1 else None,
+            seed_freedom=n_seeds - 1,
         )
-        for i, (of_seeds, seed_freedom) in enumerate(by_pair)
+        for i, of_seeds in enumerate(variances)
     ]
-
-
-def _pooled_variance(scores: np.ndarray) -> float:
-    """Return the mean over all pairs of methods of the variance of their differences."""
-    n_seeds, n_methods = scores.shape
-    apart = scores - scores.mean(axis=1, keepdims=True)
-    apart -= apart.mean(axis=0)
-    return 2 * float((apart**2).sum()) / ((n_seeds - 1) * (n_methods - 1))
 
 
 def _estimate(value: float, spread: Spread, level: float, bounds: tuple[float, float]) -> Estimate:
@@ -203,7 +196,9 @@ def _bounds(metric: str, *, is_mean: bool) -> tuple[float, float]:
 
 
 def _check(
-    predictions: Mapping[str, Sequence[Predictions]], metric: str, classes: Sequence[int] | None
+    predictions: Mapping[str, Sequence[Predictions]],
+    metric: str,
+    classes: Sequence[Sequence[int]] | None,
 ) -> None:
     if metric not in METRICS:
         raise InputError(
@@ -211,31 +206,32 @@ def _check(
             f"It is {metric!r}.",
             "The default is balanced_accuracy.",
         )
-    numbers = {name: len(seeds) for name, seeds in predictions.items()}
+    numbers = {name: len(runs) for name, runs in predictions.items()}
     if len(set(numbers.values())) != 1 or 0 in numbers.values():
         raise InputError(
-            "All methods must have predictions for the same seeds, at least one.",
-            f"The numbers of seeds are {numbers}.",
-            "Train the missing ones, or leave out seeds that some methods lack.",
+            "All methods must have predictions for the same runs, at least one.",
+            f"The numbers of runs are {numbers}.",
+            "Train the missing ones, or leave out runs that some methods lack.",
         )
-    for number, seed in enumerate(zip(*predictions.values(), strict=True)):
-        _check_rows(seed, number, classes if metric == "recall" else range(seed[0].logits.shape[1]))
+    for number, run in enumerate(zip(*predictions.values(), strict=True)):
+        group = [] if classes is None else classes[number]
+        _check_rows(run, number, group if metric == "recall" else range(run[0].logits.shape[1]))
 
 
-def _check_rows(seed: Sequence[Predictions], number: int, classes: Sequence[int] | None) -> None:
-    first = seed[0]
+def _check_rows(run: Sequence[Predictions], number: int, classes: Sequence[int]) -> None:
+    first = run[0]
     if any(
         own.logits.shape != first.logits.shape or not np.array_equal(own.codes, first.codes)
-        for own in seed
+        for own in run
     ):
         raise InputError(
-            "All methods of one seed must predict the same test examples and classes.",
-            f"Those of seed number {number} do not.",
+            "All methods must predict the same test examples and classes in one run.",
+            f"In run number {number} they do not.",
             "Give all methods the same data, split and seed.",
         )
-    if not np.isin(first.codes, [] if classes is None else list(classes)).any():
+    if not np.isin(first.codes, list(classes)).any():
         raise InputError(
             "A group of classes whose recall is compared must have test examples.",
-            f"Seed number {number} has none of the classes {classes}.",
+            f"Run number {number} has none of the classes {list(classes)}.",
             "Name classes that occur in every test set.",
         )

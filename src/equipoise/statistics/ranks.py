@@ -1,7 +1,7 @@
 """Methods compared over several data sets by their ranks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,6 +11,7 @@ from scipy import stats
 
 from equipoise.errors import InputError
 from equipoise.statistics.multiplicity import holm
+from equipoise.statistics.permutations import Null, null_of, rank_sums
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,18 +21,25 @@ class Friedman:
     Parameters
     ----------
     chi2, chi2_p : float
-        Friedman's chi-squared, and its p.
-    f, f_p : float
-        Iman and Davenport's F, and its p.
+        Friedman's chi-squared, and its p for many data sets.
+    f, f_p : float or None
+        Iman and Davenport's F, and its p for many data sets; None where all data sets agree, for
+        F is infinite then.
     freedom : tuple of int
         Degrees of freedom of F.
+    p : float
+        By the orders of the ranks within data sets: right for any number of data sets.
+    is_exact : bool
+        All orders were counted for it, and not some of them drawn.
     """
 
     chi2: float
     chi2_p: float
-    f: float
-    f_p: float
+    f: float | None
+    f_p: float | None
     freedom: tuple[int, int]
+    p: float
+    is_exact: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +56,9 @@ class Ranked:
         Whether any methods differ.
     wilcoxon : dict of (str, str) to float
         Holm's adjusted p of Wilcoxon's signed-rank test, for each pair.
-    critical_difference : float
-        Ranks that differ by at least this much differ significantly.
+    critical_difference : float or None
+        Ranks that differ by at least this much differ significantly; None: with so few data sets
+        no difference does.
     cliques : list of tuple of str
         The largest groups of at least two methods whose ranks do not.
     """
@@ -58,7 +67,7 @@ class Ranked:
     ranks: dict[str, float]
     friedman: Friedman
     wilcoxon: dict[tuple[str, str], float]
-    critical_difference: float
+    critical_difference: float | None
     cliques: list[tuple[str, ...]]
 
 
@@ -90,7 +99,9 @@ def rank_methods(
 
     Notes
     -----
-    Few data sets show little: with 5 of them, Wilcoxon's p is never below 0.0625.
+    Few data sets show little: with 5 of them, Wilcoxon's p is never below 0.0625. The critical
+    difference is Nemenyi's, which is for many data sets, or the smallest that methods which are
+    alike reach with probability `alpha` at most over so few, if that is larger.
 
     References
     ----------
@@ -99,34 +110,60 @@ def rank_methods(
 
     Examples
     --------
-    >>> found = rank_methods([[0.9, 0.8, 0.7], [0.8, 0.8, 0.6], [0.7, 0.6, 0.5]], ["a", "b", "c"])
-    >>> {name: round(rank, 2) for name, rank in found.ranks.items()}
-    {'a': 1.17, 'b': 1.83, 'c': 3.0}
-    >>> print(f"{found.critical_difference:.2f}", found.cliques)
-    1.91 [('a', 'b', 'c')]
+    >>> scores = [[0.9, 0.8, 0.7], [0.8, 0.8, 0.6], [0.7, 0.6, 0.5], [0.9, 0.7, 0.8]]
+    >>> found = rank_methods(scores, ["a", "b", "c"])
+    >>> found.ranks
+    {'a': 1.125, 'b': 2.125, 'c': 2.75}
+    >>> print(f"{found.friedman.p:.3f}", found.critical_difference, found.cliques)
+    0.065 1.875 [('a', 'b', 'c')]
     """
     table = _checked(scores, methods)
     gains = table if higher_is_better else -table
     ranks = stats.rankdata(-gains, axis=1)
     means = dict(sorted(zip(methods, ranks.mean(axis=0).tolist(), strict=True), key=lambda m: m[1]))
-    critical = critical_difference(len(methods), len(table), alpha)
+    null = null_of(ranks)
+    critical = _critical(null, ranks.shape, alpha)
     return Ranked(
         n_sets=len(table),
         ranks=means,
-        friedman=friedman(ranks),
+        friedman=friedman(ranks, null),
         wilcoxon=_wilcoxon(gains, methods),
         critical_difference=critical,
-        cliques=cliques(means, critical),
+        cliques=cliques(means, math.inf if critical is None else critical),
     )
 
 
-def friedman(ranks: np.ndarray) -> Friedman:
+def _critical(null: Null, shape: tuple[int, ...], alpha: float) -> float | None:
+    n, k = shape
+    reached = null.largest_difference(alpha)
+    return None if reached is None else max(critical_difference(k, n, alpha), reached / n)
+
+
+def averaged(scores: ArrayLike, groups: Sequence[Hashable]) -> np.ndarray:
+    """Return one row a group, the mean of its rows, in the order in which groups first occur.
+
+    Several tables of the same data are no independent ones: their means are ranked as one.
+
+    Examples
+    --------
+    >>> averaged([[0.9, 0.8], [0.5, 0.6], [0.7, 0.6]], ["cifar", "yeast", "cifar"])
+    array([[0.8, 0.7],
+           [0.5, 0.6]])
+    """
+    table = np.asarray(scores, dtype=float)
+    own = list(dict.fromkeys(groups))
+    return np.array([table[[g == group for g in groups]].mean(axis=0) for group in own])
+
+
+def friedman(ranks: np.ndarray, null: Null | None = None) -> Friedman:
     r"""Test whether any methods differ.
 
     Parameters
     ----------
     ranks : ndarray, shape (data sets, methods)
         Rank of each method on each data set; equal ones share the mean.
+    null : Null, optional
+        Of these ranks, as `null_of` returns it, if it is known already.
 
     Returns
     -------
@@ -139,7 +176,8 @@ def friedman(ranks: np.ndarray) -> Friedman:
 
         the former corrected for ties, the latter [1]_ less cautious, with :math:`k - 1` and
         :math:`(k - 1)(N - 1)` degrees of freedom. Where all data sets agree, :math:`F_F` is
-        infinite; where all methods tie on all, both are 0.
+        infinite; where all methods tie on all, both are 0. Their distributions are those of
+        many data sets; ``p`` counts orders of the ranks, see `equipoise.statistics.permutations`.
 
     References
     ----------
@@ -149,22 +187,25 @@ def friedman(ranks: np.ndarray) -> Friedman:
     Examples
     --------
     >>> found = friedman(np.array([[1, 2, 3], [1, 3, 2], [1, 2, 3], [2, 1, 3]]))
-    >>> print(f"{found.chi2:.1f} {found.f:.2f} {found.freedom}")
-    4.5 3.86 (2, 6)
+    >>> print(f"{found.chi2:.1f} {found.f:.2f} {found.freedom} {found.p:.3f}")
+    4.5 3.86 (2, 6) 0.125
     """
     n, k = ranks.shape
     apart = ranks - (k + 1) / 2
     total = float((apart**2).sum())
     chi2 = (k - 1) * n**2 * float((apart.mean(axis=0) ** 2).sum()) / total if total else 0.0
     left = n * (k - 1) - chi2
-    f = (n - 1) * chi2 / left if left > 1e-9 else math.inf
+    f = (n - 1) * chi2 / left if left > 1e-9 else None
     freedom = (k - 1, (k - 1) * (n - 1))
+    orders = null_of(ranks) if null is None else null
     return Friedman(
         chi2=chi2,
         chi2_p=float(stats.chi2.sf(chi2, k - 1)),
         f=f,
-        f_p=float(stats.f.sf(f, *freedom)),
+        f_p=None if f is None else float(stats.f.sf(f, *freedom)),
         freedom=freedom,
+        p=orders.p(rank_sums(ranks)),
+        is_exact=orders.is_exact,
     )
 
 

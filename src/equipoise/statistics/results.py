@@ -7,7 +7,7 @@ from equipoise.statistics.spread import Spread
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over seeds, or a difference of two.
+    """A mean over runs, or a difference of two.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ class Comparison:
         Confidence level of every interval, of each on its own.
     n_seeds : int
         With one seed, intervals and p-values hold no noise of training.
+    n_runs : int
+        Runs of each method: more than seeds where a seed has several orders of the classes.
     means : dict of str to Estimate
         By method.
     differences : tuple of Difference
@@ -81,6 +83,7 @@ class Comparison:
     metric: str
     level: float
     n_seeds: int
+    n_runs: int
     means: dict[str, Estimate]
     differences: tuple[Difference, ...]
 

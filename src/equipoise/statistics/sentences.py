@@ -19,15 +19,32 @@ from equipoise.statistics.wording import (
 
 def opening(comparison: Comparison, best: str) -> list[str]:
     """Return who is best, and whether the seeds are few enough to warn of."""
-    found, metric, n = comparison.means[best], comparison.metric, comparison.n_seeds
+    found, metric = comparison.means[best], comparison.metric
     return [
         f"The best {METRIC_NAMES[metric]} is that of {best}: {score(found.value, metric)} "
         f"({100 * comparison.level:g} % interval {interval(found, metric)}), "
-        f"{'from 1 seed' if n == 1 else f'the mean over {n} seeds'}."
+        f"{_repeats(comparison.n_seeds, comparison.n_runs)}."
     ] + [
         "With 1 seed, intervals and tests know nothing of what training again would change: "
         "differences may be due to the seed alone."
-    ] * (n == 1)
+    ] * (comparison.n_seeds == 1)
+
+
+def _repeats(n_seeds: int, n_runs: int) -> str:
+    """Return what a mean is over.
+
+    >>> _repeats(1, 1), _repeats(3, 3), _repeats(1, 2)
+    ('from 1 seed', 'the mean over 3 seeds', 'the mean over 2 orders of classes with 1 seed')
+    >>> _repeats(3, 6), _repeats(3, 5)
+    ('the mean over 3 seeds x 2 orders of classes', 'the mean over 5 runs with 3 seeds')
+    """
+    if n_runs == n_seeds:
+        return "from 1 seed" if n_seeds == 1 else f"the mean over {n_seeds} seeds"
+    if n_seeds == 1:
+        return f"the mean over {n_runs} orders of classes with 1 seed"
+    if n_runs % n_seeds:
+        return f"the mean over {n_runs} runs with {n_seeds} seeds"
+    return f"the mean over {n_seeds} seeds x {n_runs // n_seeds} orders of classes"
 
 
 def standing(reference: str, against: Sequence[Judged], metric: str) -> list[str]:
@@ -96,9 +113,12 @@ def rule(comparison: Comparison, control: str | None) -> list[str]:
     n = len(comparison.means)
     if n < 2:
         return []
-    against = f", and over {counted(n - 1, 'pair')} against {control}" if control else ""
+    often = f"in at most {100 * (1 - comparison.level):.3g} % of comparisons"
+    pairs = f"Holm's correction over {counted(n * (n - 1) // 2, 'pair')}"
+    if control is None:
+        return [f"Chance alone would show any of these differences {often} ({pairs})."]
     return [
-        f"A difference is told where chance alone would show any in at most "
-        f"{100 * (1 - comparison.level):.3g} % of comparisons: Holm's correction over "
-        f"{counted(n * (n - 1) // 2, 'pair')}{against}."
+        f"In each list, to the best and to {control}, chance alone would show any difference "
+        f"{often} ({pairs}, and over {counted(n - 1, 'pair')} with {control}); in one of several "
+        "lists it does so more often."
     ]

@@ -46,8 +46,8 @@ def verdict(
     Returns
     -------
     Verdict
-        Facts are ``metric``, ``unit``, ``level``, ``n_seeds``, ``holds_seed_noise``, ``best``,
-        ``means`` (``value``, ``low``, ``high`` by method), ``to_best`` and ``to_control``
+        Facts are ``metric``, ``unit``, ``level``, ``n_seeds``, ``n_runs``, ``holds_seed_noise``,
+        ``best``, ``means`` (``value``, ``low``, ``high`` by method), ``to_best`` and ``to_control``
         (lists of ``method``, ``reference``, ``value``, ``low``, ``high``, ``p``,
         ``p_adjusted``, ``told_apart``, ``detectable``) and ``prior_bias`` (lists of
         ``method``, ``gain_as_is`` and ``gain_balanced``, each above 0 if better than the
@@ -61,7 +61,9 @@ def verdict(
     Notes
     -----
     P-values are Holm's: against the best over all pairs of methods, since which one is best
-    is not known before; against the control over the other methods. ``detectable`` is the
+    is not known before; against the control over the other methods. These are two families,
+    each of which tells any difference wrongly with probability at most one less `level`; both
+    together, or with those of another prior, do so more often. ``detectable`` is the
     true difference that is found with probability 0.8 at Bonferroni's level for the same
     family.
 
@@ -105,6 +107,7 @@ def verdict(
             "unit": unit(metric),
             "level": comparison.level,
             "n_seeds": comparison.n_seeds,
+            "n_runs": comparison.n_runs,
             "holds_seed_noise": comparison.holds_seed_noise,
             "best": best,
             "means": {name: numbers(found) for name, found in comparison.means.items()},

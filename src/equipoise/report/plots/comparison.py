@@ -101,18 +101,20 @@ def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None
 
 
 def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | None:
-    """Draw corrected balanced accuracy over a cost, with the front; None where a cost is unknown.
+    """Draw corrected balanced accuracy over a cost, with the front; None where no cost is known.
 
     Parameters
     ----------
     rows : sequence of dict
-        The leaderboard.
+        The leaderboard; methods of which the cost is unknown, or nothing, are left out.
     cost : str
         ``"seconds"`` or ``"multiply_adds"``.
     title : str
         What stands under the axis.
     """
-    if any(not row[cost] for row in rows):
+    left_out = [str(row["method"]) for row in rows if not row[cost]]
+    rows = [row for row in rows if row[cost]]
+    if not rows:
         return None
     figure = canvas(290)
     axes = figure.subplots()
@@ -135,7 +137,8 @@ def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | No
     percent_axis(axes, "y")
     names = ", ".join(str(rows[i]["method"]) for i in front)
     told = f"Balanced accuracy, corrected, against {title}; no method is better and cheaper than "
-    return Picture(svg(figure), f"{told}{names}.")
+    without = f" Not shown, for it is unknown: {', '.join(left_out)}." if left_out else ""
+    return Picture(svg(figure), f"{told}{names}.{without}")
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:

@@ -6,7 +6,7 @@ from equipoise.report.plots.theme import CORRECTED, INK, MUTED, Picture, canvas,
 
 
 def critical_differences(
-    ranks: Mapping[str, float], cliques: Sequence[Sequence[str]], critical: float
+    ranks: Mapping[str, float], cliques: Sequence[Sequence[str]], critical: float | None
 ) -> Picture:
     """Draw average ranks as points, and bars over methods whose ranks do not differ.
 
@@ -16,8 +16,8 @@ def critical_differences(
         Average rank of each method, the best first.
     cliques : sequence of sequence of str
         The largest groups of methods whose ranks do not differ.
-    critical : float
-        From which difference on ranks differ.
+    critical : float or None
+        From which difference on ranks differ; None: from none on.
     """
     names = list(ranks)
     figure = canvas(70 + 22 * len(names) + 12 * len(cliques))
@@ -32,12 +32,15 @@ def critical_differences(
     axes.set_ylim(len(names) - 0.5, -1.4 - 0.55 * len(cliques))
     axes.set_xlim(0.8, len(names) + 0.2)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"average rank, 1 is best; ranks differ from {critical:.2f} on")
+    axes.set_xlabel(
+        "average rank, 1 is best; "
+        + ("no ranks differ" if critical is None else f"ranks differ from {critical:.2f} on")
+    )
     axes.grid(axis="x")
     told = "; ".join(f"{name} {rank:.2f}" for name, rank in ranks.items())
     groups = "; ".join(", ".join(clique) for clique in cliques) or "none"
+    which = "" if critical is None else f" that differ by less than {critical:.2f}"
     return Picture(
         svg(figure),
-        f"Average ranks: {told}. Ranks that differ by less than {critical:.2f} are not told "
-        f"apart; groups of such: {groups}.",
+        f"Average ranks: {told}. Ranks{which} are not told apart; groups of such: {groups}.",
     )

@@ -1,0 +1,61 @@
+"""Laws of the page over all data sets."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def atlas(monkeypatch):
+    """The module that writes the page."""
+    for folder in (BENCHMARKS, BENCHMARKS / "atlas"):
+        monkeypatch.syspath_prepend(str(folder))
+    import page  # noqa: PLC0415 (found there only)
+
+    yield page
+    del sys.modules["page"]
+
+
+def _write(results: Path, name: str, data: str, means: dict[str, float]) -> None:
+    folder = results / name
+    folder.mkdir(parents=True)
+    shown = {m: {"value": v, "low": v - 0.1, "high": v + 0.1} for m, v in means.items()}
+    facts = {
+        "means": shown,
+        "to_control": [
+            {"method": m, "reference": "plain", "told_apart": True, "value": v - means["plain"]}
+            for m, v in means.items()
+            if m != "plain"
+        ],
+    }
+    told = {prior: {"facts": facts} for prior in ("balanced", "as_trained")}
+    (folder / "verdict.json").write_text(json.dumps(told))
+    (folder / "comparison.json").write_text(json.dumps({"setup": {"fingerprint": data}}))
+
+
+def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_path):
+    """Two ratios of one data set are ranked by their mean, as SciPy ranks it."""
+    _write(tmp_path, "cifar10-10", "c", {"plain": 0.5, "focal": 0.6})
+    _write(tmp_path, "cifar10-100", "c", {"plain": 0.5, "focal": 0.3})
+    _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7})
+    _write(tmp_path, "abalone", "a", {"plain": 0.1, "focal": 0.2})
+    text = atlas.page(atlas.summarised(tmp_path))
+    fair, chosen = text.split("## Data that")[1:]
+    assert "\nabalone.\n" in fair
+    assert "Too few data sets" in fair
+    assert "\ncifar10-10, cifar10-100, yeast.\n" in chosen
+    assert "over 2 data sets" in chosen
+    ranks = stats.rankdata([[-0.5, -0.45], [-0.5, -0.7]], axis=1).mean(axis=0)
+    assert f"| plain | {ranks[0]:.2f} |" in chosen
+    assert "| focal | plain | 2 | 0 | 1 |" in chosen
+
+
+def test_the_tables_of_the_defaults_are_known(atlas):
+    """Also a table whose name begins like another stays what it is."""
+    assert all(map(atlas.chosen_on, ("yeast", "page_blocks", "german", "shuttle", "cifar10-100")))
+    assert not any(map(atlas.chosen_on, ("abalone", "hiva", "winequality-red-4", "lymphography")))
