@@ -87,10 +87,11 @@ def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list
     Returns
     -------
     list of Advice
-        By what can be expected: correction gives what it has given on other examples; what is lost
-        to another cause is the most that can be gained, of which half counts, and a quarter of
-        what was not learnt, since some of it cannot be. Causes to which half a point or less is
-        surely lost are left out, so that there may be none.
+        By what can be expected: correction gives what it has given on other examples; what is
+        lost to another cause is the most that can be gained, of which half counts; a quarter of
+        what was not learnt, for some of it cannot be, and of what another head gains, for more
+        training may give that too. Causes to which half a point or less is surely lost are left
+        out, so that there may be none.
 
     Examples
     --------
