@@ -74,3 +74,14 @@ def test_of_a_class_that_is_hardly_known_nothing_is_said() -> None:
     """With fewer than ten examples it is not known what is typical."""
     known = np.zeros((9, 2)), np.zeros(9, int)
     assert np.isnan(typicality(*known, np.array([0]), np.zeros((1, 2)))).all()
+
+
+@pytest.mark.parametrize("n", [2, 10])
+def test_a_network_that_says_one_class_of_everything_finds_nothing_typical(n: int) -> None:
+    """All examples are like those of that class then, which is no evidence of wrong labels."""
+    random = np.random.default_rng(4)
+    codes = np.repeat(np.arange(n), 60)
+    logits = random.normal(size=(60 * n, n))
+    logits[:, 0] += 9
+    numbers, _ = mislabelled_counts((logits, codes), (logits, codes), n)
+    assert numbers.sum() == 0

@@ -17,8 +17,8 @@ NEIGHBOURS = 10
 FEWEST = 10
 """With fewer held-out examples of a class it is not known what is typical of it."""
 
-RECOGNISED = 0.5
-"""Of a class of which less than this share is recognised nothing is typical."""
+PURE = 1 / 3
+"""How far from chance to certainty a class must be told from others for anything to be typical."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,8 +64,10 @@ def typicality(
     ndarray, shape (examples,)
         The share of the known examples of class :math:`j` whose margin of :math:`j` over all
         others is not larger: 0 to 1, and evenly distributed for an example that is of class
-        :math:`j`. NaN where fewer than 10 examples of the class are known, or less than half of
-        them are recognised: what a network cannot tell apart is no evidence of wrong labels.
+        :math:`j`. NaN where fewer than 10 examples of the class are known, or where the network
+        does not tell the class from others, which would make everything typical of it: of the
+        examples above its median, classes weighted alike, a share of at least
+        :math:`\tfrac1K + \tfrac13 (1 - \tfrac1K)` must be labelled :math:`j`.
 
     Examples
     --------
@@ -76,11 +78,21 @@ def typicality(
     found = np.full(len(chosen), np.nan)
     own = margins(of, chosen)
     for j in np.unique(chosen):
-        reference = np.sort(margins(logits[codes == j], codes[codes == j]))
-        if len(reference) >= FEWEST and (reference > 0).mean() >= RECOGNISED:
+        of_all = margins(logits, np.full(len(codes), j))
+        reference = np.sort(of_all[codes == j])
+        if len(reference) >= FEWEST and _is_told(of_all > np.median(reference), codes, j):
             rows = chosen == j
             found[rows] = np.searchsorted(reference, own[rows], side="right") / len(reference)
     return found
+
+
+def _is_told(above: np.ndarray, codes: CodeArray, j: int) -> bool:
+    """Whether enough of the examples above a class's median are of the class."""
+    sizes = np.bincount(codes)
+    with np.errstate(invalid="ignore"):
+        shares = np.bincount(codes[above], minlength=len(sizes)) / sizes
+    chance = 1 / np.count_nonzero(sizes)
+    return bool(shares[j] >= (chance + PURE * (1 - chance)) * np.nansum(shares))
 
 
 def mislabelled_counts(
