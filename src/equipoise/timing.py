@@ -62,7 +62,7 @@ def seconds_a_step(
 def seconds_of_later_stages(
     training: "Training", examples: Examples, seconds: float = TIMED
 ) -> list[float]:
-    """Return how long the steps of an epoch of each later stage will take, by some of them.
+    """Return how long an epoch of each later stage will take but for validation, by some steps.
 
     Parameters
     ----------
@@ -79,7 +79,9 @@ def seconds_of_later_stages(
             alone.advance()
             if index > training.index:
                 step = seconds_a_step(alone, examples, seconds, training.world.size)
-                found.append(step * len(alone.learning.order(examples, 0)))
+                begun = time.perf_counter()
+                n = len(alone.learning.order(examples, 0))
+                found.append(n * step + time.perf_counter() - begun)
     return found
 
 
