@@ -73,7 +73,7 @@ def killed_worker(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     ends = time.monotonic() + 0.7 * args.budget
     while process.poll() is None and killed < args.kills and time.monotonic() < ends:
         time.sleep(args.budget / 8)
-        pid = busy(process.pid, "ray::" if args.executor == "ray" else "spawn_main")
+        pid = busy(process.pid, "ray::_outcome" if args.executor == "ray" else "spawn_main")
         if pid is not None and any(out.glob("search/trials/*/fold0")):
             os.kill(pid, signal.SIGKILL)
             killed += 1
