@@ -1,7 +1,8 @@
 """Searching the numbers of a learner for as long as there is time."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import optuna
 
 from equipoise._typing import LogitArray
+from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
-from equipoise.opponents.contract import Rows
+from equipoise.opponents.contract import Limits, Rows
 from equipoise.selection import MONITORS, validation_scores
 from equipoise.tuning.folds import cross_folds
 from equipoise.tuning.scores import BALANCED
@@ -46,14 +48,17 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     rows: Rows,
     seed: int,
     *,
-    seconds: float,
+    limits: Limits,
     metric: str,
     prior: np.ndarray,
     defaults: Params,
     suggest: Callable[[optuna.Trial], dict[str, Any]],
-    fit: Callable[[Rows, Params, int], Fitted],
+    fit: Callable[[Rows, Params, int, Limits], Fitted],
 ) -> Found:
-    """Search for a time by cross-validation; the first trial has the defaults.
+    """Search by cross-validation, for a time or a number of trials; the first has the defaults.
+
+    A trial is not begun where it and the final training would take longer than there is left, if
+    they take as long as the trials before.
 
     Parameters
     ----------
@@ -61,8 +66,8 @@ def search(  # noqa: PLR0913 (each is a part of the search)
         The table; rows to learn from are cut into folds, those of validation included.
     seed : int
         Of folds and trials.
-    seconds : float
-        Time for search and final training.
+    limits : Limits
+        Time of search and final training, and the number of trials; one of both must be limited.
     metric : str
         What is searched for, after correction to equal classes if these count alike in it.
     prior : ndarray, shape (classes,)
@@ -70,9 +75,20 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     defaults : mapping of str to value
         Numbers of the first trial, of those that `suggest` asks for.
     suggest, fit : callable
-        Draws numbers; trains with them and predicts the rows held out.
+        Draws numbers; trains with them within limits and predicts the rows held out.
+
+    Raises
+    ------
+    InputError
+        If neither the time nor the number of trials is limited.
     """
-    begun = time.monotonic()
+    if limits.n_trials is None and math.isinf(limits.ends):
+        raise InputError(
+            "A search ends by its time or by its number of trials.",
+            "Neither is limited.",
+            "Give one of them.",
+        )
+    seconds, each = limits.left, limits.share(FINAL_SHARE)
     folds = cross_folds(rows.codes, rows.learnt, FOLDS, seed)
     direction = "maximize" if MONITORS[metric] else "minimize"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -83,8 +99,9 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     def judged(trial: optuna.Trial) -> float:
         params = suggest(trial)
         parts, found = [], []
-        for fold in folds:
-            logits, learnt = fit(rows.learning_from(fold.train, fold.validation), params, seed)
+        for number, fold in enumerate(folds):
+            cut = rows.learning_from(fold.train, fold.validation)
+            logits, learnt = fit(cut, params, seed, each.share(1 / (FOLDS - number)))
             parts.append(logits)
             found.append(learnt)
         trial.set_user_attr("learnt", _mean(found))
@@ -94,9 +111,46 @@ def search(  # noqa: PLR0913 (each is a part of the search)
         used = shift_logits(joined, prior, even) if metric in BALANCED else joined
         return validation_scores(used, rows.codes[held])[metric]
 
-    study.optimize(judged, timeout=max(FINAL_SHARE * seconds - (time.monotonic() - begun), 0.01))
+    spent: list[float] = []
+    while may_begin_another(spent, limits, seconds):
+        begun = time.monotonic()
+        study.optimize(judged, n_trials=1)
+        spent.append(time.monotonic() - begun)
     best = study.best_trial
     return Found(params={**best.params, **best.user_attrs["learnt"]}, trials=len(study.trials))
+
+
+def may_begin_another(spent: Sequence[float], limits: Limits, seconds: float) -> bool:
+    """Return whether there is another trial: the first always is.
+
+    Parameters
+    ----------
+    spent : sequence of float
+        Seconds of each trial before.
+    limits : Limits
+        Time and number of trials.
+    seconds : float
+        Time that there was before the first.
+
+    Examples
+    --------
+    Of ten seconds, five are left: enough for a trial of one second and a final training, and too
+    little for a trial of three.
+
+    >>> limits = Limits(ends=time.monotonic() + 5)
+    >>> may_begin_another([1.0], limits, 10.0), may_begin_another([3.0], limits, 10.0)
+    (True, False)
+    """
+    if not spent:
+        return True
+    if limits.n_trials is not None and len(spent) >= limits.n_trials:
+        return False
+    if math.isinf(limits.ends):
+        return True
+    # Two trainings follow, on all rows to learn from instead of two thirds of them.
+    trial = float(np.mean(spent))
+    final = max((1 - FINAL_SHARE) * seconds, trial)
+    return limits.left >= trial + final
 
 
 def _mean(found: list[Params]) -> dict[str, int]:
