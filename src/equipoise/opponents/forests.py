@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import joblib
 import numpy as np
 import optuna
 import pandas as pd
@@ -132,8 +131,11 @@ class _Grown:
 
 
 def _in_threads(limits: Limits) -> Any:
-    """Return the context in which an ensemble uses threads, not processes of its own."""
-    return joblib.parallel_config(backend="threading", n_jobs=limits.threads)
+    """Return the context in which an ensemble uses threads, not processes of its own.
+
+    Threads share the rows; to processes joblib would send pickles of them.
+    """
+    return imported("joblib").parallel_config(backend="threading", n_jobs=limits.threads)
 
 
 def grow(model: Any, X: np.ndarray, codes: np.ndarray, limits: Limits, step: int) -> None:
