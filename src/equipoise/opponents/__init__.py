@@ -51,7 +51,6 @@ OPPONENTS: dict[str, Opponent] = {
             learner="EasyEnsembleClassifier",
             suggest=suggest_easy,
             defaults={"n_estimators": 10},
-            step=5,
         ),
     )
 }

@@ -85,7 +85,7 @@ class Boosting(Opponent):
             },
         )
 
-    def _searched(self, rows: Rows, seed: int, limits: Limits, metric: str) -> Found:
+    def _searched(self, rows: Rows, seed: int, limits: Limits, metric: str) -> Found | None:
         return search(
             rows,
             seed,

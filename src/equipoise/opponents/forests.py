@@ -48,15 +48,16 @@ class UnderSampling(Opponent):
         Those of the first trial.
     fixed : mapping of str to value
         Arguments that stay.
-    step : int
-        Members that are trained between two looks at the clock.
+    step : int or None, default=None
+        Members that are trained between two looks at the clock; None: one for each thread, where
+        what is trained does not depend on it.
     """
 
     learner: str
     suggest: Suggest
     defaults: Mapping[str, Any]
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    step: int
+    step: int | None = None
 
     def answer(
         self,
@@ -87,7 +88,7 @@ class UnderSampling(Opponent):
             },
         )
 
-    def _searched(self, rows: Rows, seed: int, limits: Limits, metric: str) -> Found:
+    def _searched(self, rows: Rows, seed: int, limits: Limits, metric: str) -> Found | None:
         return search(
             rows,
             seed,
@@ -111,7 +112,7 @@ class UnderSampling(Opponent):
         build = getattr(imported("imblearn.ensemble"), self.learner)
         model = build(**self.fixed, **params, random_state=seed, n_jobs=limits.threads)
         with _in_threads(limits):
-            grow(model, X[learnt], rows.codes[learnt], limits, self.step)
+            grow(model, X[learnt], rows.codes[learnt], limits, self.step or limits.threads)
         return _Grown(model, X, rows.n_classes, limits)
 
 

@@ -54,11 +54,12 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     defaults: Params,
     suggest: Callable[[optuna.Trial], dict[str, Any]],
     fit: Callable[[Rows, Params, int, Limits], Fitted],
-) -> Found:
+) -> Found | None:
     """Search by cross-validation, for a time or a number of trials; the first has the defaults.
 
     A trial is not begun where it and the final training would take longer than there is left, if
-    they take as long as the trials before.
+    they take as long as the trials before. Where the first fold of the first trial shows that not
+    even that one fits, there is no search: None.
 
     Parameters
     ----------
@@ -82,42 +83,64 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     InputError
         If neither the time nor the number of trials is limited.
     """
+    _require_end(limits)
+    seconds, each = limits.left, limits.share(FINAL_SHARE)
+    folds = cross_folds(rows.codes, rows.learnt, FOLDS, seed)
+    held = np.concatenate([fold.validation for fold in folds])
+    study = _study(metric, seed, defaults)
+    spent: list[float] = []
+
+    def judged(trial: optuna.Trial) -> float:
+        params = suggest(trial)
+        parts, found = [], []
+        for number, fold in enumerate(folds):
+            begun = time.monotonic()
+            cut = rows.learning_from(fold.train, fold.validation)
+            logits, learnt = fit(cut, params, seed, each.share(1 / (FOLDS - number)))
+            parts.append(logits)
+            found.append(learnt)
+            if not spent and number == 0:
+                _require_time(time.monotonic() - begun, limits)
+        trial.set_user_attr("learnt", _mean(found))
+        even, joined = np.full(rows.n_classes, 1 / rows.n_classes), np.concatenate(parts)
+        used = shift_logits(joined, prior, even) if metric in BALANCED else joined
+        return validation_scores(used, rows.codes[held])[metric]
+
+    while may_begin_another(spent, limits, seconds):
+        begun = time.monotonic()
+        study.optimize(judged, n_trials=1)
+        spent.append(time.monotonic() - begun)
+        if study.trials[-1].state == optuna.trial.TrialState.PRUNED:
+            return None
+    best = study.best_trial
+    return Found(params={**best.params, **best.user_attrs["learnt"]}, trials=len(study.trials))
+
+
+def _require_end(limits: Limits) -> None:
     if limits.n_trials is None and math.isinf(limits.ends):
         raise InputError(
             "A search ends by its time or by its number of trials.",
             "Neither is limited.",
             "Give one of them.",
         )
-    seconds, each = limits.left, limits.share(FINAL_SHARE)
-    folds = cross_folds(rows.codes, rows.learnt, FOLDS, seed)
-    direction = "maximize" if MONITORS[metric] else "minimize"
+
+
+def _study(metric: str, seed: int, defaults: Params) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
+    direction = "maximize" if MONITORS[metric] else "minimize"
     study = optuna.create_study(sampler=sampler, direction=direction)
     study.enqueue_trial(dict(defaults))
+    return study
 
-    def judged(trial: optuna.Trial) -> float:
-        params = suggest(trial)
-        parts, found = [], []
-        for number, fold in enumerate(folds):
-            cut = rows.learning_from(fold.train, fold.validation)
-            logits, learnt = fit(cut, params, seed, each.share(1 / (FOLDS - number)))
-            parts.append(logits)
-            found.append(learnt)
-        trial.set_user_attr("learnt", _mean(found))
-        even = np.full(rows.n_classes, 1 / rows.n_classes)
-        held = np.concatenate([fold.validation for fold in folds])
-        joined = np.concatenate(parts)
-        used = shift_logits(joined, prior, even) if metric in BALANCED else joined
-        return validation_scores(used, rows.codes[held])[metric]
 
-    spent: list[float] = []
-    while may_begin_another(spent, limits, seconds):
-        begun = time.monotonic()
-        study.optimize(judged, n_trials=1)
-        spent.append(time.monotonic() - begun)
-    best = study.best_trial
-    return Found(params={**best.params, **best.user_attrs["learnt"]}, trials=len(study.trials))
+def _require_time(fold: float, limits: Limits) -> None:
+    """Give the first trial up if its other folds and the final training take longer than is left.
+
+    Two trainings follow, on all rows to learn from instead of two thirds of them.
+    """
+    if limits.left < (FOLDS - 1 + 2 * FOLDS / (FOLDS - 1)) * fold:
+        raise optuna.TrialPruned
 
 
 def may_begin_another(spent: Sequence[float], limits: Limits, seconds: float) -> bool:
@@ -147,7 +170,7 @@ def may_begin_another(spent: Sequence[float], limits: Limits, seconds: float) ->
         return False
     if math.isinf(limits.ends):
         return True
-    # Two trainings follow, on all rows to learn from instead of two thirds of them.
+    # The final trainings take about as long as a trial.
     trial = float(np.mean(spent))
     final = max((1 - FINAL_SHARE) * seconds, trial)
     return limits.left >= trial + final
