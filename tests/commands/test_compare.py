@@ -18,6 +18,7 @@ from equipoise.cli import main
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.data.options import ReadOptions
+from equipoise.errors import TrainingError
 from equipoise.experiment import Experiment
 from equipoise.runs import Run
 
@@ -234,9 +235,14 @@ def test_a_dry_run_writes_nothing(
     out = tmp_path / "c"
     assert _compare(table, out, "--dry-run") == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "7 methods, 5 seeds" in told
-    assert "35 runs, of which 35 are to be done" in told
+    assert "6 methods, 5 seeds" in told
+    assert "30 runs, of which 30 are to be done" in told
+    assert "tuned is left out" in told
     assert not out.exists()
+    assert _compare(table, out, "--dry-run", "--trials", "3") == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "7 methods, 5 seeds" in told
+    assert "left out" not in told
 
 
 @pytest.mark.parametrize(
@@ -248,6 +254,9 @@ def test_a_dry_run_writes_nothing(
         (["--seeds", "0"], "number of seeds"),
         (["--orders", "2"], "no --ratio"),
         (["--methods", "focal", "--loss", "LDAM()"], "focal sets loss"),
+        (["--methods", "focal,tuned"], "tuned asks for one"),
+        (["--methods", "focal+tuned"], "Give --budget 10m, or --trials 20"),
+        (["--methods", "focal", "--search"], "--search asks for one"),
         (["--metric", "acuracy"], "acuracy"),
         (["--workers", "2"], "executor"),
         (["--budget", "soon"], "soon"),
@@ -307,14 +316,29 @@ def test_other_libraries_take_part_on_tables(
 
 
 def test_with_trials_alone_every_method_has_as_many(table: str, tmp_path: Path) -> None:
-    """Where it has something to search; without a search each is trained once."""
+    """Those of other libraries, too, whose search would not end by itself."""
     out = tmp_path / "c"
-    assert (
-        _compare(table, out, "--methods", "prescribed,focal", "--seeds", "1", "--trials", "2") == 0
-    )
-    tried = {
-        name: Run.open(out / "runs" / name / "seed0").has("tuning.json")
-        and len(Run(out / "runs" / name / "seed0").read_json("tuning.json")["trials"])
-        for name in ("plain", "focal", "prescribed")
-    }
-    assert tried == {"plain": 2, "focal": 2, "prescribed": False}
+    more = ["--methods", "prescribed,focal,xgboost", "--seeds", "1", "--trials", "2"]
+    assert _compare(table, out, *more) == 0
+    tried = {row["method"]: row["trials"] for row in _verdict(out)["leaderboard"]}
+    assert tried == {"plain": 2, "focal": 2, "prescribed": 2, "xgboost": 2}
+    own = Run(out / "runs" / "prescribed" / "seed0")
+    assert set(own.read_json("tuning.json")["trials"][1]["params"]) == {"optimizer"}
+    # All are trained anew on all training examples.
+    held = [Run.open(p).config["data"]["counts_validation"] for p in (out / "runs/plain").iterdir()]
+    assert own.config["data"]["counts_validation"] == held[0] == [0, 0]
+
+
+def test_runs_that_all_fail_are_told_as_that(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as wrong input: with what went wrong."""
+
+    def fail(job: object) -> None:
+        raise TrainingError(f"No memory for {type(job).__name__}.")
+
+    monkeypatch.setattr(contest_module, "carry_out", fail)
+    assert _compare(table, tmp_path / "c", "--methods", "focal", "--seeds", "1") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "2 of 2 runs failed; there is no verdict without them" in told
+    assert "No memory for Job" in told

@@ -23,15 +23,30 @@ def test_every_recipe_is_a_method(kind: str) -> None:
             own = set(recipe.on(kind))
             tuned = find_method(f"{name}+tuned", kind)
             assert set(tuned.roles) == set(ROLES) - own
-            assert find_method(f"{name}+prescribed", kind).within == recipe.within
+            assert set(find_method(f"{name}+prescribed", kind).within) == {
+                *recipe.within,
+                "optimizer",
+            }
 
 
 def test_the_control_searches_its_optimizer_and_a_method_that_and_its_own() -> None:
-    """So that neither has a chance that the other has not."""
-    assert find_method(CONTROL, "table").within == ("optimizer",)
-    assert find_method("focal", "table").within == ("loss", "optimizer")
-    assert find_method("prescribed", "table").within == ()
+    """So that neither has a chance that the other has not, and all are trained anew alike."""
+    for name in (CONTROL, "prescribed", "naive"):
+        assert find_method(name, "table").within == ("optimizer",)
+    for name in ("focal", "focal+prescribed", "focal+naive"):
+        assert find_method(name, "table").within == ("loss", "optimizer")
+    for name in RECIPES:
+        if "table" in RECIPES[name].kinds:
+            assert "optimizer" in find_method(name, "table").within
     assert find_method("tuned", "table").roles == ROLES
+    assert "optimizer" in find_method("focal+tuned", "table").roles
+    assert find_method("focal+tuned", "table").within == ("loss",)
+
+
+def test_the_prescription_itself_searches_nothing() -> None:
+    """What `equipoise fit` does is what it was; a search is a matter of comparisons."""
+    assert RECIPES["prescribed"].within == ()
+    assert RECIPES["naive"].within == ()
 
 
 @pytest.mark.parametrize("name", OPPONENTS)

@@ -1,8 +1,11 @@
 """Laws of other libraries' learners: honest parts, plain probabilities, the prior in them."""
 
+import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +15,11 @@ from sklearn.metrics import balanced_accuracy_score
 from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
 from equipoise.errors import InputError
-from equipoise.opponents import OPPONENTS, Rows
-from equipoise.opponents.contract import class_weights, contained_prior
+from equipoise.opponents import OPPONENTS, Answer, Limits, Rows, boosting, forests
+from equipoise.opponents.boosting import PATIENCE, Boosting, LightGBM
+from equipoise.opponents.contract import class_weights, contained_prior, not_told
+from equipoise.opponents.forests import grow
+from equipoise.opponents.searching import search
 
 NAMES = sorted(OPPONENTS)
 
@@ -37,9 +43,25 @@ def _rows(n: int = 240, n_classes: int = 3, seed: int = 0) -> Rows:
     return Rows(X, codes, parts[0], parts[1], parts[2], n_classes)
 
 
-def _ask(name: str, rows: Rows, *, search: bool = False, seconds: float = 1.0, seed: int = 0):
+def _ask(
+    name: str,
+    rows: Rows,
+    *,
+    search: bool = False,
+    seconds: float | None = None,
+    seed: int = 0,
+    look: Callable[[], None] = not_told,
+    **limits: int,
+) -> Answer:
+    """Return an answer; a search has a second, and there is no limit without one."""
+    given = seconds or (1.0 if search else math.inf)
     return OPPONENTS[name].answer(
-        rows, seed, seconds=seconds, metric="balanced_log_loss", search=search
+        rows,
+        seed,
+        limits=Limits(ends=time.monotonic() + given, **limits),
+        metric="balanced_log_loss",
+        search=search,
+        look=look,
     )
 
 
@@ -111,8 +133,8 @@ def test_classes_of_one_example_and_classes_that_were_not_learnt(name: str) -> N
         rows.codes[where] = 0
     rows.codes[rows.train[0]] = 3  # one to learn from
     rows.codes[rows.test[0]] = 4  # none
-    for search in (False, True):
-        found = _ask(name, rows, search=search, seconds=0.3)
+    for searched in (False, True):
+        found = _ask(name, rows, search=searched, seconds=0.3)
         assert np.isfinite(found.test).all()
         assert np.exp(found.test[:, 4]).max() < 0.01
 
@@ -146,3 +168,139 @@ def test_a_missing_library_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(InputError, match="opponents"):
             _ask(name, _rows())
+
+
+@pytest.mark.parametrize(("name", "n"), [("lightgbm", 2), ("xgboost", 3), ("balanced-forest", 1)])
+def test_a_search_ends_by_its_number_of_trials(name: str, n: int) -> None:
+    """Where no time is limited, and where there is much more time."""
+    for seconds in (math.inf, 3600.0):
+        found = _ask(name, _rows(90), search=True, seconds=seconds, n_trials=n)
+        assert found.facts["trials"] == n
+
+
+def test_a_search_without_an_end_is_refused() -> None:
+    """It would go on for ever."""
+    for name in NAMES:
+        with pytest.raises(InputError, match="Neither is limited"):
+            _ask(name, _rows(), search=True, seconds=math.inf)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "trial", "wanted"),
+    [(10.0, 1.0, 8), (10.0, 3.0, 2), (10.0, 4.5, 1), (10.0, 6.0, 0), (1.0, 9.0, 0)],
+)
+def test_no_trial_is_begun_that_would_take_the_time_of_the_final_training(
+    seconds: float, trial: float, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock of our own: a trial and as long again, or a fifth of all, must be left.
+
+    If the first fold takes a sixth of all or more, there is no search.
+    """
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    given: list[float] = []
+
+    def fit(rows: Rows, params: Any, seed: int, limits: Limits) -> Any:
+        del params, seed
+        given.append(limits.left)
+        now[0] += trial / 3
+        return np.zeros((len(rows.validation), 3)), {}
+
+    found = search(
+        _rows(),
+        0,
+        limits=Limits(ends=seconds),
+        metric="balanced_accuracy",
+        prior=np.full(3, 1 / 3),
+        defaults={"x": 0.5},
+        suggest=lambda trial: {"x": trial.suggest_float("x", 0, 1)},
+        fit=fit,
+    )
+    assert (0 if found is None else found.trials) == wanted
+    # The first fold of three has a third of what the search has.
+    assert given[0] == pytest.approx(0.8 * seconds / 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_ends_when_its_time_is_up(name: str) -> None:
+    """With the first few trees, and predictions that are probabilities; with a search, too."""
+    least = 10 if name == "balanced-forest" else 2
+    for search_too in (False, True):
+        found = _ask(name, _rows(), search=search_too, seconds=1e-6)
+        grown = found.facts["params"].get("trees", found.facts["params"].get("n_estimators"))
+        assert 1 <= grown <= least
+        assert found.facts["trials"] == 1
+        np.testing.assert_allclose(np.exp(found.test).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "lightgbm-balanced"])
+def test_early_stopping_is_that_of_the_library(name: str) -> None:
+    """The same number of trees and predictions as with LightGBM's own callback."""
+    import lightgbm  # noqa: PLC0415
+
+    rows, opponent = _rows(400, seed=3), OPPONENTS[name]
+    assert isinstance(opponent, LightGBM)
+    logits, found = opponent._fitted(rows, {}, 0, Limits())
+    own, _ = opponent._train(rows, rows.train, {}, None, 0, Limits())
+    X, y, held = rows.prepared, rows.codes, rows.validation
+    weights = class_weights(rows.counts(rows.train), opponent.power)[y]
+    model = lightgbm.LGBMClassifier(
+        n_estimators=1000, subsample_freq=1, n_jobs=1, verbose=-1, random_state=0
+    )
+    model.set_params(deterministic=True, force_row_wise=True)
+    model.fit(
+        X.iloc[rows.train],
+        y[rows.train],
+        sample_weight=weights[rows.train],
+        eval_X=X.iloc[held],
+        eval_y=y[held],
+        eval_sample_weight=[weights[held]],
+        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+    )
+    assert found["trees"] == model.best_iteration_ < 1000 - PATIENCE
+    # It has ended as early, too.
+    assert own.booster_.num_trees() == model.booster_.num_trees()
+    expected = np.asarray(model.predict_proba(X.iloc[held]))
+    np.testing.assert_allclose(np.exp(logits), expected, atol=1e-9)
+
+
+def test_an_ensemble_that_grows_in_parts_is_that_of_one_fit() -> None:
+    """Member by member; a balanced random forest draws anew, so its steps are always the same."""
+    from imblearn.ensemble import EasyEnsembleClassifier  # noqa: PLC0415
+
+    random = np.random.default_rng(0)
+    codes = random.choice(3, 120, p=[0.6, 0.3, 0.1])
+    X = random.normal(size=(120, 4)) + codes[:, None]
+    parts = EasyEnsembleClassifier(n_estimators=5, random_state=1)
+    whole = EasyEnsembleClassifier(n_estimators=5, random_state=1).fit(X, codes)
+    grow(parts, X, codes, Limits(), 2)
+    assert len(parts.estimators_) == 5
+    assert np.array_equal(parts.predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_threads_change_nothing(name: str) -> None:
+    """But the time: histograms are summed in the same order."""
+    one, two = (_ask(name, _rows(), threads=threads) for threads in (1, 2))
+    assert two.facts["threads"] == 2
+    np.testing.assert_allclose(one.test, two.test, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_look_is_told_before_test_rows_are_predicted(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, and after everything else has been predicted."""
+    rows, told = _rows(), []
+    module = boosting if isinstance(OPPONENTS[name], Boosting) else forests
+    original = module.log_probabilities
+
+    def seen(proba: np.ndarray, *more: Any) -> np.ndarray:
+        told.append(len(proba))
+        return original(proba, *more)
+
+    monkeypatch.setattr(module, "log_probabilities", seen)
+    cut = Rows(rows.X, rows.codes, rows.train, rows.validation, rows.test[:17], 3)
+    _ask(name, cut, look=lambda: told.append(-1))
+    assert told[-2:] == [-1, 17]
+    assert told.count(-1) == 1

@@ -9,6 +9,8 @@ import pytest
 
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
+from equipoise.runs import Run
+from equipoise.settings import as_text
 from equipoise.specialized import Thresholds
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.options import Options
@@ -113,6 +115,26 @@ def test_only_what_chooses_by_held_out_examples_keeps_them() -> None:
         assert refit_params(base, {"posthoc": text}, 3)["validation"] == share
         assert refit_params({**base, "posthoc": text}, {}, 3)["validation"] == share
     assert refit_params(base, {"posthoc": Thresholds()}, 3)["validation"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "wanted"),
+    [
+        ("TauNorm()", {"tau": 0.35}, "TauNorm(tau=0.35)"),
+        ("TauNorm(tau=0.5)", {"tau": 0.5}, "TauNorm(tau=0.5)"),
+        ("NearestMean()", {"scale": 8.0}, "NearestMean(scale=8.0)"),
+        ("Thresholds()", {"offsets": [0.1, 0.2]}, None),
+    ],
+)
+def test_a_number_that_a_trial_chose_after_training_is_kept(
+    text: str, found: dict[str, Any], wanted: str | None, tmp_path: Path
+) -> None:
+    """Then nothing need be held out; what is more than a number is chosen anew."""
+    (tmp_path / "fold0").mkdir()
+    Run(tmp_path / "fold0").write_json("posthoc.json", {"found": {"method": text, **found}})
+    params = refit_params({"validation": 0.2, "posthoc": text}, {}, 3, tmp_path)
+    assert params["validation"] == (0.2 if wanted is None else 0.0)
+    assert str(as_text(params["posthoc"])) == (wanted or text)
 
 
 @pytest.mark.parametrize(

@@ -673,12 +673,18 @@ def _head(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("posthoc", "holds_out"),
-    [("TauNorm()", True), ("NearestMean()", True), ("TauNorm(tau=1.0)", False), (None, False)],
+    [
+        ("Thresholds()", True),
+        ("TauNorm()", False),
+        ("NearestMean()", False),
+        ("TauNorm(tau=1.0)", False),
+        (None, False),
+    ],
 )
 def test_the_final_training_holds_out_what_its_method_chooses_by(
     table: Path, tmp_path: Path, posthoc: str | None, holds_out: bool
 ) -> None:
-    """As many examples as a plain run; without such a method all are learnt from."""
+    """As many examples as a plain run, unless its trial has chosen a number, which is kept."""
     tuner = _tuner(table, tmp_path / "run", AFTER, params={"posthoc": posthoc})
     with Here() as executor:
         tuner.search(executor)
@@ -690,6 +696,14 @@ def test_the_final_training_holds_out_what_its_method_chooses_by(
     assert counts["counts_train"] == (learnt if holds_out else learnt + held).tolist()
     assert (run.config["classifier"]["validation"] > 0) == holds_out
     assert ("posthoc" in run.config) == (posthoc is not None)
+    trial = folder_of(tuner.search_folder, tuner.winner.record.number) / "fold0"
+    if posthoc in ("TauNorm()", "NearestMean()"):
+        number = "tau" if posthoc == "TauNorm()" else "scale"
+        chosen = Run(trial).read_json("posthoc.json")["found"][number]
+        assert run.config["posthoc"][number] == chosen
+        assert f"({number}={chosen!r})" in run.config["classifier"]["posthoc"]
+        reasons = {choice["field"]: choice["reason"] for choice in run.config["choices"]}
+        assert "chosen on held-out examples" in reasons["posthoc"]
     if posthoc is not None and "1.0" in posthoc:
         assert np.ptp(np.linalg.norm(_head(run.path), axis=1)) < 1e-5
 

@@ -22,14 +22,15 @@ from equipoise.commands.own_methods import methods_in, searched_on
 from equipoise.commands.settings import ClassifierOptions, classifier_params
 from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
+from equipoise.comparison.methods import TUNED
 from equipoise.comparison.setup import Unit
 from equipoise.comparison.verdict import conclude, note_cautions
 from equipoise.durations import format_duration, parse_duration
-from equipoise.errors import TrainingError
+from equipoise.errors import InputError, TrainingError
 from equipoise.statistics.wording import counted
 
-METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling,tuned"
-"""What is compared where nothing is named."""
+METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling"
+"""What is compared where nothing is named; with `TUNED`, where a search would end."""
 
 CORRECTED = "Corrected to equal classes"
 
@@ -41,7 +42,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     data: str,
     /,
     *,
-    methods: str = METHODS,
+    methods: str | None = None,
     seeds: int = 5,
     orders: int = 1,
     budget: str | None = None,
@@ -76,7 +77,9 @@ def compare(  # noqa: PLR0913 (each is an option)
         `equipoise tune`; a method over another recipe than plain, such as focal+prescribed or
         focal+tuned; on tables also lightgbm, xgboost, each also with -balanced,
         balanced-forest, easy-ensemble. A method of your own is a TOML file, such as mine.toml
-        with loss = "Focal(gamma=1)" below [fit], or the folder of a run.
+        with loss = "Focal(gamma=1)" below [fit], or the folder of a run. By default prescribed,
+        focal, ldam-drw, balanced-softmax, class-balanced-sampling, and tuned where there is a
+        time or a number of trials.
     seeds : int
         How often each method is trained; each seed has its own split where DATA brings none.
     orders : int
@@ -109,7 +112,7 @@ def compare(  # noqa: PLR0913 (each is an option)
         contest = make_contest(
             experiment,
             folder,
-            methods=methods_in(methods),
+            methods=methods_in(_default(seconds, trials) if methods is None else methods),
             n_seeds=seeds,
             n_orders=orders,
             budget=seconds,
@@ -122,13 +125,39 @@ def compare(  # noqa: PLR0913 (each is an option)
     if not dry_run:
         _carried_out(contest, place, seen)
         failures = {_named(unit): fault for unit, fault in contest.failures.items()}
-        show(conclude(folder, failures), folder, as_json=json)
+        show(_concluded(contest, failures), folder, as_json=json)
         if failures:
-            raise TrainingError(
-                f"{len(failures)} of {len(contest.units)} runs failed; the verdict is without "
-                f"them. The first: {next(iter(failures.items()))}. --resume tries them again."
-            )
+            raise _failed(contest, failures, "the verdict is without them")
     return 0
+
+
+def _default(seconds: float | None, trials: int | None) -> str:
+    """Return what is compared where nothing is named, and say what is left out."""
+    if seconds is not None or trials is not None:
+        return f"{METHODS},{TUNED}"
+    console.say(
+        f"{TUNED} is left out: its search ends by a time or by a number of recipes. Give --budget "
+        "or --trials to have it compared."
+    )
+    return METHODS
+
+
+def _concluded(contest: Contest, failures: Mapping[str, str]) -> dict[str, Any]:
+    """Return the verdict; where runs that failed leave none, say that they did."""
+    try:
+        return conclude(contest.folder, failures)
+    except InputError as error:
+        if failures:
+            raise _failed(contest, failures, "there is no verdict without them") from error
+        raise
+
+
+def _failed(contest: Contest, failures: Mapping[str, str], so: str) -> TrainingError:
+    name, fault = next(iter(failures.items()))
+    return TrainingError(
+        f"{len(failures)} of {len(contest.units)} runs failed; {so}. The first: {name}: "
+        f"{fault.rstrip('.')}. --resume tries them again."
+    )
 
 
 def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float | None:
@@ -162,6 +191,8 @@ def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
     """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", len(contest.missing)) as advance, place.open() as where:
+            for line in contest.cautions(where):
+                console.say(line)
 
             def watch(unit: Unit, fault: str | None) -> None:
                 console.say(f"{_named(unit)}: {'done' if fault is None else fault}")

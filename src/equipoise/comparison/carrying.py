@@ -1,5 +1,7 @@
 """Carrying out one run of a comparison, in whatever process."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from equipoise.executors import Here
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.runs import Run
+from equipoise.tuning.clock import Clock
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import require_seen
 from equipoise.tuning.tuner import Tuner
@@ -52,24 +55,44 @@ def carry_out(job: Job) -> None:
     UnseenFolder
         If the folder of the comparison is not there: it was made where that runs.
     """
-    require_seen(job.folder.parents[2])
+    root = job.folder.parents[2]
+    require_seen(root)
     if Run(job.folder).done:
         return
+    clock = Clock(clock_folder(root, job.unit), math.inf)
+
+    def conclude(run: Run) -> None:
+        """Keep the wall-clock time of the run, those of its starts before a stop included."""
+        config = run.config
+        config["environment"]["wall_seconds"] = round(clock.used, 1)
+        run.write_config(config)
+
+    with clock.running():
+        _carry_out(job, conclude)
+
+
+def clock_folder(root: Path, unit: Unit) -> Path:
+    """Return where the time of a run is kept; not in its folder, which a search clears."""
+    return root / "clocks" / unit.folder(root).relative_to(root / "runs")
+
+
+def _carry_out(job: Job, conclude: Callable[[Run], None]) -> None:
     setup, method = job.setup, job.method
     if method.is_opponent:
-        oppose(job.unit.experiment(setup, {}, "plain"), method.name, job.folder, setup)
+        experiment = job.unit.experiment(setup, {}, "plain")
+        oppose(experiment, method.name, job.folder, setup, conclude)
         return
     # As a search has it, so that all methods choose epochs alike.
     chosen = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
     params = {**chosen, **method.params}
     experiment = job.unit.experiment(setup, params, method.recipe or "plain")
     if setup.is_searchable and (method.roles or (method.within and setup.searches)):
-        _search(job, experiment)
+        conclude(_search(job, experiment))
     else:
-        Plan.make(experiment).run(job.folder, resume=True)
+        Plan.make(experiment).run(job.folder, resume=True, conclude=conclude)
 
 
-def _search(job: Job, experiment: Experiment) -> None:
+def _search(job: Job, experiment: Experiment) -> Run:
     """Search a method's numbers, or all that is open, and train the best."""
     setup, method = job.setup, job.method
     options = Options(
@@ -84,4 +107,4 @@ def _search(job: Job, experiment: Experiment) -> None:
     tuner = Tuner.make(whole, job.folder, options, resume=True)
     with Here() as here:
         tuner.search(here)
-    tuner.finish()
+    return tuner.finish()

@@ -10,7 +10,17 @@ import numpy as np
 
 from equipoise.comparison.carrying import Job, carry_out
 from equipoise.comparison.methods import CONTROL, Method, find_method
-from equipoise.comparison.setup import NAME, Setup, Unit, check_same, store, stored, units_of
+from equipoise.comparison.setup import (
+    NAME,
+    Setup,
+    Unit,
+    check_same,
+    is_run,
+    store,
+    stored,
+    units_of,
+)
+from equipoise.comparison.terms import cautions, place_of, terms_of
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.executors import Executor
@@ -46,6 +56,8 @@ class Contest:
         How often each is trained.
     choices : tuple of str
         What was decided, as sentences.
+    terms : mapping of str to value
+        Versions and device of the runs to come.
     failures : dict of Unit to str
         What went wrong in this process.
     """
@@ -56,6 +68,7 @@ class Contest:
     n_seeds: int
     n_orders: int
     choices: tuple[str, ...]
+    terms: Mapping[str, Any]
     failures: dict[Unit, str] = field(default_factory=dict)
 
     @property
@@ -68,14 +81,34 @@ class Contest:
         """Runs that are not finished."""
         return [unit for unit in self.units if not Run(unit.folder(self.folder)).done]
 
-    def begin(self) -> None:
+    def cautions(self, executor: Executor) -> list[str]:
+        """Return what to mind about runs that were made under other terms, as sentences.
+
+        Parameters
+        ----------
+        executor : Executor
+            Where what is missing would be carried out.
+        """
+        before = stored(self.folder) or {}
+        told = list(before.get("cautions", []))
+        if self.missing and is_run(self.folder):
+            now = {**self.terms, **place_of(executor)}
+            told += cautions(before.get("terms", {}), now)
+        return list(dict.fromkeys(told))
+
+    def _begin(self, executor: Executor) -> None:
         """Write what is compared; nothing is written before."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Once more, for another process may have been here since the data was read.
+        check_same(self.folder, self.setup, self.methods, self.terms)
+        before = (stored(self.folder) or {}).get("terms")
+        is_same = before is not None and not self.missing
         told = {
             "control": self.methods[0].name,
             "n_seeds": self.n_seeds,
             "n_orders": self.n_orders,
             "choices": list(self.choices),
+            "terms": before if is_same else {**self.terms, **place_of(executor)},
+            "cautions": self.cautions(executor),
         }
         store(self.folder, self.setup, self.methods, told)
 
@@ -87,9 +120,10 @@ class Contest:
         InputError
             If another process is at this comparison.
         """
-        self.begin()
-        waiting, running = self.missing, dict[Future[None], Unit]()
+        self.folder.mkdir(parents=True, exist_ok=True)
         with only_here(self.folder):
+            self._begin(executor)
+            waiting, running = self.missing, dict[Future[None], Unit]()
             while waiting or running:
                 while waiting and len(running) < executor.workers:
                     unit = waiting.pop(0)
@@ -170,7 +204,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     """
     _check(experiment, folder, n_seeds, n_orders, resume=resume)
     plan = Plan.make(_of_control(experiment, control))
-    kind = plan.fit.task.facts["kind"]
+    kind, terms = plan.fit.task.facts["kind"], terms_of(plan.fit.device)
     found = _found((control, *methods), kind)
     _check_given(found, experiment, kind)
     before = stored(folder)
@@ -180,12 +214,14 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     setup = Setup(
         experiment=experiment,
         fingerprint=plan.parts.dataset.fingerprint,
+        kind=kind,
         metric=chosen,
         budget=budget,
         searches=searches,
         n_trials=n_trials,
     )
-    check_same(folder, setup, found)
+    _check_searchable(setup, found, search)
+    check_same(folder, setup, found, terms)
     return Contest(
         folder=folder,
         setup=setup,
@@ -193,6 +229,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         n_seeds=n_seeds,
         n_orders=n_orders,
         choices=(*plan.notes, f"metric: {chosen} ({why})", f"search: {why_searched}"),
+        terms=terms,
     )
 
 
@@ -255,6 +292,21 @@ def _check_given(methods: Sequence[Method], experiment: Experiment, kind: str) -
                 f"{method.name} sets {', '.join(both)}, which is given too.",
                 f"Leave out --{both[0].replace('_', '-')}, or the method.",
             )
+
+
+def _check_searchable(setup: Setup, methods: Sequence[Method], given: bool | None) -> None:
+    """Refuse a search that would have no end, by --search or by a method that is one."""
+    if setup.is_searchable:
+        return
+    searched = next((method.name for method in methods if method.roles), None)
+    if searched is not None or given:
+        raise InputError(
+            "A search ends by its time or by its number of recipes.",
+            f"{'--search' if searched is None else searched} asks for one, and neither is given: "
+            "every method has its epochs.",
+            "Give --budget 10m, or --trials 20"
+            + (", or leave out --search." if searched is None else f", or leave out {searched}."),
+        )
 
 
 def _metric(plan: Plan, given: str | None, was: Mapping[str, Any]) -> tuple[str, str]:

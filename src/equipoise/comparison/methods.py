@@ -17,6 +17,9 @@ CONTROL = PLAIN.name
 TUNED = "tuned"
 """The search over all standard parts; also what a method can go over, as in ``focal+tuned``."""
 
+SHARED = PLAIN.within
+"""Parameters whose numbers are searched with those of every method, as of the control."""
+
 _NAME = re.compile(r"[A-Za-z0-9][\w.()=,-]{0,79}", re.ASCII)
 """Names of one's own methods, which are those of folders too."""
 
@@ -160,7 +163,7 @@ def find_method(name: str, kind: str) -> Method:
         published=recipe.published,
         recipe=recipe.name,
         roles=tuple(r for r in ROLES if r not in recipe.on(kind)) if is_tuned else (),
-        within=recipe.within,
+        within=recipe.within if is_tuned else tuple(dict.fromkeys((*recipe.within, *SHARED))),
     )
 
 

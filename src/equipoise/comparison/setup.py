@@ -8,6 +8,7 @@ from typing import Any
 from equipoise.comparison.methods import Method
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
+from equipoise.recipes import find_recipe
 from equipoise.runs import Run
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
@@ -28,6 +29,8 @@ class Setup:
         replaced by those of each run.
     fingerprint : str
         Of the data.
+    kind : {"images", "table"}
+        What the examples are.
     metric : str
         What epochs and recipes are chosen by, on held-out examples.
     budget : float or None
@@ -40,6 +43,7 @@ class Setup:
 
     experiment: Experiment
     fingerprint: str
+    kind: str
     metric: str
     budget: float | None
     searches: bool
@@ -58,7 +62,6 @@ class Setup:
     def identity(self) -> dict[str, Any]:
         """Return what may not change while a comparison is gone on with, as JSON holds it."""
         shared = self.experiment
-        params = {name: str(as_text(value)) for name, value in shared.params.items()}
         return {
             "fingerprint": self.fingerprint,
             "ratio": shared.ratio,
@@ -70,7 +73,7 @@ class Setup:
             "test": shared.test,
             "rare": shared.rare,
             "split_seed": shared.split_seed,
-            "params": params,
+            "params": _as_texts(shared.params),
             "metric": self.metric,
             "budget": self.budget,
             "searches": self.searches,
@@ -134,18 +137,30 @@ def units_of(methods: Sequence[str], n_seeds: int, n_orders: int) -> list[Unit]:
     ]
 
 
-def described_as(method: Method) -> dict[str, Any]:
-    """Return what is kept of a method beside its name, as JSON holds it."""
+def described_as(method: Method, kind: str) -> dict[str, Any]:
+    """Return what is kept of a method beside its name, as JSON holds it.
+
+    Parameters
+    ----------
+    method : Method
+        One of the methods.
+    kind : {"images", "table"}
+        What the examples are; ``settings`` are the parameters of the method's recipe on these.
+    """
     told = {name: value for name, value in vars(method).items() if name != "name"}
-    params = {name: str(as_text(value)) for name, value in method.params.items()}
+    settings = {} if method.recipe is None else find_recipe(method.recipe).on(kind)
     listed = {"roles": list(method.roles), "within": list(method.within)}
-    return {**told, **listed, "params": params}
+    return {**told, **listed, "params": _as_texts(method.params), "settings": _as_texts(settings)}
+
+
+def _as_texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(as_text(value)) for name, value in params.items()}
 
 
 def store(folder: Path, setup: Setup, methods: Sequence[Method], told: Mapping[str, Any]) -> None:
     """Keep what a comparison is of, with the methods that it had before and has now."""
     before = stored(folder) or {"methods": {}}
-    described = {method.name: described_as(method) for method in methods}
+    described = {method.name: described_as(method, setup.kind) for method in methods}
     Run(folder).write_json(
         NAME,
         {**told, "setup": setup.identity(), "methods": {**before["methods"], **described}},
@@ -157,25 +172,56 @@ def stored(folder: Path) -> dict[str, Any] | None:
     return Run(folder).read_json(NAME) if (folder / NAME).exists() else None
 
 
-def check_same(folder: Path, setup: Setup, methods: Sequence[Method]) -> None:
-    """Raise `InputError` if a folder holds a comparison of other data, methods or time."""
+def is_run(folder: Path, method: str | None = None) -> bool:
+    """Whether a run of a method, or of any, has begun in the folder of a comparison."""
+    folders = (folder / "runs").glob("*/seed*")
+    return any(method in (None, path.parent.name) for path in folders)
+
+
+def check_same(
+    folder: Path, setup: Setup, methods: Sequence[Method], terms: Mapping[str, Any]
+) -> None:
+    """Raise `InputError` if a folder holds a comparison of other data, methods, time or device.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the comparison; there need not be one yet.
+    setup : Setup
+        What all methods share now.
+    methods : sequence of Method
+        What is compared now. A method of which a run is there must be what it was.
+    terms : mapping of str to value
+        Versions and device, see `equipoise.comparison.terms`.
+    """
     before = stored(folder)
     if before is None:
         return
     for method in methods:
-        known = before["methods"].get(method.name)
-        now = described_as(method)
-        if known and any(known.get(k, now[k]) != now[k] for k in ("params", "recipe")):
-            raise InputError(
-                "A method stays as it is while a comparison is gone on with.",
-                f"In `{folder}` {method.name} is another: {known['summary']}",
-                "Give the method another name, or another --out for a new comparison.",
-            )
+        if is_run(folder, method.name):
+            _check_method(folder, method, before["methods"].get(method.name, {}), setup)
     was, now = before.get("setup", {}), setup.identity()
+    if is_run(folder) and "device" in before.get("terms", {}):
+        was, now = {**was, "device": before["terms"]["device"]}, {**now, "device": terms["device"]}
     for name, value in now.items():
         if was.get(name) != value:
             raise InputError(
                 "Methods are compared on the same data, with the same settings and time.",
                 f"In `{folder}` {name} was {was.get(name)!r} and is now {value!r}.",
                 "Give the same again, or another --out for a new comparison.",
+            )
+
+
+def _check_method(folder: Path, method: Method, known: Mapping[str, Any], setup: Setup) -> None:
+    """Refuse runs of a method beside those of another one of its name."""
+    now = described_as(method, setup.kind)
+    # Without a search of each method's numbers, it does not matter which these are.
+    made_of = ("params", "recipe", "settings", "roles", *(("within",) if setup.searches else ()))
+    for part in made_of:
+        if known.get(part, now[part]) != now[part]:
+            raise InputError(
+                "A method stays as it is while a comparison is gone on with.",
+                f"In `{folder}` {method.name} is another: {known['summary']} Its {part} were "
+                f"{known[part]!r} and are now {now[part]!r}.",
+                "Give the method another name, or another --out for a new comparison.",
             )

@@ -72,6 +72,7 @@ class Ray(Elsewhere):
     ) -> None:
         self._ray, self._is_guest, is_local = _connect(workers, address, threads)
         super().__init__(workers)
+        self.threads = threads or (fair_threads(workers) if is_local else 1)
         gpus = self._ray.cluster_resources().get("GPU", 0)
         needs = {"num_cpus": 1 if is_local else threads or 1, "num_gpus": gpu_share(workers, gpus)}
         self._task = self._ray.remote(max_retries=0, **needs)(_outcome)

@@ -55,7 +55,8 @@ class Processes(Elsewhere):
 
     def __init__(self, workers: int, threads: int | None = None) -> None:
         super().__init__(workers)
-        self._settings = thread_settings(threads or fair_threads(workers))
+        self.threads = threads or fair_threads(workers)
+        self._settings = thread_settings(self.threads)
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
         # Python waits at its end for processes that still live. `multiprocessing` has

@@ -2,6 +2,7 @@
 
 from equipoise.opponents.boosting import LightGBM, XGBoost
 from equipoise.opponents.contract import Answer as Answer
+from equipoise.opponents.contract import Limits as Limits
 from equipoise.opponents.contract import Opponent as Opponent
 from equipoise.opponents.contract import Rows as Rows
 from equipoise.opponents.forests import UnderSampling, suggest_easy, suggest_forest
@@ -41,6 +42,7 @@ OPPONENTS: dict[str, Opponent] = {
             suggest=suggest_forest,
             defaults={"n_estimators": 100, "min_samples_leaf": 1, "max_features": 0.5},
             fixed={"sampling_strategy": "all", "replacement": True, "bootstrap": False},
+            step=10,
         ),
         UnderSampling(
             name="easy-ensemble",

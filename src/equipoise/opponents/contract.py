@@ -1,7 +1,9 @@
 """What every learner of another library takes and returns."""
 
+import math
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -73,6 +75,58 @@ class Rows:
         return np.bincount(self.codes[rows], minlength=self.n_classes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a learner may use.
+
+    Parameters
+    ----------
+    ends : float, optional
+        Time of `time.monotonic` when search, training and prediction shall be done; by default
+        there is no end.
+    n_trials : int or None, default=None
+        At most so many settings of its numbers are tried; None: as many as there is time for.
+    threads : int, default=1
+        How many processors it computes with.
+
+    Examples
+    --------
+    >>> limits = Limits(ends=time.monotonic() + 100, threads=2)
+    >>> half = limits.share(0.5)
+    >>> round(half.left), half.threads, Limits().share(0.5).left
+    (50, 2, inf)
+    """
+
+    ends: float = math.inf
+    n_trials: int | None = None
+    threads: int = 1
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; below 0 when the time is up."""
+        return self.ends - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self.left <= 0
+
+    def share(self, share: float) -> "Limits":
+        """Return limits that end when a share of the time that is left has been used."""
+        return replace(self, ends=time.monotonic() + share * self.left)
+
+
+FIRST_SHARE = 0.5
+"""Of the time without the search, the share of the training that predicts validation rows."""
+
+LAST_SHARE = 0.9
+"""Of the time that is left then, the share of the final training; the rest is for predictions."""
+
+
+def not_told() -> None:
+    """Be told of nothing: nobody counts looks at the test rows."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer:
     """What a learner predicts.
@@ -112,7 +166,16 @@ class Opponent(ABC):
     source: str
 
     @abstractmethod
-    def answer(self, rows: Rows, seed: int, *, seconds: float, metric: str, search: bool) -> Answer:
+    def answer(
+        self,
+        rows: Rows,
+        seed: int,
+        *,
+        limits: Limits,
+        metric: str,
+        search: bool,
+        look: Callable[[], None] = not_told,
+    ) -> Answer:
         """Train, with a search of its numbers if so wished, and predict.
 
         Parameters
@@ -121,17 +184,19 @@ class Opponent(ABC):
             The table.
         seed : int
             Seed of everything random.
-        seconds : float
-            Time that there is; a search ends in it, but for the trial that is under way.
+        limits : Limits
+            Time, trials and processors. Training ends with what is there when its time is up.
         metric : str
             What a search is for; see `equipoise.selection.MONITORS`.
         search : bool
             Whether its numbers are searched; else the library's defaults are taken.
+        look : callable, optional
+            Called once, after all training and before test rows are predicted.
 
         Raises
         ------
         InputError
-            If the library is not installed.
+            If the library is not installed, or a search has no end.
         """
 
 

@@ -10,8 +10,17 @@ import optuna
 import pandas as pd
 
 from equipoise._typing import IndexArray, LogitArray
-from equipoise.opponents.contract import Answer, Opponent, Rows, log_probabilities
-from equipoise.opponents.searching import Fitted, Params, search
+from equipoise.opponents.contract import (
+    FIRST_SHARE,
+    LAST_SHARE,
+    Answer,
+    Limits,
+    Opponent,
+    Rows,
+    log_probabilities,
+    not_told,
+)
+from equipoise.opponents.searching import Fitted, Found, Params, search
 from equipoise.packages import imported
 
 LEAST = 1e-4
@@ -39,37 +48,51 @@ class UnderSampling(Opponent):
         Those of the first trial.
     fixed : mapping of str to value
         Arguments that stay.
+    step : int or None, default=None
+        Members that are trained between two looks at the clock; None: one for each thread, where
+        what is trained does not depend on it.
     """
 
     learner: str
     suggest: Suggest
     defaults: Mapping[str, Any]
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
 
-    def answer(self, rows: Rows, seed: int, *, seconds: float, metric: str, search: bool) -> Answer:
+    def answer(
+        self,
+        rows: Rows,
+        seed: int,
+        *,
+        limits: Limits,
+        metric: str,
+        search: bool,
+        look: Callable[[], None] = not_told,
+    ) -> Answer:
         """Return predictions of the ensemble."""
         imported("imblearn.ensemble")
-        params: Params = {}
-        trials = 1
-        if search:
-            found = self._searched(rows, seed, seconds, metric)
-            params, trials = found.params, found.trials
+        found = self._searched(rows, seed, limits, metric) if search else None
+        params: Params = found.params if found else {}
+        validation, _ = self._fitted(rows, params, seed, limits.share(FIRST_SHARE))
+        last = self._grown(rows, rows.learnt, params, seed, limits.share(LAST_SHARE))
+        look()
         return Answer(
-            validation=self._predicted(rows, rows.train, rows.validation, params, seed),
-            test=self._predicted(rows, rows.learnt, rows.test, params, seed),
+            validation=validation,
+            test=last.predicted(rows.test),
             prior=np.full(rows.n_classes, 1 / rows.n_classes),
             facts={
-                "trials": trials,
-                "params": dict(params),
+                "trials": found.trials if found else 1,
+                "params": {**params, "n_estimators": len(last.model.estimators_)},
+                "threads": limits.threads,
                 "library": f"imbalanced-learn {importlib.import_module('imblearn').__version__}",
             },
         )
 
-    def _searched(self, rows: Rows, seed: int, seconds: float, metric: str) -> Any:
+    def _searched(self, rows: Rows, seed: int, limits: Limits, metric: str) -> Found | None:
         return search(
             rows,
             seed,
-            seconds=seconds,
+            limits=limits,
             metric=metric,
             prior=np.full(rows.n_classes, 1 / rows.n_classes),
             defaults=self.defaults,
@@ -77,21 +100,68 @@ class UnderSampling(Opponent):
             fit=self._fitted,
         )
 
-    def _fitted(self, rows: Rows, params: Params, seed: int) -> Fitted:
-        return self._predicted(rows, rows.train, rows.validation, params, seed), {}
+    def _fitted(self, rows: Rows, params: Params, seed: int, limits: Limits) -> Fitted:
+        if not len(rows.validation):
+            return np.empty((0, rows.n_classes)), {}
+        return self._grown(rows, rows.train, params, seed, limits).predicted(rows.validation), {}
 
-    def _predicted(
-        self, rows: Rows, learnt: IndexArray, asked: IndexArray, params: Params, seed: int
-    ) -> LogitArray:
-        if not len(asked):
-            return np.empty((0, rows.n_classes))
+    def _grown(
+        self, rows: Rows, learnt: IndexArray, params: Params, seed: int, limits: Limits
+    ) -> "_Grown":
         X = as_numbers(rows.prepared, learnt)
         build = getattr(imported("imblearn.ensemble"), self.learner)
-        model = build(**self.fixed, **params, random_state=seed, n_jobs=1)
-        model.fit(X[learnt], rows.codes[learnt])
-        return log_probabilities(
-            model.predict_proba(X[asked]), model.classes_, rows.n_classes, LEAST
-        )
+        model = build(**self.fixed, **params, random_state=seed, n_jobs=limits.threads)
+        with _in_threads(limits):
+            grow(model, X[learnt], rows.codes[learnt], limits, self.step or limits.threads)
+        return _Grown(model, X, rows.n_classes, limits)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grown:
+    """An ensemble that is trained, and the table as it takes it."""
+
+    model: Any
+    X: np.ndarray
+    n_classes: int
+    limits: Limits
+
+    def predicted(self, asked: IndexArray) -> LogitArray:
+        with _in_threads(self.limits):
+            proba = self.model.predict_proba(self.X[asked])
+        return log_probabilities(proba, self.model.classes_, self.n_classes, LEAST)
+
+
+def _in_threads(limits: Limits) -> Any:
+    """Return the context in which an ensemble uses threads, not processes of its own.
+
+    Threads share the rows; to processes joblib would send pickles of them.
+    """
+    return imported("joblib").parallel_config(backend="threading", n_jobs=limits.threads)
+
+
+def grow(model: Any, X: np.ndarray, codes: np.ndarray, limits: Limits, step: int) -> None:
+    """Train an ensemble, a few members at a time, as many as there is time for.
+
+    Steps do not follow from the clock: what a balanced random forest draws depends on them.
+
+    Parameters
+    ----------
+    model : estimator
+        An ensemble of scikit-learn's kind, with ``n_estimators`` and ``warm_start``.
+    X, codes : ndarray
+        Rows and classes.
+    limits : Limits
+        When the time is up.
+    step : int
+        Members that are trained between two looks at the clock, at least 1.
+    """
+    wanted = model.n_estimators
+    model.set_params(warm_start=True)
+    for grown in range(step, wanted + step, step):
+        model.set_params(n_estimators=min(grown, wanted))
+        model.fit(X, codes)
+        if limits.is_over:
+            return
 
 
 def as_numbers(prepared: pd.DataFrame, learnt: IndexArray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Searching the numbers of a learner for as long as there is time."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import optuna
 
 from equipoise._typing import LogitArray
+from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
-from equipoise.opponents.contract import Rows
+from equipoise.opponents.contract import Limits, Rows
 from equipoise.selection import MONITORS, validation_scores
 from equipoise.tuning.folds import cross_folds
 from equipoise.tuning.scores import BALANCED
@@ -46,14 +48,18 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     rows: Rows,
     seed: int,
     *,
-    seconds: float,
+    limits: Limits,
     metric: str,
     prior: np.ndarray,
     defaults: Params,
     suggest: Callable[[optuna.Trial], dict[str, Any]],
-    fit: Callable[[Rows, Params, int], Fitted],
-) -> Found:
-    """Search for a time by cross-validation; the first trial has the defaults.
+    fit: Callable[[Rows, Params, int, Limits], Fitted],
+) -> Found | None:
+    """Search by cross-validation, for a time or a number of trials; the first has the defaults.
+
+    A trial is not begun where it and the final training would take longer than there is left, if
+    they take as long as the trials before. Where the first fold of the first trial shows that not
+    even that one fits, there is no search: None.
 
     Parameters
     ----------
@@ -61,8 +67,8 @@ def search(  # noqa: PLR0913 (each is a part of the search)
         The table; rows to learn from are cut into folds, those of validation included.
     seed : int
         Of folds and trials.
-    seconds : float
-        Time for search and final training.
+    limits : Limits
+        Time of search and final training, and the number of trials; one of both must be limited.
     metric : str
         What is searched for, after correction to equal classes if these count alike in it.
     prior : ndarray, shape (classes,)
@@ -70,33 +76,104 @@ def search(  # noqa: PLR0913 (each is a part of the search)
     defaults : mapping of str to value
         Numbers of the first trial, of those that `suggest` asks for.
     suggest, fit : callable
-        Draws numbers; trains with them and predicts the rows held out.
+        Draws numbers; trains with them within limits and predicts the rows held out.
+
+    Raises
+    ------
+    InputError
+        If neither the time nor the number of trials is limited.
     """
-    begun = time.monotonic()
+    _require_end(limits)
+    seconds, each = limits.left, limits.share(FINAL_SHARE)
     folds = cross_folds(rows.codes, rows.learnt, FOLDS, seed)
-    direction = "maximize" if MONITORS[metric] else "minimize"
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
-    study = optuna.create_study(sampler=sampler, direction=direction)
-    study.enqueue_trial(dict(defaults))
+    held = np.concatenate([fold.validation for fold in folds])
+    study = _study(metric, seed, defaults)
+    spent: list[float] = []
 
     def judged(trial: optuna.Trial) -> float:
         params = suggest(trial)
         parts, found = [], []
-        for fold in folds:
-            logits, learnt = fit(rows.learning_from(fold.train, fold.validation), params, seed)
+        for number, fold in enumerate(folds):
+            begun = time.monotonic()
+            cut = rows.learning_from(fold.train, fold.validation)
+            logits, learnt = fit(cut, params, seed, each.share(1 / (FOLDS - number)))
             parts.append(logits)
             found.append(learnt)
+            if not spent and number == 0:
+                _require_time(time.monotonic() - begun, limits)
         trial.set_user_attr("learnt", _mean(found))
-        even = np.full(rows.n_classes, 1 / rows.n_classes)
-        held = np.concatenate([fold.validation for fold in folds])
-        joined = np.concatenate(parts)
+        even, joined = np.full(rows.n_classes, 1 / rows.n_classes), np.concatenate(parts)
         used = shift_logits(joined, prior, even) if metric in BALANCED else joined
         return validation_scores(used, rows.codes[held])[metric]
 
-    study.optimize(judged, timeout=max(FINAL_SHARE * seconds - (time.monotonic() - begun), 0.01))
+    while may_begin_another(spent, limits, seconds):
+        begun = time.monotonic()
+        study.optimize(judged, n_trials=1)
+        spent.append(time.monotonic() - begun)
+        if study.trials[-1].state == optuna.trial.TrialState.PRUNED:
+            return None
     best = study.best_trial
     return Found(params={**best.params, **best.user_attrs["learnt"]}, trials=len(study.trials))
+
+
+def _require_end(limits: Limits) -> None:
+    if limits.n_trials is None and math.isinf(limits.ends):
+        raise InputError(
+            "A search ends by its time or by its number of trials.",
+            "Neither is limited.",
+            "Give one of them.",
+        )
+
+
+def _study(metric: str, seed: int, defaults: Params) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
+    direction = "maximize" if MONITORS[metric] else "minimize"
+    study = optuna.create_study(sampler=sampler, direction=direction)
+    study.enqueue_trial(dict(defaults))
+    return study
+
+
+def _require_time(fold: float, limits: Limits) -> None:
+    """Give the first trial up if its other folds and the final training take longer than is left.
+
+    Two trainings follow, on all rows to learn from instead of two thirds of them.
+    """
+    if limits.left < (FOLDS - 1 + 2 * FOLDS / (FOLDS - 1)) * fold:
+        raise optuna.TrialPruned
+
+
+def may_begin_another(spent: Sequence[float], limits: Limits, seconds: float) -> bool:
+    """Return whether there is another trial: the first always is.
+
+    Parameters
+    ----------
+    spent : sequence of float
+        Seconds of each trial before.
+    limits : Limits
+        Time and number of trials.
+    seconds : float
+        Time that there was before the first.
+
+    Examples
+    --------
+    Of ten seconds, five are left: enough for a trial of one second and a final training, and too
+    little for a trial of three.
+
+    >>> limits = Limits(ends=time.monotonic() + 5)
+    >>> may_begin_another([1.0], limits, 10.0), may_begin_another([3.0], limits, 10.0)
+    (True, False)
+    """
+    if not spent:
+        return True
+    if limits.n_trials is not None and len(spent) >= limits.n_trials:
+        return False
+    if math.isinf(limits.ends):
+        return True
+    # The final trainings take about as long as a trial.
+    trial = float(np.mean(spent))
+    final = max((1 - FINAL_SHARE) * seconds, trial)
+    return limits.left >= trial + final
 
 
 def _mean(found: list[Params]) -> dict[str, int]:

@@ -248,7 +248,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         epochs = search.base["epochs"]
         if epochs == "auto":
             epochs = max(final_epochs(layout, record, clock.remaining), 1)
-        best = Classifier(**refit_params(search.base, record.params, epochs))
+        trial = folder_of(search.folder, record.number)
+        best = Classifier(**refit_params(search.base, record.params, epochs, trial))
         classes, fit = best.prepare(*examples)
         fit.run(deadline=time.monotonic() + clock.remaining)
         return best.keep(classes, fit), record

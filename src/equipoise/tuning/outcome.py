@@ -14,6 +14,9 @@ from equipoise.metrics import resolve_prior, shift_logits
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS
+from equipoise.settings import as_text, from_text
+from equipoise.spec import resolve
+from equipoise.specialized.posthoc import POSTHOCS
 from equipoise.tuning.ensemble import Selection, combined
 from equipoise.tuning.front import pareto_front
 from equipoise.tuning.guessing import over_guess
@@ -250,6 +253,10 @@ def choices_found(fit: Fit, prescription: Record, base: Mapping[str, Any]) -> li
     found = {
         name: kept if told[name] == str(start[name]) else "found by the search" for name in start
     }
+    given = from_text("posthoc", base["posthoc"])
+    after = None if given is None else resolve(given, POSTHOCS, "posthoc")
+    if "posthoc" not in start and told["posthoc"] != as_text(after):
+        found["posthoc"] = "its number is that of the trial, chosen on held-out examples"
     if base["epochs"] == "auto":
         found["epochs"] = "where the recipe was best on held-out examples, if there was time"
     return [

@@ -1,19 +1,23 @@
 """From a layout to a search that is ready to run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
 from equipoise.fitting import Fit
+from equipoise.runs import Run
 from equipoise.settings import from_text
 from equipoise.spec import resolve
 from equipoise.specialized.posthoc import POSTHOCS
+from equipoise.specialized.posthoc.base import PostHoc
 from equipoise.task import Task
 from equipoise.tuning.layout import Layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.portfolio import first_points
+from equipoise.tuning.records import fold_folder
 from equipoise.tuning.scores import BALANCED
 from equipoise.tuning.search import Search
 from equipoise.tuning.space import Role, component_with_fields, search_space
@@ -37,11 +41,14 @@ def base_params(
     return {**params, "monitor": metric, **prior, **given}
 
 
-def refit_params(base: Mapping[str, Any], recipe: Mapping[str, Any], epochs: int) -> dict[str, Any]:
+def refit_params(
+    base: Mapping[str, Any], recipe: Mapping[str, Any], epochs: int, trial: Path | None = None
+) -> dict[str, Any]:
     """Return the parameters by which the recipe that is taken is trained anew.
 
-    It learns from all examples, those held out in the search included, unless its method after
-    training chooses by held-out examples: then as many are held out as before.
+    It learns from all examples, those held out in the search included. A method after training
+    that chooses a number by held-out examples keeps what it has chosen in the trial, as epochs
+    are kept; one that chooses more than a number has as many held out as before.
 
     Parameters
     ----------
@@ -51,12 +58,27 @@ def refit_params(base: Mapping[str, Any], recipe: Mapping[str, Any], epochs: int
         What the recipe changes of them.
     epochs : int
         Epochs of the training.
+    trial : Path or None, default=None
+        Folder of the recipe's trial; None: a method after training chooses anew.
     """
     params = {**base, **recipe, "epochs": epochs}
-    method = from_text("posthoc", params["posthoc"])
-    if method is not None and resolve(method, POSTHOCS, "posthoc").needs_validation:
-        return params
-    return {**params, "validation": 0.0}
+    given = from_text("posthoc", params["posthoc"])
+    if given is None:
+        return {**params, "validation": 0.0}
+    method = resolve(given, POSTHOCS, "posthoc")
+    if (chosen := _chosen_after(method, trial)) is not None:
+        params["posthoc"] = method = replace(method, **chosen)
+    return params if method.needs_validation else {**params, "validation": 0.0}
+
+
+def _chosen_after(method: PostHoc, trial: Path | None) -> dict[str, Any] | None:
+    """Return the numbers that a method after training has chosen in a trial; None: it has not."""
+    place = None if trial is None else Run(fold_folder(trial, 0))
+    if place is None or not place.has("posthoc.json"):
+        return None
+    found = place.read_json("posthoc.json")["found"]
+    open_fields = [f.name for f in fields(method) if getattr(method, f.name) == "auto"]
+    return {name: found[name] for name in open_fields if name in found} or None
 
 
 def searched_roles(fit: Fit, options: Options, given: Mapping[str, Any]) -> list[Role]:

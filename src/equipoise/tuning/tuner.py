@@ -27,12 +27,7 @@ from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, Time, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of, unjudged
-from equipoise.tuning.identity import (
-    check_identity,
-    only_here,
-    require_place,
-    write_identity,
-)
+from equipoise.tuning.identity import check_identity, only_here, require_place, write_identity
 from equipoise.tuning.layout import (
     SPARE_SHARE,
     Layout,
@@ -355,8 +350,9 @@ class Tuner:
 
     def _refitted(self, record: Record, epochs: int) -> Plan:
         """Return the plan to train a recipe anew, on all training examples if none is needed."""
-        params = refit_params(self.base, record.params, epochs)
         parts, task = self.plan.parts, self.plan.fit.task
+        trial = folder_of(self.search_folder, record.number)
+        params = refit_params(self.base, record.params, epochs, trial)
         learnt = {"train": parts.train, "validation": parts.validation}
         if params["validation"] == 0:
             learnt["train"] = np.union1d(parts.train, parts.validation)

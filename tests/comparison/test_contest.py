@@ -1,0 +1,188 @@
+"""Laws of going on with a comparison, and of what is kept of each run."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from equipoise import recipes
+from equipoise.comparison import methods as methods_module
+from equipoise.comparison import opposing
+from equipoise.comparison.carrying import carry_out, clock_folder
+from equipoise.comparison.contest import Contest, make_contest
+from equipoise.comparison.setup import NAME
+from equipoise.data.options import ReadOptions
+from equipoise.errors import InputError
+from equipoise.executors import Here
+from equipoise.experiment import Experiment
+from equipoise.runs import Run
+from equipoise.tuning.identity import only_here
+
+PARAMS = {"epochs": 1, "device": "cpu", "backbone": "MLP(layers=1, width=8)"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """A small table."""
+    rows = [f"{i % 7},{(i * i) % 11},{'rare' if i % 6 == 0 else 'usual'}" for i in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,outcome", *rows]))
+    return str(tmp_path / "t.csv")
+
+
+def _contest(table: str, *methods: str, params: Any = None, **more: Any) -> Contest:
+    given = {**PARAMS, **(params or {})}
+    experiment = Experiment(source=table, options=ReadOptions(label="outcome"), params=given)
+    folder = Path(table).parent / "c"
+    told = {"n_seeds": 1, "budget": None, "resume": True, **more}
+    return make_contest(experiment, folder, methods=methods, **told)
+
+
+def _run(contest: Contest) -> None:
+    with Here() as here:
+        contest.run(here)
+    assert contest.failures == {}
+
+
+def _told(contest: Contest) -> dict[str, Any]:
+    return json.loads((contest.folder / NAME).read_text())
+
+
+def _change(contest: Contest, part: str, **changed: Any) -> None:
+    told = _told(contest)
+    told[part] |= changed
+    (contest.folder / NAME).write_text(json.dumps(told))
+
+
+def test_a_method_whose_recipe_has_changed_is_not_gone_on_with(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a run of it is there; another method is of no concern."""
+    _run(_contest(table, "focal"))
+    other = replace(recipes.RECIPES["focal"], params={"loss": "Focal(gamma=9)"})
+    monkeypatch.setitem(recipes.RECIPES, "focal", other)
+    with pytest.raises(InputError, match=r"focal is another: .*settings.*Focal\(gamma=9\)"):
+        _contest(table, "focal")
+    assert [unit.method for unit in _contest(table, "weighted").missing] == ["weighted"]
+
+
+def test_a_method_that_searches_something_else_is_not_gone_on_with(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its roles, and the numbers of its parts; without a search the latter do not matter."""
+    searched = {"n_trials": 1}
+    _run(_contest(table, "tuned", **searched))
+    with monkeypatch.context() as patch:
+        patch.setattr(methods_module, "ROLES", ("optimizer",))
+        with pytest.raises(InputError, match="tuned is another"):
+            _contest(table, "tuned", **searched)
+    monkeypatch.setattr(methods_module, "SHARED", ())
+    recipe = replace(recipes.RECIPES["plain"], within=())
+    monkeypatch.setitem(recipes.RECIPES, "plain", recipe)
+    with pytest.raises(InputError, match="plain is another"):
+        _contest(table, **searched)
+
+
+def test_without_a_search_it_does_not_matter_what_would_be_searched(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So comparisons that an earlier version began are gone on with."""
+    _run(_contest(table))
+    monkeypatch.setattr(methods_module, "SHARED", ())
+    monkeypatch.setitem(recipes.RECIPES, "plain", replace(recipes.RECIPES["plain"], within=()))
+    assert _contest(table).missing == []
+
+
+def test_runs_of_another_device_are_refused(table: str) -> None:
+    """Once there are any; times and numbers would be mixed."""
+    contest = _contest(table, "focal")
+    _run(contest)
+    _change(contest, "terms", device="cuda (somewhere else)")
+    with pytest.raises(InputError, match=r"device was 'cuda \(somewhere else\)' and is now 'cpu'"):
+        _contest(table, "focal")
+
+
+def test_other_versions_and_workers_are_told_and_kept(table: str) -> None:
+    """While something is added; not where all is done, and for good once it was."""
+    contest = _contest(table)
+    _run(contest)
+    assert _told(contest)["cautions"] == []
+    assert _told(contest)["terms"]["executor"] == "here"
+    _change(contest, "terms", torch="0.4", workers=7)
+    _run(_contest(table))
+    assert _told(contest)["cautions"] == []
+    _run(_contest(table, "focal"))
+    cautions = _told(contest)["cautions"]
+    assert len(cautions) == 2
+    assert "torch 0.4, later ones with" in cautions[0]
+    assert "7 workers" in cautions[1]
+    assert _told(contest)["terms"]["workers"] == 1
+    _run(_contest(table, "focal", "weighted"))
+    assert _told(contest)["cautions"] == cautions
+
+
+def test_a_comparison_from_before_terms_were_kept_is_gone_on_with(table: str) -> None:
+    """Nothing is known of them, so nothing is said."""
+    contest = _contest(table)
+    _run(contest)
+    told = _told(contest)
+    del told["terms"], told["cautions"], told["methods"]["plain"]["settings"]
+    (contest.folder / NAME).write_text(json.dumps(told))
+    _run(_contest(table, "focal"))
+    assert _told(contest)["cautions"] == []
+
+
+def test_nothing_is_written_while_another_process_is_at_it(table: str) -> None:
+    """What is compared, neither."""
+    contest = _contest(table)
+    _run(contest)
+    before = (contest.folder / NAME).read_bytes()
+    more = _contest(table, "focal")
+    with only_here(contest.folder), pytest.raises(InputError, match="One process"), Here() as here:
+        more.run(here)
+    assert (contest.folder / NAME).read_bytes() == before
+
+
+def test_what_another_process_has_changed_meanwhile_is_seen(table: str) -> None:
+    """Its settings are checked again once it is known to be away."""
+    early = _contest(table, "focal")
+    _run(_contest(table, params={"head": "Cosine()"}))
+    with pytest.raises(InputError, match="params was"), Here() as here:
+        early.run(here)
+
+
+def test_every_run_tells_its_time_with_that_before_a_stop(table: str) -> None:
+    """By one clock for networks, searches and other libraries."""
+    contest = _contest(table, "tuned", "xgboost", n_trials=1, search=False)
+    contest.folder.mkdir()
+    for unit in contest.units:
+        place = clock_folder(contest.folder, unit)
+        place.mkdir(parents=True)
+        Run(place).write_json("clock.json", {"used": 1000.0})
+    _run(contest)
+    for unit in contest.units:
+        told = Run.open(unit.folder(contest.folder)).config["environment"]
+        assert 1000 < told["wall_seconds"] < 1100
+        assert told.get("seconds", 0) < 100
+
+
+def test_a_look_of_another_library_counts_before_it_is_taken(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was killed after it has looked, and has learnt anew, has looked twice."""
+    contest = _contest(table, "xgboost")
+    contest.folder.mkdir()
+    unit = next(unit for unit in contest.units if unit.method == "xgboost")
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opposing, "_write", fail)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(contest._job(unit))
+    run = Run.open(unit.folder(contest.folder))
+    assert (run.done, run.config["test"]["looks"]) == (False, 1)
+    carry_out(contest._job(unit))
+    assert (run.done, run.config["test"]["looks"]) == (True, 2)
