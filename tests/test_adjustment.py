@@ -349,7 +349,9 @@ def test_held_out_examples_are_scored_for_the_prior_of_use() -> None:
     assert fit.shift(fit.prior) is None
     half = _fit(posthoc="TauNorm(tau=0.5)", prior="balanced")
     expected = -np.log(half.prior * 4)
-    np.testing.assert_allclose(half.shift(half.prior), expected, rtol=1e-9)
+    found = half.shift(half.prior)
+    assert found is not None
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 # What cannot be

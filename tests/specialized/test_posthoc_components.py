@@ -40,8 +40,8 @@ class Given:
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         return self.centres, np.full(len(self.centres), 2.0)
 
-    def gain(self, members: np.ndarray) -> tuple[float, float]:
-        logits = pooled(members)
+    def gain(self, logits: np.ndarray) -> tuple[float, float]:
+        logits = pooled(logits)
         losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), self.codes]
         classes = [losses[self.codes == k].mean() for k in np.unique(self.codes)]
         score = balanced_accuracy_score(self.codes, logits.argmax(axis=1))
