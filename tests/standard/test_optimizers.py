@@ -94,7 +94,9 @@ REFERENCES: list[tuple[Optimizer, Callable[[nn.Sequential], torch.optim.Optimize
 ]
 
 
-@pytest.mark.parametrize(("component", "reference"), REFERENCES, ids=lambda v: repr(v)[:40])
+@pytest.mark.parametrize(
+    ("component", "reference"), REFERENCES, ids=lambda v: getattr(v, "__name__", repr(v))[:40]
+)
 def test_the_trajectory_is_pytorchs(
     component: Optimizer, reference: Callable[[nn.Sequential], torch.optim.Optimizer]
 ) -> None:

@@ -68,7 +68,7 @@ def closure_of(
         # the plain gradient (18, 8) gains 2 (1/4 * 0.3, 3/4 * 0.4) / 2.
         (FocalSAM(rho=0.5, gamma=1.0, weight=2.0), (36, 16), (3, 1), (18.075, 8.3)),
     ],
-    ids=repr,
+    ids=lambda v: getattr(v, "__name__", repr(v)),
 )
 def test_the_gradient_of_two_parabolas_is_the_one_worked_by_hand(
     method: Sharpness,
@@ -229,7 +229,7 @@ def _asam(problem: Problem) -> Point:
         (ImbSAM(rho=0.4, threshold=39), _imbsam),
         (FocalSAM(rho=0.4, gamma=3.0, weight=1.5), _focal),
     ],
-    ids=repr,
+    ids=lambda v: getattr(v, "__name__", repr(v)),
 )
 def test_the_gradient_is_that_of_the_formula(
     method: Sharpness, formula: Callable[[Problem], Point]
