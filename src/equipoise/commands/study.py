@@ -205,7 +205,6 @@ def _carried_out(laid: Study, place: Place) -> None:
     """Carry out what is missing under a bar; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", laid.n_missing) as advance, place.open() as where:
-
             told = [line for each in laid.contests.values() for line in each.cautions(where)]
             for line in dict.fromkeys(told):
                 console.say(line)
