@@ -259,7 +259,7 @@ def test_early_stopping_is_that_of_the_library(name: str) -> None:
     )
     assert found["trees"] == model.best_iteration_ < 1000 - PATIENCE
     # It has ended as early, too.
-    assert own.booster_.num_trees() == model.booster_.num_trees()
+    assert own.evals_result_ == model.evals_result_
     expected = np.asarray(model.predict_proba(X.iloc[held]))
     np.testing.assert_allclose(np.exp(logits), expected, atol=1e-9)
 

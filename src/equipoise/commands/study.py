@@ -205,10 +205,13 @@ def _carried_out(laid: Study, place: Place) -> None:
     """Carry out what is missing under a bar; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", laid.n_missing) as advance, place.open() as where:
+            told = [line for each in laid.contests.values() for line in each.cautions(where)]
+            for line in dict.fromkeys(told):
+                console.say(line)
 
             def watch(ratio: float, unit: Unit, fault: str | None) -> None:
-                told = "done" if fault is None else fault
-                console.say(f"{unit.method}, ratio {ratio:g}, seed {unit.seed}: {told}")
+                how = "done" if fault is None else fault
+                console.say(f"{unit.method}, ratio {ratio:g}, seed {unit.seed}: {how}")
                 advance()
 
             laid.run(where, [watch])

@@ -212,10 +212,8 @@ class LightGBM(Boosting):
 class _Stop:
     """Ends LightGBM's boosting: when its log-loss gets no better, or its time is up."""
 
-    order = 30
-    before_iteration = False
-
     def __init__(self, ending: type[Exception], limits: Limits) -> None:
+        self.order, self.before_iteration = 30, False  # after scores are recorded
         self.ending, self.limits = ending, limits
         self.best, self.least = 0, np.inf
         self.scores: list[Any] = []
