@@ -192,9 +192,9 @@ def xgboost() -> Pairs:
         yield answered(name, rows), model.predict_proba(asked)
 
 
-def floored(proba: np.ndarray) -> np.ndarray:
+def floored(proba: Any) -> np.ndarray:
     """Return probabilities of at least 1e-4, as a forest's must be for a logarithm."""
-    proba = proba.clip(1e-4, 1)
+    proba = np.clip(proba, 1e-4, 1)
     return proba / proba.sum(axis=1, keepdims=True)
 
 

@@ -151,7 +151,7 @@ def test_a_balanced_forest_is_that_of_the_library_in_the_same_steps() -> None:
     )
     for n in range(10, 101, 10):
         own.set_params(n_estimators=n).fit(X.to_numpy()[rows.learnt], rows.codes[rows.learnt])
-    proba = own.predict_proba(X.to_numpy()[rows.test]).clip(1e-4, 1)
+    proba = np.clip(np.asarray(own.predict_proba(X.to_numpy()[rows.test])), 1e-4, 1)
     expected = proba / proba.sum(axis=1, keepdims=True)
     found = np.exp(_ask("balanced-forest", plain).test)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
