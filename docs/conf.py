@@ -49,7 +49,7 @@ html_math_renderer = "mathml"  # browsers show it themselves; nothing is loaded 
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 _single = ("index", "quickstart", "data", "metrics", "runs")
-_single += ("architecture", "contributing", "log", "changelog")
+_single += ("architecture", "contributing", "checked", "log", "changelog")
 html_sidebars = {page: [] for page in _single}  # a page without others below it needs no sidebar
 html_theme_options = {
     "navigation_with_keys": False,

@@ -1,5 +1,6 @@
 """Laws of training in stages."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch.nn import functional as F
 
 from equipoise import training as training_module
 from equipoise.classifier import Classifier
@@ -172,3 +174,70 @@ def test_the_prior_is_that_of_the_last_stage() -> None:
     np.testing.assert_allclose(_fit().prior, shares)
     for stages in (DRS(), CRT(), WeightBalancing()):
         np.testing.assert_allclose(_fit(stages=stages).prior, np.full(3, 1 / 3))
+
+
+def _second_step(stages: str, **params: Any) -> tuple[Fit, torch.nn.Module, np.ndarray]:
+    """Return a fit whose second stage took one step, the network before it, and the rows it saw."""
+    small = "MLP(numeric=None, layers=1, width=16, dropout=0.0)"
+    plain = {"optimizer": "SGD(lr=0.5, momentum=0.0, weight_decay=0.0)", "schedule": "Constant()"}
+    given = {"backbone": small, "average": None, "batch_size": 1000, **plain, **params}
+    fit = _fit(epochs=2, stages=f"{stages}(start=0.5)", **given)
+    training, seen = fit.training, []
+    advance = training.advance
+
+    def watched() -> None:
+        advance()
+        [positions] = training.learning.order(fit.examples[0], 0)
+        before = copy.deepcopy(training.learning.network).requires_grad_(True).train()
+        seen.append((before, positions))
+
+    training.advance = watched  # type: ignore[method-assign]
+    fit.run()
+    [(network, positions)] = seen
+    return fit, network, positions
+
+
+def _weighted(stages: str, counts: np.ndarray) -> np.ndarray:
+    """Return the weight of each class in the second stage, by the formulas of the papers."""
+    if stages not in ("DRW", "WeightBalancing"):
+        return np.ones(3)
+    numbers = (1 - 0.9999**counts) / (1 - 0.9999) if stages == "DRW" else counts
+    return counts.sum() / numbers / (counts / numbers).sum()
+
+
+SECOND: dict[str, dict[str, Any]] = {
+    "DRW": {},
+    "DRS": {},
+    "CRT": {},
+    "MiSLAS": {},
+    "WeightBalancing": {"constraint": "MaxNorm(radius=0.4)"},
+    "DeferredLoss": {"loss": "Focal(gamma=2.0)"},
+}
+
+
+@pytest.mark.parametrize("stages", SECOND)
+def test_the_second_stage_steps_as_torch_does(stages: str) -> None:
+    """One step on all rows by autograd: weights, balanced rows, smoothed targets or another loss;
+    the head alone or the network; and rows that are shortened as by `torch.renorm`.
+    """
+    fit, network, positions = _second_step(stages, **SECOND[stages])
+    examples, counts = fit.examples[0], np.bincount(fit.examples[0].codes)
+    labels = torch.from_numpy(examples.codes[positions])
+    is_balanced = stages in ("DRS", "CRT", "MiSLAS")
+    assert (np.ptp(np.bincount(labels)) <= 1) == is_balanced
+    assert is_balanced or (np.sort(positions) == np.arange(counts.sum())).all()
+    spread = np.log(counts / counts.min()) / np.log(counts.max() / counts.min())
+    rates = torch.tensor(0.3 * spread if stages == "MiSLAS" else 0 * spread)[labels, None]
+    targets = ((1 - rates) * F.one_hot(labels, 3) + rates / 3).float()
+    weights = torch.tensor(_weighted(stages, counts)).float()[labels]
+    losses = F.cross_entropy(network(examples.source.take(positions)), targets, reduction="none")
+    unsure = (1 - (-losses).exp()) ** 2 if stages == "DeferredLoss" else 1.0
+    (weights * unsure * losses).mean().backward()
+    found = fit.training.learning.network.state_dict()
+    for name, before in network.named_parameters():
+        is_learnt = stages in ("DRW", "DRS", "DeferredLoss") or name.startswith("head.")
+        expected = before.detach() - 0.5 * before.grad * is_learnt  # type: ignore[operator]
+        if stages == "WeightBalancing" and name == "head.weight":
+            assert (expected.norm(dim=1) > 0.4).any()
+            expected = torch.renorm(expected, p=2, dim=0, maxnorm=0.4)
+        torch.testing.assert_close(found[name], expected, rtol=1e-5, atol=1e-6)

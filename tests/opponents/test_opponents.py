@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.utils.class_weight import compute_sample_weight
 
 from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
@@ -122,6 +123,38 @@ def test_weights_are_those_of_the_library() -> None:
     expected = own.predict_proba(rows.prepared.iloc[rows.test])
     found = np.exp(_ask("lightgbm-balanced", empty).test)
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_trees_are_those_of_xgboost() -> None:
+    """Its own defaults, and scikit-learn's balanced weights, give the same probabilities."""
+    from xgboost import XGBClassifier  # noqa: PLC0415
+
+    rows = _rows()
+    empty = Rows(rows.X, rows.codes, rows.learnt, rows.validation[:0], rows.test, 3)
+    X, codes = rows.prepared, rows.codes[rows.learnt]
+    for name, weight in (("xgboost", None), ("xgboost-balanced", "balanced")):
+        own = XGBClassifier(n_estimators=100, enable_categorical=True, n_jobs=1, random_state=0)
+        own.fit(X.iloc[rows.learnt], codes, sample_weight=compute_sample_weight(weight, codes))
+        expected = own.predict_proba(X.iloc[rows.test])
+        np.testing.assert_allclose(np.exp(_ask(name, empty).test), expected, atol=1e-6)
+
+
+def test_a_balanced_forest_is_that_of_the_library_in_the_same_steps() -> None:
+    """Ten trees at a time, as its draws depend on that; no probability is below 0.0001."""
+    from imblearn.ensemble import BalancedRandomForestClassifier  # noqa: PLC0415
+
+    rows = _rows()
+    X = pd.DataFrame(np.random.default_rng(1).normal(size=(240, 4)) + rows.codes[:, None])
+    plain = Rows(X, rows.codes, rows.learnt, rows.validation[:0], rows.test, 3)
+    own = BalancedRandomForestClassifier(
+        sampling_strategy="all", replacement=True, bootstrap=False, warm_start=True, random_state=0
+    )
+    for n in range(10, 101, 10):
+        own.set_params(n_estimators=n).fit(X.to_numpy()[rows.learnt], rows.codes[rows.learnt])
+    proba = np.clip(np.asarray(own.predict_proba(X.to_numpy()[rows.test])), 1e-4, 1)
+    expected = proba / proba.sum(axis=1, keepdims=True)
+    found = np.exp(_ask("balanced-forest", plain).test)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
