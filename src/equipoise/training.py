@@ -267,7 +267,7 @@ class Training:
         facts = {
             "history": self.history,
             "selection": self.selection.state(),
-            "lengths": self._lengths,
+            "shortened": self._lengths if tuple(self._lengths) != self.planned else None,
         }
         return Checkpoint(tensors, {**facts, "stage": self.index, "first": learning.first})
 
@@ -289,7 +289,8 @@ class Training:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        self._take_lengths(checkpoint.facts["lengths"])
+        if checkpoint.facts["shortened"] is not None:
+            self._take_lengths(checkpoint.facts["shortened"])
         for index in range(self.index + 1, checkpoint.facts["stage"] + 1):
             self._enter(index, first=checkpoint.facts["first"])
         learning = self.learning

@@ -90,11 +90,15 @@ def test_one_process_at_a_time_is_at_a_search(tmp_path: Path) -> None:
 
 def test_a_method_after_training_keeps_its_held_out_examples() -> None:
     """The final classifier learns from fewer where it chooses by them; its choice is kept."""
-    fixed = clone(FIXED).set_params(posthoc="TauNorm()")
-    model = TunedClassifier(**{**QUICK, "estimator": fixed, "n_trials": 2}).fit(X, Y)
-    counts = model.best_estimator_.model_.counts
-    assert (counts < np.bincount(CODES)).all()
-    assert "posthoc.tau" in {choice.field for choice in model.best_estimator_.choices_}
+    found = {}
+    for method in ("Thresholds()", "TauNorm()"):
+        fixed = clone(FIXED).set_params(posthoc=method)
+        model = TunedClassifier(**{**QUICK, "estimator": fixed, "n_trials": 2}).fit(X, Y)
+        found[method] = model.best_estimator_
+    assert (found["Thresholds()"].model_.counts < np.bincount(CODES)).all()
+    # One number is kept from the trial, so that all examples are learnt from.
+    assert (found["TauNorm()"].model_.counts == np.bincount(CODES)).all()
+    assert any(c.field.startswith("posthoc.") for c in found["Thresholds()"].choices_)
 
 
 def test_epochs_and_seed_that_are_given_hold_for_trials_and_the_final_training(
