@@ -6,7 +6,9 @@ from typing import Any
 
 from common import read_lines
 
-from equipoise.statistics.ranks import averaged, rank_methods
+from equipoise.report.plots.ranks import critical_differences
+from equipoise.report.plots.theme import themed
+from equipoise.statistics.ranks import Ranked, averaged, rank_methods
 
 Found = dict[str, dict[str, Any]]
 """Verdict of each comparison by name, with what its data are as ``data``."""
@@ -15,11 +17,17 @@ CHOSEN_ON = ("shuttle", "fashion-mnist", "cifar10")
 """Beside those of ``table_defaults.jsonl``, data that parts of the prescription were chosen on."""
 
 PARTS = (
-    (False, "Data that nothing was chosen on"),
-    (True, "Data that defaults or the portfolio of the search were chosen on"),
+    (False, "fair", "Data that nothing was chosen on"),
+    (True, "chosen", "Data that defaults or the portfolio of the search were chosen on"),
 )
 
 PRIORS = (("balanced", "Corrected to equal classes"), ("as_trained", "As trained"))
+
+STYLE = (
+    "--page:#fff;--ink:#1b1e22;--muted:#585f67;--rule:#d8d9d4;--corrected:#1a5fa6;"
+    "background:#fff;font-family:sans-serif"
+)
+"""Of a picture that stands alone: the colours that a report gives to it."""
 
 
 def summarised(results: Path) -> Found:
@@ -39,8 +47,8 @@ def chosen_on(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}-") for each in own)
 
 
-def page(found: Found) -> str:
-    """Return the page in Markdown."""
+def page(found: Found, pictures: Path) -> str:
+    """Return the page in Markdown, and draw its pictures into a folder beside it."""
     lines = [
         "# Atlas",
         "",
@@ -55,11 +63,12 @@ def page(found: Found) -> str:
         "not. So only the first part is a fair trial of these two.",
         "",
     ]
-    for was_chosen_on, title in PARTS:
+    for was_chosen_on, part, title in PARTS:
         own = {name: told for name, told in found.items() if chosen_on(name) == was_chosen_on}
         lines += [f"## {title}", "", f"{', '.join(own) or 'None yet'}.", ""]
         for prior, heading in PRIORS:
-            lines += [f"### {heading}", "", *_ranks(own, prior), *_against(own, prior), ""]
+            diagram = pictures / f"atlas-{part}-{prior}.svg"
+            lines += [f"### {heading}", "", *_ranks(own, prior, diagram), *_against(own, prior), ""]
     return "\n".join([*lines, *_all(found)]) + "\n"
 
 
@@ -70,7 +79,7 @@ def _means(found: Found, prior: str) -> dict[str, dict[str, float]]:
     }
 
 
-def _ranks(found: Found, prior: str) -> list[str]:
+def _ranks(found: Found, prior: str, diagram: Path) -> list[str]:
     means, data = _means(found, prior), [told["data"] for told in found.values()]
     shared = sorted(set.intersection(*(set(own) for own in means.values()))) if means else []
     if len(set(data)) < 2 or len(shared) < 2:
@@ -78,6 +87,7 @@ def _ranks(found: Found, prior: str) -> list[str]:
     table = averaged([[own[m] for m in shared] for own in means.values()], data)
     ranked = rank_methods(table, shared)
     told = [f"| {name} | {rank:.2f} |" for name, rank in ranked.ranks.items()]
+    described = _draw(ranked, diagram)
     critical = ranked.critical_difference
     differ = "no ranks differ" if critical is None else f"ranks differ from {critical:.2f} on"
     return [
@@ -88,7 +98,18 @@ def _ranks(found: Found, prior: str) -> list[str]:
         "|---|---|",
         *told,
         "",
+        f"![{described}]({diagram.parent.name}/{diagram.name})",
+        "",
     ]
+
+
+def _draw(ranked: Ranked, path: Path) -> str:
+    """Draw the critical-difference diagram, and return what it shows in words."""
+    with themed(path.stem):
+        picture = critical_differences(ranked.ranks, ranked.cliques, ranked.critical_difference)
+    alone = f'<svg xmlns="http://www.w3.org/2000/svg" style="{STYLE}"'
+    path.write_text(picture.svg.replace("<svg", alone, 1) + "\n", "utf-8")
+    return picture.description
 
 
 def _against(found: Found, prior: str) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from scipy import stats
@@ -40,11 +41,13 @@ def _write(results: Path, name: str, data: str, means: dict[str, float]) -> None
 
 def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_path):
     """Two ratios of one data set are ranked by their mean, as SciPy ranks it."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
     _write(tmp_path, "cifar10-10", "c", {"plain": 0.5, "focal": 0.6})
     _write(tmp_path, "cifar10-100", "c", {"plain": 0.5, "focal": 0.3})
     _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7})
     _write(tmp_path, "abalone", "a", {"plain": 0.1, "focal": 0.2})
-    text = atlas.page(atlas.summarised(tmp_path))
+    text = atlas.page(atlas.summarised(tmp_path), pictures)
     fair, chosen = text.split("## Data that")[1:]
     assert "\nabalone.\n" in fair
     assert "Too few data sets" in fair
@@ -53,6 +56,13 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
     ranks = stats.rankdata([[-0.5, -0.45], [-0.5, -0.7]], axis=1).mean(axis=0)
     assert f"| plain | {ranks[0]:.2f} |" in chosen
     assert "| focal | plain | 2 | 0 | 1 |" in chosen
+    drawn = {path.name for path in pictures.iterdir()}
+    assert drawn == {"atlas-chosen-balanced.svg", "atlas-chosen-as_trained.svg"}
+    for name in drawn:
+        assert f"](pictures/{name})" in chosen
+        text = "".join(ElementTree.parse(pictures / name).getroot().itertext())
+        assert "focal" in text
+        assert "average rank" in text
 
 
 def test_the_tables_of_the_defaults_are_known(atlas):
