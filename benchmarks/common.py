@@ -9,6 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from equipoise.report.plots.theme import Picture
+
+STYLE = (
+    "--page:#fff;--ink:#1b1e22;--muted:#585f67;--rule:#d8d9d4;--as-is:#b04c08;"
+    "--corrected:#1a5fa6;--training:#6f767d;--bar:#c5c9cc;--right:#1f66ad;--wrong:#b3263e;"
+    "background:#fff;font-family:sans-serif"
+)
+"""Of a picture that stands alone: the colours that a report gives to it."""
+
 
 def summary(values: list[float]) -> dict[str, float | int]:
     """Return n, minimum, median and maximum."""
@@ -56,3 +65,9 @@ def mean_and_deviation(values: list[float]) -> str:
     """Return the mean and the standard deviation of percentages, to a tenth, as text."""
     spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{spread}"
+
+
+def write_picture(picture: Picture, path: Path) -> None:
+    """Write a picture of a report as a file of its own, in the report's light colours."""
+    alone = f'<svg xmlns="http://www.w3.org/2000/svg" style="{STYLE}"'
+    path.write_text(picture.svg.replace("<svg", alone, 1) + "\n", "utf-8")

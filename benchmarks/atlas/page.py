@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common import read_lines
+from common import read_lines, write_picture
 
 from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.theme import themed
@@ -22,12 +22,6 @@ PARTS = (
 )
 
 PRIORS = (("balanced", "Corrected to equal classes"), ("as_trained", "As trained"))
-
-STYLE = (
-    "--page:#fff;--ink:#1b1e22;--muted:#585f67;--rule:#d8d9d4;--corrected:#1a5fa6;"
-    "background:#fff;font-family:sans-serif"
-)
-"""Of a picture that stands alone: the colours that a report gives to it."""
 
 
 def summarised(results: Path) -> Found:
@@ -107,8 +101,7 @@ def _draw(ranked: Ranked, path: Path) -> str:
     """Draw the critical-difference diagram, and return what it shows in words."""
     with themed(path.stem):
         picture = critical_differences(ranked.ranks, ranked.cliques, ranked.critical_difference)
-    alone = f'<svg xmlns="http://www.w3.org/2000/svg" style="{STYLE}"'
-    path.write_text(picture.svg.replace("<svg", alone, 1) + "\n", "utf-8")
+    write_picture(picture, path)
     return picture.description
 
 
