@@ -171,7 +171,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_can_be_resumed(tmp_path):
     out = tmp_path / "run"
     command = [
         sys.executable, "-m", "equipoise", "fit", "digits", "--ratio", "10", "--out", str(out),
-        "--backbone", "ResNet(depth=8, width=8)", "--epochs", "80", "--device", "cpu",
+        "--backbone", "ResNet(depth=8, width=8)", "--epochs", "20", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_can_be_resumed(tmp_path):
     told = _interrupted(process)
     assert process.returncode == 130, told
     assert "Traceback" not in told
-    assert re.search(r"Go on from epoch \d+ of 80 with .* --resume", " ".join(told.split()))
+    assert re.search(r"Go on from epoch \d+ of 20 with .* --resume", " ".join(told.split()))
     assert subprocess.run([*command, "--resume"], env=environment, check=False).returncode == 0
     assert Run.open(out).done
 

@@ -3,12 +3,9 @@
 import dataclasses
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -122,38 +119,45 @@ def test_resuming_with_other_settings_is_refused(run):
 
 
 SCRIPT = """
-import sys, time
+import os, random, signal, sys, time
+from pathlib import Path
+import equipoise.training
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
-params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 8, "device": "cpu"}
-experiment = Experiment(source="digits", ratio=10, params=params)
-import equipoise.training
+
 equipoise.training.CHECKPOINT_SHARE = 1e9
-from pathlib import Path
-Plan.make(experiment).run(Path(sys.argv[1]), resume=True)
+params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 8, "device": "cpu"}
+calm, killed = map(Path, sys.argv[1:])
+
+def start(folder):
+    child = os.fork()  # nothing has been computed here, so that a copy is as good as new
+    if not child:
+        experiment = Experiment(source="digits", ratio=10, params=params)
+        Plan.make(experiment).run(folder, resume=True)
+        os._exit(0)
+    return child
+
+assert os.waitpid(start(calm), 0)[1] == 0
+moments = random.Random(0)
+for _ in range(3):
+    child = start(killed)
+    while not (killed / "config.toml").exists():
+        time.sleep(0.01)
+    time.sleep(moments.uniform(0.1, 1.2))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+assert os.waitpid(start(killed), 0)[1] == 0
 """
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], env=environment)
+def _in_one_thread(script: str, *arguments: str | Path) -> None:
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
 
 
 def test_killed_runs_end_with_the_numbers_of_an_undisturbed_one(tmp_path):
     """SIGKILL at random moments, then resume: metrics, predictions and history are the same."""
-    assert _start(tmp_path / "calm").wait() == 0
-    kills, moments = 0, random.Random(0)
-    while kills < 3:
-        process = _start(tmp_path / "killed")
-        history = tmp_path / "killed" / "config.toml"
-        while not history.exists() and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0.1, 1.2))
-        process.send_signal(signal.SIGKILL)
-        kills += 1
-        if process.wait() == 0:
-            break
-    assert _start(tmp_path / "killed").wait() == 0
+    _in_one_thread(SCRIPT, tmp_path / "calm", tmp_path / "killed")
     calm, killed = Run.open(tmp_path / "calm"), Run.open(tmp_path / "killed")
     assert calm.read_json("metrics.json") == killed.read_json("metrics.json")
     first, second = (run.read_arrays("predictions.npz") for run in (calm, killed))
@@ -174,27 +178,37 @@ from pathlib import Path
 import equipoise.runs
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
-written, stop = 0, int(sys.argv[2])
-move = Path.replace
-def replace(self, target):
-    global written
-    written += 1
-    if written == stop:
-        os.kill(os.getpid(), 9)
-    return move(self, target)
-Path.replace = replace
+
 params = {"backbone": "ResNet(depth=8, width=8)", "epochs": 3, "device": "cpu"}
-Plan.make(Experiment(source="digits", ratio=10, params=params)).run(Path(sys.argv[1]), resume=True)
+move = Path.replace
+
+def run(stop):
+    written = 0
+    def replace(self, target):
+        nonlocal written
+        written += 1
+        if written == stop:
+            os.kill(os.getpid(), 9)
+        return move(self, target)
+    Path.replace = replace
+    experiment = Experiment(source="digits", ratio=10, params=params)
+    Plan.make(experiment).run(Path(sys.argv[1]), resume=True)
+
+for stop in (1, 2, 4, 6, 7, 8, 9, 10, 11, 12):
+    child = os.fork()  # nothing has been computed here, so that a copy is as good as new
+    if not child:
+        run(stop)
+        os._exit(0)
+    ended = os.waitpid(child, 0)[1]
+    assert ended in (0, 9), ended
+    if not ended:
+        break
 """
 
 
 def test_a_kill_before_any_file_takes_its_name_changes_nothing(run, tmp_path):
     """Killed before the first, second, ... file is in place, a run resumes to the same end."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for stop in (1, 2, 4, 6, 7, 8, 9, 10, 11, 12):
-        command = [sys.executable, "-c", STEPS, str(tmp_path / "run"), str(stop)]
-        if subprocess.run(command, env=environment, check=False).returncode == 0:
-            break
+    _in_one_thread(STEPS, tmp_path / "run")
     plan().run(tmp_path / "run", resume=True)
     again = Run.open(tmp_path / "run")
     assert again.read_json("metrics.json") == run.read_json("metrics.json")

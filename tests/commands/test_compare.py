@@ -25,14 +25,27 @@ from equipoise.runs import Run
 ROWS = [(i % 7, (i * i) % 11, "rare" if i % 6 == 0 else "usual") for i in range(150)]
 QUICK = ["--label", "outcome", "--device", "cpu", "--backbone", "MLP(layers=1, width=8)"]
 EPOCHS = [*QUICK, "--epochs", "2"]
+THREE = ["--methods", "focal,weighted", "--seeds", "2"]
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> str:
     """A small table."""
+    return _write(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comparison of three methods and two seeds that was never stopped; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert _compare(_write(folder), folder / "c", *THREE) == 0
+    return folder / "c"
+
+
+def _write(folder: Path) -> str:
     lines = ["a,b,outcome", *(",".join(map(str, row)) for row in ROWS)]
-    (tmp_path / "t.csv").write_text("\n".join(lines))
-    return str(tmp_path / "t.csv")
+    (folder / "t.csv").write_text("\n".join(lines))
+    return str(folder / "t.csv")
 
 
 def _compare(table: str, out: Path, *more: str) -> int:
@@ -93,37 +106,28 @@ def test_methods_of_one_seed_share_their_test_examples(table: str, tmp_path: Pat
     assert ids["plain", 0].tolist() != ids["plain", 1].tolist()
 
 
-def test_what_is_added_later_changes_nothing_that_is_there(table: str, tmp_path: Path) -> None:
+def test_what_is_added_later_changes_nothing_that_is_there(
+    table: str, whole: Path, tmp_path: Path
+) -> None:
     """A method and a seed more: no run is made again, and all is as if done in one go."""
-    slow, whole = tmp_path / "slow", tmp_path / "whole"
+    slow = tmp_path / "slow"
     assert _compare(table, slow, "--methods", "focal", "--seeds", "1") == 0
     before = _stamps(slow)
     assert _compare(table, slow, "--methods", "focal", "--seeds", "2") == 2  # not without --resume
-    more = ["--methods", "focal,weighted", "--seeds", "2"]
-    assert _compare(table, slow, *more, "--resume") == 0
+    assert _compare(table, slow, *THREE, "--resume") == 0
     assert len(before) == 2
     assert before.items() <= _stamps(slow).items()
-    assert _compare(table, whole, *more) == 0
     assert _verdict(slow) == _verdict(whole)
 
 
-def test_a_comparison_that_is_killed_goes_on(table: str, tmp_path: Path) -> None:
+def test_a_comparison_that_is_killed_goes_on(table: str, whole: Path, tmp_path: Path) -> None:
     """Twice by SIGKILL; nothing that was finished is made again, and the verdict is the same."""
-    out, whole = tmp_path / "c", tmp_path / "whole"
-    more = ["--methods", "focal,weighted", "--seeds", "2", "--resume"]
-    command = [
-        sys.executable,
-        "-m",
-        "equipoise",
-        "compare",
-        table,
-        *EPOCHS,
-        "--out",
-        str(out),
-        *more,
-    ]
+    out = tmp_path / "c"
+    own = ["compare", table, *EPOCHS, "--out", str(out), *THREE, "--resume"]
     for wanted in (1, 3):
-        with subprocess.Popen(command, start_new_session=True) as process:
+        with subprocess.Popen(
+            [sys.executable, "-m", "equipoise", *own], start_new_session=True
+        ) as process:
             ends = time.monotonic() + 100
             while len(_stamps(out)) < wanted:
                 assert process.poll() is None
@@ -132,21 +136,18 @@ def test_a_comparison_that_is_killed_goes_on(table: str, tmp_path: Path) -> None
             os.killpg(process.pid, signal.SIGKILL)
     before = _stamps(out)
     assert wanted <= len(before) < 6
-    assert _compare(table, out, *more) == 0
+    assert main(own) == 0
     assert before.items() <= _stamps(out).items()
-    assert _compare(table, whole, *more[:-1]) == 0
     assert _verdict(out) == _verdict(whole)
 
 
-def test_runs_in_processes_are_the_same(table: str, tmp_path: Path) -> None:
+def test_runs_in_processes_are_the_same(table: str, whole: Path, tmp_path: Path) -> None:
     """Two at once predict what one after the other predicts."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    more = ["--methods", "focal", "--seeds", "2"]
-    assert _compare(table, one, *more) == 0
+    two = tmp_path / "two"
     places = ["--executor", "processes", "--workers", "2", "--threads", "1"]
-    assert _compare(table, two, *more, *places) == 0
+    assert _compare(table, two, "--methods", "focal", "--seeds", "2", *places) == 0
     for name in ("plain/seed0", "plain/seed1", "focal/seed0", "focal/seed1"):
-        found = [Run(out / "runs" / name).read_arrays("predictions.npz") for out in (one, two)]
+        found = [Run(out / "runs" / name).read_arrays("predictions.npz") for out in (whole, two)]
         np.testing.assert_allclose(found[0]["test_logits"], found[1]["test_logits"], atol=1e-5)
 
 

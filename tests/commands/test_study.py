@@ -18,6 +18,8 @@ from equipoise.runs import Run
 QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
 SMALL = ["digits", "--examples", "120", *QUICK, "--values", "None", "Uniform()"]
 
+TWICE = ["--ratios", "1,10", "--seeds", "2", "--test-ratios", "1,10"]
+
 
 def _study(out: Path, *more: str) -> int:
     return main(["study", "smoothing", *SMALL, "--out", str(out), *more])
@@ -27,18 +29,24 @@ def _stamps(out: Path) -> dict[str, int]:
     return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/runs/*/*/DONE")}
 
 
-def test_a_study_ends_with_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two ratios and seeds that was never stopped; not to be changed."""
+    out = tmp_path_factory.mktemp("whole") / "s"
+    assert _study(out, *TWICE) == 0
+    return out
+
+
+def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell for each ratio, value and seed; JSON, a table and a sentence for each ratio."""
-    out = tmp_path / "s"
-    more = ["--ratios", "1,10", "--seeds", "2", "--test-ratios", "1,10", "--json"]
-    assert _study(out, *more) == 0
+    assert _study(whole, *TWICE, "--resume", "--json") == 0  # nothing is left to do
     found = json.loads(capsys.readouterr().out)
     assert found["ratios"] == ["1", "10"]
     assert found["seeds"] == [0, 1]
     assert len(found["balanced"]["sentences"]) == 3
     assert len(found["deployment"]) == 2 * 2 * 2
-    assert len(_stamps(out)) == 8
-    with (out / "study.csv").open() as file:
+    assert len(_stamps(whole)) == 8
+    with (whole / "study.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {(row["ratio"], row["setting"]) for row in rows} == {
         (ratio, value) for ratio in ("1", "10") for value in ("no smoothing", "Uniform()")
@@ -91,9 +99,9 @@ def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> 
     assert all(105 < size <= 120 for size in sizes)
 
 
-def test_a_study_that_is_killed_goes_on_and_grows(tmp_path: Path) -> None:
+def test_a_study_that_is_killed_goes_on_and_grows(whole: Path, tmp_path: Path) -> None:
     """Nothing that was finished is made again; a ratio more changes nothing that is there."""
-    out, whole = tmp_path / "s", tmp_path / "whole"
+    out = tmp_path / "s"
     command = [sys.executable, "-m", "equipoise", "study", "smoothing", *SMALL]
     command += ["--ratios", "10", "--seeds", "2", "--out", str(out), "--resume"]
     with subprocess.Popen(command, start_new_session=True) as process:
@@ -105,10 +113,9 @@ def test_a_study_that_is_killed_goes_on_and_grows(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     before = _stamps(out)
     assert 1 <= len(before) < 4
-    assert _study(out, "--ratios", "10", "--seeds", "2") == 2  # not without --resume
-    assert _study(out, "--ratios", "10", "--seeds", "2", "--resume") == 0
+    assert _study(out, *TWICE) == 2  # not without --resume
+    assert _study(out, *TWICE, "--resume") == 0
     assert before.items() <= _stamps(out).items()
-    assert _study(whole, "--ratios", "10", "--seeds", "2") == 0
     assert (out / "study.csv").read_text() == (whole / "study.csv").read_text()
 
 
