@@ -197,7 +197,7 @@ def _interrupted(process: subprocess.Popen[bytes]) -> str:
     while True:
         process.send_signal(signal.SIGINT)
         try:
-            return process.communicate(timeout=5)[1].decode()
+            return process.communicate(timeout=60)[1].decode()
         except subprocess.TimeoutExpired:
             continue
 
