@@ -150,5 +150,6 @@ def test_old_pictures_go_with_their_diagnosis(folder: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     store(out, [run], stored["order"], [np.zeros((1, 8, 8, 1), np.uint8)])
     assert (out / "suspects-0.npz").exists()
+    store(out, [run, run], stored["order"], [None, np.zeros((1, 8, 8, 1), np.uint8)])
     store(out, [run], stored["order"], [None])
     assert [path.name for path in out.iterdir()] == ["diagnosis.json"]

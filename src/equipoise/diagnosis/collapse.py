@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from equipoise._typing import CodeArray
 
@@ -160,7 +161,7 @@ def normalized_variances(variances: np.ndarray, means: ClassMeans) -> np.ndarray
     >>> normalized_variances(np.array([2.0, 0.0]), ClassMeans(np.array([[0.0], [4.0]])))
     array([0.0625, 0.0625])
     """
-    apart = ((means.means[:, None] - means.means[None]) ** 2).sum(axis=2)
+    apart = cdist(means.means, means.means, "sqeuclidean")
     np.fill_diagonal(apart, np.nan)
     values = (variances[:, None] + variances[None]) / (2 * np.where(apart > 0, apart, np.nan))
     known = ~np.isnan(values)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch.nn import functional as F
 
 from equipoise.diagnosis.advice import advise, headline
@@ -24,6 +25,10 @@ LEVEL = 0.95
 
 SIDE = 16
 """Images are reduced to this many pixels a side before it is asked which lie near each other."""
+
+
+AT_ONCE = 256
+"""So many images are reduced at once: all of them in full size may not fit into memory."""
 
 
 def diagnose(
@@ -146,16 +151,26 @@ def suspected(evidence: Evidence) -> Suspects:
     """Return training examples that deserve a look."""
     train, held = evidence.parts["train"], evidence.held_out
     source = evidence.model.source(evidence.dataset.X, train.places)
-    inputs = source.take(np.arange(len(train))).float()
-    if inputs.ndim == 4:
-        inputs = F.adaptive_avg_pool2d(
-            inputs, (min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3]))
-        )
-    else:
+    inputs = torch.cat(
+        [_reduced(source.take(rows)) for rows in _pieces(len(train), AT_ONCE)]
+    )
+    if isinstance(evidence.dataset.X, pd.DataFrame):
         inputs = (inputs - inputs.mean(dim=0)) / inputs.std(dim=0).clamp_min(1e-6)
     known = held.corrected, held.codes
     learnt = train.corrected, train.codes
-    return find_suspects(known, learnt, inputs.flatten(1).numpy())
+    return find_suspects(known, learnt, inputs.numpy())
+
+
+def _pieces(n: int, size: int) -> list[np.ndarray]:
+    return np.array_split(np.arange(n), max(1, -(-n // size)))
+
+
+def _reduced(inputs: torch.Tensor) -> torch.Tensor:
+    """Return images as few pixels in a row, and rows of a table as they are."""
+    if inputs.ndim == 4:
+        side = min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3])
+        inputs = F.adaptive_avg_pool2d(inputs.float(), side)
+    return inputs.float().flatten(1)
 
 
 def suspect_images(evidence: Evidence, found: Mapping[str, Any]) -> np.ndarray | None:
