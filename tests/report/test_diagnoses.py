@@ -107,7 +107,7 @@ def test_damage_is_told(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
-        (("format",), 2),
+        (("format",), 1),
         (("runs",), []),
         (("runs", 0, "name"), None),
         (("runs", 0, "classes"), []),

@@ -89,9 +89,7 @@ def order_runs(
             continue
         correlation = spearman(*pairs.T)
         low, high = _interval(correlation, len(pairs), level)
-        found.append(
-            Order(measure=name, correlation=correlation, low=low, high=high, n=len(pairs))
-        )
+        found.append(Order(measure=name, correlation=correlation, low=low, high=high, n=len(pairs)))
     return sorted(found, key=lambda order: -abs(order.correlation))
 
 

@@ -81,9 +81,11 @@ class LossSurface:
         .. [1] P. Foret et al., "Sharpness-aware minimization for efficiently improving
            generalization", ICLR 2021, eq. 2.
         """
-        each = [self._derived(rows, twice=False) for rows in self.pieces]
-        before = sum(loss for loss, _, _ in each)
-        gradients = [torch.stack(g).sum(dim=0) for g in zip(*(g for _, _, g in each), strict=True)]
+        before, _, gradients = self._derived(self.pieces[0], twice=False)
+        for rows in self.pieces[1:]:
+            loss, _, more = self._derived(rows, twice=False)
+            before = before + loss
+            gradients = [g + m for g, m in zip(gradients, more, strict=True)]
         length = norm(gradients).clamp_min(1e-30)
         moved = {
             name: weight + rho * gradient / length

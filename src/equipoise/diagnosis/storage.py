@@ -11,7 +11,7 @@ from equipoise.runs import Run
 NAME = "diagnosis.json"
 """The file by which a folder is known as a diagnosis."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is written."""
 
 

@@ -12,7 +12,7 @@ from equipoise.runs import Run
 NAME = "diagnosis.json"
 """The file by which a folder is known as a diagnosis."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is read."""
 
 MEASURES = {
@@ -65,6 +65,7 @@ RUN = {
     "notes": [TEXT],
     "headline": TEXT,
     "scores": {"as_is": _ENDS, "corrected": _ENDS},
+    "right": _ENDS,
     "advice": [{"cause": TEXT, "evidence": TEXT, "remedy": TEXT}],
     "ledger": [{"cause": TEXT, **_ENDS}],
     "by_class": {"recall_train": [MAYBE], "recall_test": [MAYBE], ...: [MAYBE]},
@@ -133,19 +134,20 @@ def _fault(stored: Any) -> str | None:
     found = mismatch(stored, {"runs": [RUN], "order": ORDER})
     if found is not None:
         return found
-    if not stored["runs"]:
-        return "there is no run"
-    for told in stored["runs"]:
-        of_each = {"counts": told["counts"], **told["by_class"]}
-        if len(told["classes"]) < 2:
-            return "classes are fewer than two"
-        for name, values in of_each.items():
-            if len(values) != len(told["classes"]):
-                return f"{name} has {len(values)} values for {len(told['classes'])} classes"
-        has_rows = {isinstance(suspect.get("row"), dict) for suspect in told["suspects"]}
-        if len(has_rows) > 1:
-            return "examples to look at are rows and pictures"
-    return None
+    faults = (_disagreement(told) for told in stored["runs"])
+    return next(filter(None, faults), None) if stored["runs"] else "there is no run"
+
+
+def _disagreement(told: Mapping[str, Any]) -> str | None:
+    """Return what parts of a run do not agree on."""
+    n = len(told["classes"])
+    if n < 2:
+        return "classes are fewer than two"
+    for name, values in {"counts": told["counts"], **told["by_class"]}.items():
+        if len(values) != n:
+            return f"{name} has {len(values)} values for {n} classes"
+    has_rows = {isinstance(suspect.get("row"), dict) for suspect in told["suspects"]}
+    return "examples to look at are rows and pictures" if len(has_rows) > 1 else None
 
 
 def mismatch(value: Any, shape: Any, at: str = "all of it") -> str | None:
