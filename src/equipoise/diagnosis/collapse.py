@@ -7,6 +7,10 @@ from scipy.spatial.distance import cdist
 
 from equipoise._typing import CodeArray
 
+ROUNDING = 1e-9
+"""Centred means sum to zero up to rounding, which grows with their number: directions in which
+they are closer than this, relative to the farthest, are none."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClassMeans:
@@ -126,7 +130,7 @@ def within_class(features: np.ndarray, codes: CodeArray, means: ClassMeans) -> n
     >>> within_class(features, codes, ClassMeans.of(features, codes, 2))
     array([0.25, 0.  ])
     """
-    directions = np.linalg.pinv(means.centred)
+    directions = np.linalg.pinv(means.centred, rcond=ROUNDING)
     squared = (((features - means.means[codes]) @ directions) ** 2).sum(axis=1)
     n = len(means.means)
     return _divided(np.bincount(codes, squared, n), np.bincount(codes, minlength=n) - 1)
