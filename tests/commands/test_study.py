@@ -137,6 +137,8 @@ def test_what_is_retuned_is_searched_in_each_cell(tmp_path: Path) -> None:
         (["--ratio", "10"], "--ratios"),
         (["--smoothing", "Uniform()"], "must not be given as well"),
         (["--ratios", "1,x"], "numbers with commas"),
+        (["--test-ratios", "1,0"], "--test-ratios are above 0"),
+        (["--test-ratios", "nan"], "--test-ratios are above 0"),
         (["--seeds", "0"], "seeds"),
         (["--retune", "nothing"], "--retune rate"),
     ],

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import helmert
 
 from equipoise.diagnosis.collapse import (
     ClassMeans,
@@ -44,6 +45,17 @@ def test_nc1_is_the_trace_of_the_textbook(cloud: tuple[np.ndarray, np.ndarray]) 
     wanted = np.trace(within @ np.linalg.pinv(between, rcond=1e-10)) / N
     means = ClassMeans.of(*cloud, N)
     assert within_class(*cloud, means).mean() == pytest.approx(wanted, rel=1e-9)
+
+
+def test_nc1_of_200_classes_is_not_that_of_rounding() -> None:
+    """Helmert's contrasts of the means have full rank, so that no direction must be left out."""
+    random, n = np.random.default_rng(1), 200
+    codes = np.repeat(np.arange(n), 3)
+    features = 5 + random.normal(size=(3 * n, 512)) + 3 * random.normal(size=(n, 512))[codes]
+    means = ClassMeans.of(features, codes, n)
+    directions = np.linalg.pinv(helmert(n) @ means.means)
+    wanted = (((features - means.means[codes]) @ directions) ** 2).sum() / (2 * n)
+    assert within_class(features, codes, means).mean() == pytest.approx(wanted, rel=1e-6)
 
 
 def test_the_share_of_a_class_is_that_of_its_own_scatter(

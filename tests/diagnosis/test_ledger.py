@@ -10,9 +10,10 @@ from scipy.stats import spearmanr
 
 from equipoise.diagnosis.advice import REMEDIES, advise, headline
 from equipoise.diagnosis.evidence import Seen
-from equipoise.diagnosis.ledger import CAUSES, Loss, ledger
+from equipoise.diagnosis.ledger import CAUSES, Loss, Recalls, ledger, mean_recall
 from equipoise.diagnosis.ordering import order_runs
 from equipoise.metrics import evaluate, shift_logits
+from equipoise.metrics.intervals import normal_quantile
 from equipoise.settings import COMPONENTS
 from equipoise.spec import resolve
 
@@ -134,6 +135,20 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     assert held / 300 > 0.93
 
 
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
+def test_intervals_hold_the_truth_of_classes_of_one_to_three(share: float) -> None:
+    """A mean over ten classes whose recall is known, as many validation parts have them."""
+    random = np.random.default_rng(0)
+    sizes = np.array([1, 1, 1, 2, 2, 3, 3, 5, 10, 20])
+    z = normal_quantile(0.95)
+    held = 0
+    for hits in random.binomial(sizes, share, size=(1000, 10)):
+        recalls = Recalls(hits=hits, sizes=sizes)
+        _, low, high = mean_recall(recalls.values, recalls.variances, z)
+        held += low <= share <= high
+    assert held / 1000 > 0.92
+
+
 def test_advice_names_the_group_that_loses_most_and_has_a_remedy() -> None:
     """Every cause has one."""
     for cause in (*CAUSES, "head"):
@@ -170,3 +185,25 @@ def test_orders_are_spearmans() -> None:
         wanted = spearmanr(scores, measures[order.measure]).statistic
         assert order.correlation == pytest.approx(wanted)
         assert order.low <= order.correlation <= order.high
+
+
+@pytest.mark.parametrize(("n", "rho"), [(5, 0.0), (5, 0.9), (20, 0.0), (20, 0.5), (20, 0.9)])
+def test_intervals_of_orders_hold_the_truth_as_often_as_they_say(n: int, rho: float) -> None:
+    """Of normal pairs, whose rank correlation is known: 6 / pi * asin(rho / 2)."""
+    random = np.random.default_rng(n)
+    truth = 6 / np.pi * np.arcsin(rho / 2)
+    held = 0
+    for _ in range(400):
+        x, noise = random.normal(size=(2, n))
+        y = rho * x + np.sqrt(1 - rho**2) * noise
+        [found] = order_runs(x.tolist(), {"y": y.tolist()})
+        held += found.low <= truth <= found.high
+    assert held / 400 > 0.92
+
+
+def test_four_runs_in_one_order_are_no_certainty() -> None:
+    """One in 12 draws of unrelated measures has all four in the same or in the opposite order."""
+    [found] = order_runs([0.5, 0.6, 0.7, 0.9], {"gap": [4.0, 3.0, 2.5, 1.0]})
+    assert found.correlation == pytest.approx(-1)
+    assert found.low <= found.correlation
+    assert found.high > 0

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from equipoise.diagnosis import sharpness
 from equipoise.diagnosis.sharpness import LossSurface
 
 
@@ -95,3 +96,18 @@ def test_a_network_is_left_as_it_was() -> None:
     assert "0.weight" not in surface.weights
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
     assert all(p.grad is None for p in network.parameters())
+
+
+def test_examples_in_pieces_are_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than a piece is ever in the network, and the numbers are those of all at once."""
+    network = _network()
+    weights = torch.arange(1.0, 13.0)
+    whole = _surface(network, weights)
+    wanted = whole.rise(0.05), whole.top_eigenvalue()
+    monkeypatch.setattr(sharpness, "AT_ONCE", 4 * 5)  # five rows of four values
+    seen: list[int] = []
+    network.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    own = _surface(network, weights)
+    found = own.rise(0.05), own.top_eigenvalue()
+    assert max(seen) == 5
+    assert found == pytest.approx(wanted, rel=1e-6)

@@ -4,14 +4,16 @@ import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from equipoise.cli import main
+from equipoise.diagnosis import storage
 from equipoise.diagnosis.storage import store
 from equipoise.errors import InputError
-from equipoise.report import write_report
+from equipoise.report import diagnoses, write_report
 from equipoise.report.diagnoses import is_diagnosis, summarise_diagnosis
 
 
@@ -102,6 +104,45 @@ def test_damage_is_told(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (("format",), 1),
+        (("runs",), []),
+        (("runs", 0, "name"), None),
+        (("runs", 0, "classes"), []),
+        (("runs", 0, "classes", 0), -1),
+        (("runs", 0, "counts", 0), "many"),
+        (("runs", 0, "notes"), -1),
+        (("runs", 0, "by_class", "recall_test"), [0.5]),
+        (("runs", 0, "ledger", 0, "low"), float("nan")),
+        (("runs", 0, "overall", "nc3"), "x"),
+        (("runs", 0, "readings"), []),
+        (("runs", 0, "calibration", 0, "brier"), None),
+        (("order", "orders", 0, "correlation"), {}),
+    ],
+)
+def test_what_a_stranger_has_changed_is_told(
+    place: tuple[str | int, ...], wrong: Any, folder: Path, tmp_path: Path
+) -> None:
+    """What a page cannot show is refused in words that name it, and there is no page."""
+    stored = json.loads((folder / "diagnosis.json").read_text("utf-8"))
+    inside = stored
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = wrong
+    (tmp_path / "diagnosis.json").write_text(json.dumps(stored), "utf-8")
+    named = [str(key) for key in place if not isinstance(key, int)][-1]
+    with pytest.raises(InputError, match="run" if wrong == [] and len(place) == 1 else named):
+        write_report([tmp_path], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    """One number in two places, for pages open without torch."""
+    assert diagnoses.FORMAT == storage.FORMAT
+
+
 def test_old_pictures_go_with_their_diagnosis(folder: Path, tmp_path: Path) -> None:
     """A diagnosis that replaces another leaves none of its pictures."""
     stored = json.loads((folder / "diagnosis.json").read_text("utf-8"))
@@ -109,5 +150,6 @@ def test_old_pictures_go_with_their_diagnosis(folder: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     store(out, [run], stored["order"], [np.zeros((1, 8, 8, 1), np.uint8)])
     assert (out / "suspects-0.npz").exists()
+    store(out, [run, run], stored["order"], [None, np.zeros((1, 8, 8, 1), np.uint8)])
     store(out, [run], stored["order"], [None])
     assert [path.name for path in out.iterdir()] == ["diagnosis.json"]

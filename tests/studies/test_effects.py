@@ -152,6 +152,23 @@ def test_scores_are_the_means_over_seeds() -> None:
     assert found[1].mean(axis=1) == pytest.approx([e["value"] for e in own["means"].values()])
 
 
+def test_a_place_of_use_is_the_same_for_all_ratios_of_training() -> None:
+    """At ratio 1 the rarest class is that of the largest ratio, not the last one by label."""
+    cells = _cells({r: {"16": 0.8, "64": 0.6} for r in (1.0, 100.0)})
+    for entries in cells.by_ratio[1.0].entries, cells.by_ratio[100.0].entries:
+        for own in entries.values():
+            for entry in own.values():
+                uneven = entry.predictions["balanced"]
+                uneven.logits[uneven.codes == 0] = np.eye(CLASSES)[1]  # class 0 is never right
+    both = {1.0: np.full(4, 400), 100.0: np.array([10, 50, 200, 400])}
+    object.__setattr__(cells, "counts", lambda ratio, seed: both[ratio])  # noqa: ARG005
+    object.__setattr__(cells, "by_ratio", dict.fromkeys(both, cells.by_ratio[1.0]))
+    rows = found_in(cells, test_ratios=(50.0,))["deployment"]
+    by_ratio = {row["ratio"]: row for row in rows if row["method"] == "16"}
+    assert by_ratio["1"]["as_trained"] == by_ratio["100"]["as_trained"]
+    assert min(by_ratio["1"]["as_trained"]) > 0.6
+
+
 def test_the_table_has_a_row_for_each_cell_and_prior() -> None:
     """With recall by group."""
     rows = as_csv(found_in(_cells(PLANTED), test_ratios=(1.0,))).splitlines()

@@ -191,8 +191,7 @@ def _show(told: Mapping[str, Any]) -> None:
     table = Table(title="Where balanced accuracy on the test set goes", title_justify="left")
     table.add_column("")
     table.add_column("points", justify="right")
-    right = told["scores"]["as_is"]
-    table.add_row("right as trained", console.interval(right).replace(" %", ""))
+    table.add_row("right as trained", console.interval(told["right"]).replace(" %", ""))
     for loss in told["ledger"]:
         table.add_row(loss["cause"], console.interval(loss).replace(" %", ""))
     console.results.print(table)

@@ -1,10 +1,12 @@
 """``equipoise study``: one component over imbalance ratios."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from rich.markup import escape
 from rich.table import Table
 
 from equipoise.commands import console
@@ -90,6 +92,16 @@ class Cells:
             metric=self.metric,
         )
 
+    def places(self) -> tuple[float, ...]:
+        """Return the imbalance ratios of places of use."""
+        found = numbers("--test-ratios", self.test_ratios)
+        for ratio in found:
+            if not 0 < ratio < math.inf:
+                raise InputError(
+                    "--test-ratios are above 0 and finite.", f"One is {ratio:g}.", "Give 1,10,100."
+                )
+        return found
+
 
 @dataclass(kw_only=True)
 class _Drawn(Imbalance):
@@ -145,7 +157,7 @@ def study(  # noqa: PLR0913 (each is an option)
     place.check()
     wanted = find_component(component)
     folder = out or Path("studies") / f"{wanted.name}-{name_of(data)}"
-    choices, tested = cells.choices(), numbers("--test-ratios", cells.test_ratios)
+    choices, tested = cells.choices(), cells.places()
     _check(imbalance, cells.seeds)
     find_recipe(recipe)
     with read_in(data, reading, imbalance, classifier, seed=0) as read:
@@ -237,14 +249,14 @@ def show(found: dict[str, Any], folder: Path, *, as_json: bool) -> None:
 
 def _table(found: dict[str, Any], prior: str, title: str) -> Table:
     told = f"{title}: {found['metric'].replace('_', ' ')}, standard errors, {found['data']}"
-    table = Table(title=told, title_justify="left")
+    table = Table(title=escape(told), title_justify="left")
     table.add_column(found["component"])
     for ratio in found["ratios"]:
         table.add_column(f"ratio {ratio}", justify="right")
     in_nats = found["metric"].endswith("log_loss")
     for value in found["values"]:
         cells = [own["means"].get(value["method"]) for own in found[prior]["ratios"].values()]
-        table.add_row(value["label"], *(_cell(cell, in_nats) for cell in cells))
+        table.add_row(escape(value["label"]), *(_cell(cell, in_nats) for cell in cells))
     return table
 
 

@@ -23,7 +23,8 @@ REMEDIES: Mapping[str, str] = {
         "needed."
     ),
     "shifted test": (
-        "Test examples differ from those held out of training: find out what differs (source, "
+        "Held-out examples, by which the epoch was chosen, flatter a little; beyond that test "
+        "examples differ from them: find out what differs (source, "
         "device, time), and train on examples like those of the place of use."
     ),
     "mislabelled": (

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from equipoise._typing import CodeArray
+
+ROUNDING = 1e-9
+"""Centred means sum to zero up to rounding, which grows with their number: directions in which
+they are closer than this, relative to the farthest, are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +130,7 @@ def within_class(features: np.ndarray, codes: CodeArray, means: ClassMeans) -> n
     >>> within_class(features, codes, ClassMeans.of(features, codes, 2))
     array([0.25, 0.  ])
     """
-    directions = np.linalg.pinv(means.centred)
+    directions = np.linalg.pinv(means.centred, rcond=ROUNDING)
     squared = (((features - means.means[codes]) @ directions) ** 2).sum(axis=1)
     n = len(means.means)
     return _divided(np.bincount(codes, squared, n), np.bincount(codes, minlength=n) - 1)
@@ -160,7 +165,7 @@ def normalized_variances(variances: np.ndarray, means: ClassMeans) -> np.ndarray
     >>> normalized_variances(np.array([2.0, 0.0]), ClassMeans(np.array([[0.0], [4.0]])))
     array([0.0625, 0.0625])
     """
-    apart = ((means.means[:, None] - means.means[None]) ** 2).sum(axis=2)
+    apart = cdist(means.means, means.means, "sqeuclidean")
     np.fill_diagonal(apart, np.nan)
     values = (variances[:, None] + variances[None]) / (2 * np.where(apart > 0, apart, np.nan))
     known = ~np.isnan(values)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch.nn import functional as F
 
 from equipoise.diagnosis.advice import advise, headline
@@ -16,14 +17,22 @@ from equipoise.diagnosis.measures import by_class_measures, overall_measures, sh
 from equipoise.diagnosis.ordering import order_runs, told
 from equipoise.diagnosis.probe import STRENGTHS, probe_predictions
 from equipoise.diagnosis.readings import readings
-from equipoise.diagnosis.suspects import Suspects, find_suspects
+from equipoise.diagnosis.suspects import FEWEST, Suspects, find_suspects
 from equipoise.metrics.intervals import normal_quantile
+from equipoise.statistics.wording import listed
 
 LEVEL = 0.95
 """Of all intervals."""
 
 SIDE = 16
 """Images are reduced to this many pixels a side before it is asked which lie near each other."""
+
+
+MOST_NAMES = 5
+"""Most classes that a note names."""
+
+AT_ONCE = 256
+"""So many images are reduced at once: all of them in full size may not fit into memory."""
 
 
 def diagnose(
@@ -44,10 +53,12 @@ def diagnose(
     -------
     dict
         JSON values: ``headline``, ``advice``, ``ledger``, ``readings`` (sentences by measure),
-        ``scores``, ``by_class``, ``by_group`` and ``overall`` measures, ``eigenvalues``,
-        ``calibration``, ``probe``, ``suspects``, and what they are of.
+        ``scores``, ``right`` (what is right as trained, over the classes of the ledger),
+        ``by_class``, ``by_group`` and ``overall`` measures, ``eigenvalues``,
+        ``calibration``, ``probe``, ``suspects``, ``unjudged`` (classes of which too few
+        examples are held out to know what is typical of them), and what they are of.
     """
-    losses = ledger(evidence, LEVEL)
+    losses, n = ledger(evidence, LEVEL), evidence.n_classes
     watch()
     classes = by_class_measures(evidence)
     overall = overall_measures(evidence, classes)
@@ -72,8 +83,9 @@ def diagnose(
         "counts": evidence.counts.tolist(),
         "groups": list(evidence.groups),
         "rests_on": _rests_on(evidence),
-        "notes": list(evidence.notes),
+        "notes": [*evidence.notes, *_unknown(evidence, losses[0])],
         "scores": _scores(evidence),
+        "right": _right(evidence, losses[0]),
         "headline": headline(advice),
         "advice": [asdict(each) for each in advice],
         "ledger": [asdict(loss) for loss in losses],
@@ -84,6 +96,7 @@ def diagnose(
         "calibration": calibration,
         "probe": {**probe, "gain": asdict(probe["gain"])},
         "suspects": _described(evidence, suspects),
+        "unjudged": int((np.bincount(evidence.held_out.codes, minlength=n) < FEWEST).sum()),
     }
     return {**found, "readings": readings(found)}
 
@@ -146,16 +159,24 @@ def suspected(evidence: Evidence) -> Suspects:
     """Return training examples that deserve a look."""
     train, held = evidence.parts["train"], evidence.held_out
     source = evidence.model.source(evidence.dataset.X, train.places)
-    inputs = source.take(np.arange(len(train))).float()
-    if inputs.ndim == 4:
-        inputs = F.adaptive_avg_pool2d(
-            inputs, (min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3]))
-        )
-    else:
+    inputs = torch.cat([_reduced(source.take(rows)) for rows in _pieces(len(train), AT_ONCE)])
+    if isinstance(evidence.dataset.X, pd.DataFrame):
         inputs = (inputs - inputs.mean(dim=0)) / inputs.std(dim=0).clamp_min(1e-6)
     known = held.corrected, held.codes
     learnt = train.corrected, train.codes
-    return find_suspects(known, learnt, inputs.flatten(1).numpy())
+    return find_suspects(known, learnt, inputs.numpy())
+
+
+def _pieces(n: int, size: int) -> list[np.ndarray]:
+    return np.array_split(np.arange(n), max(1, -(-n // size)))
+
+
+def _reduced(inputs: torch.Tensor) -> torch.Tensor:
+    """Return images as few pixels in a row, and rows of a table as they are."""
+    if inputs.ndim == 4:
+        side = min(SIDE, inputs.shape[2]), min(SIDE, inputs.shape[3])
+        inputs = F.adaptive_avg_pool2d(inputs.float(), side)
+    return inputs.float().flatten(1)
 
 
 def suspect_images(evidence: Evidence, found: Mapping[str, Any]) -> np.ndarray | None:
@@ -208,6 +229,28 @@ def _scores(evidence: Evidence) -> dict[str, dict[str, float]]:
         numbers = mean_recall(recalls.values, recalls.variances, z)
         found[name] = dict(zip(("value", "low", "high"), numbers, strict=True))
     return found
+
+
+def _right(evidence: Evidence, loss: Loss) -> dict[str, float]:
+    """Return balanced accuracy as trained over the classes that the ledger is of."""
+    test = evidence.parts["test"]
+    recalls = Recalls.of(test.logits.argmax(axis=1), test.codes, evidence.n_classes)
+    values = np.where([v is None for v in loss.by_class], np.nan, recalls.values)
+    numbers = mean_recall(values, recalls.variances, normal_quantile(LEVEL))
+    return dict(zip(("value", "low", "high"), numbers, strict=True))
+
+
+def _unknown(evidence: Evidence, loss: Loss) -> list[str]:
+    """Return which classes the ledger leaves out, if any."""
+    pairs = zip(evidence.classes, loss.by_class, strict=True)
+    names = [name for name, value in pairs if value is None]
+    if not names:
+        return []
+    shown = names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], "others"]
+    return [
+        f"Where points go is told of {len(loss.by_class) - len(names)} of {len(loss.by_class)} "
+        f"classes: of {listed(shown)} there are no examples in some part."
+    ]
 
 
 def _rests_on(evidence: Evidence) -> str:

@@ -63,9 +63,9 @@ class Recalls:
 
     @property
     def variances(self) -> np.ndarray:
-        """Variance of each, as if one more example had been right and one more wrong."""
+        """Variance of each, its share as if one more had been right and one more wrong."""
         share = (self.hits + 1) / (self.sizes + 2)
-        return share * (1 - share) / (self.sizes + 2)
+        return share * (1 - share) / np.maximum(self.sizes, 1)
 
 
 def ledger(evidence: Evidence, level: float = 0.95) -> list[Loss]:

@@ -1,6 +1,7 @@
 """How sure decisions are: margins of logits, and distances to the nearest boundary."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from equipoise._typing import CodeArray, LogitArray
 
@@ -58,7 +59,7 @@ def boundary_distances(logits: LogitArray, codes: CodeArray, rows: np.ndarray) -
     >>> boundary_distances(np.array([[3.0, 1.0]]), np.array([0]), np.array([[1.0], [-3.0]]))
     array([0.5])
     """
-    between = np.linalg.norm(rows[:, None] - rows[None], axis=2)
+    between = cdist(rows, rows)
     np.fill_diagonal(between, np.nan)
     gaps = logits[np.arange(len(codes)), codes][:, None].astype(np.float64) - logits
     with np.errstate(divide="ignore", invalid="ignore"):

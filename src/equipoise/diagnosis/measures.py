@@ -125,8 +125,8 @@ def overall_measures(evidence: Evidence, classes: Mapping[str, np.ndarray]) -> d
     -------
     dict of str to float
         Means over classes of the measures by class, and what there is of a run as a whole: NC2
-        of means and of rows, NC3, NC4 on both parts, the slope of row lengths, and the mean
-        cosine of the rarest classes' rows.
+        of the means of more than two classes, NC3, NC4 on both parts, the slope of row lengths,
+        and the mean cosine of the rarest classes' rows.
     """
     found = {name: _mean(values) for name, values in classes.items()}
     found["gap"] = found["recall_train"] - found["recall_test"]
@@ -137,13 +137,14 @@ def overall_measures(evidence: Evidence, classes: Mapping[str, np.ndarray]) -> d
         for part in ("train", "test")
     }
     for part, own in means.items():
-        lying = geometry(own.centred)
-        found |= {
-            f"nc2_lengths_{part}": lying.lengths,
-            f"nc2_angles_{part}": lying.angles,
-            f"nc2_simplex_{part}": lying.simplex,
-            f"nc4_{part}": _disagreement(parts[part], means["train"]),
-        }
+        found[f"nc4_{part}"] = _disagreement(parts[part], means["train"])
+        if own.present.sum() > 2:  # the means of two always lie opposite to each other
+            lying = geometry(own.centred)
+            found |= {
+                f"nc2_lengths_{part}": lying.lengths,
+                f"nc2_angles_{part}": lying.angles,
+                f"nc2_simplex_{part}": lying.simplex,
+            }
     if evidence.head is not None:
         found |= _of_head(evidence, means["train"])
     return found

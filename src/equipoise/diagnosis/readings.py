@@ -166,11 +166,18 @@ def _probe(found: Found) -> str:
 
 def _suspects(found: Found) -> str:
     kinds = [suspect["kind"] for suspect in found["suspects"]]
+    blind = found["unjudged"]
+    more = (
+        f" Of {blind} class{'' if blind == 1 else 'es'} fewer than ten examples are held out, so "
+        "that wrong labels of what truly is of these cannot be seen."
+        if blind
+        else ""
+    )
     if not kinds:
-        return "No training example looks mislabelled or atypical."
+        return f"No training example looks mislabelled or atypical.{more}"
     return (
         f"Among the training examples listed, {kinds.count('looks mislabelled')} look mislabelled "
-        f"and {kinds.count('atypical')} are atypical of their class."
+        f"and {kinds.count('atypical')} are atypical of their class.{more}"
     )
 
 

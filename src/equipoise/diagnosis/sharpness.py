@@ -16,6 +16,10 @@ ITERATIONS = 50
 CLOSE = 1e-3
 """It ends once an eigenvalue changes by less than this, relative to itself."""
 
+AT_ONCE = 2**19
+"""So many input values are gone through at once, three images of 224 pixels a side: the second
+derivative needs all that is in between in memory, several times."""
+
 
 class LossSurface:
     """The mean cross-entropy of some examples as a function of the trained weights.
@@ -42,17 +46,22 @@ class LossSurface:
         shares = torch.ones(len(labels)) if weights is None else weights
         self.shares = (shares / shares.sum()).to(labels.device)
         self.weights = {k: p.detach() for k, p in parameters_of(network).items()}
+        size = max(1, AT_ONCE // max(1, inputs[0].numel()))
+        self.pieces = [slice(at, at + size) for at in range(0, len(labels), size)]
 
-    def loss(self, weights: dict[str, Tensor]) -> Tensor:
-        """Return the loss at some weights."""
-        logits = functional_call(self.network, weights, (self.inputs,))
-        losses = F.cross_entropy(logits, self.labels, reduction="none")
-        return (losses * self.shares.to(losses.dtype)).sum()
+    def loss(self, weights: dict[str, Tensor], rows: slice = slice(None)) -> Tensor:
+        """Return the loss at some weights, or the share of some examples in it."""
+        logits = functional_call(self.network, weights, (self.inputs[rows],))
+        losses = F.cross_entropy(logits, self.labels[rows], reduction="none")
+        return (losses * self.shares[rows].to(losses.dtype)).sum()
 
-    def _derived(self, *, twice: bool) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
+    def _derived(
+        self, rows: slice, *, twice: bool
+    ) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
         leaves = {k: w.clone().requires_grad_() for k, w in self.weights.items()}
-        loss = self.loss(leaves)
-        return loss, leaves, list(torch.autograd.grad(loss, [*leaves.values()], create_graph=twice))
+        loss = self.loss(leaves, rows)
+        gradients = torch.autograd.grad(loss, [*leaves.values()], create_graph=twice)
+        return loss.detach(), leaves, list(gradients)
 
     def rise(self, rho: float) -> float:
         r"""Return by how much the loss rises within a ball, in nats.
@@ -72,14 +81,18 @@ class LossSurface:
         .. [1] P. Foret et al., "Sharpness-aware minimization for efficiently improving
            generalization", ICLR 2021, eq. 2.
         """
-        loss, _, gradients = self._derived(twice=False)
+        before, _, gradients = self._derived(self.pieces[0], twice=False)
+        for rows in self.pieces[1:]:
+            loss, _, more = self._derived(rows, twice=False)
+            before = before + loss
+            gradients = [g + m for g, m in zip(gradients, more, strict=True)]
         length = norm(gradients).clamp_min(1e-30)
         moved = {
             name: weight + rho * gradient / length
             for (name, weight), gradient in zip(self.weights.items(), gradients, strict=True)
         }
         with torch.no_grad():
-            return float(self.loss(moved) - loss)
+            return float(sum(self.loss(moved, rows) for rows in self.pieces) - before)
 
     def top_eigenvalue(self, seed: int = 0, iterations: int = ITERATIONS) -> float:
         """Return the largest eigenvalue of the loss's Hessian, by power iteration.
@@ -96,12 +109,20 @@ class LossSurface:
         The iteration finds the eigenvalue of largest size. If that is negative, a second one with
         the Hessian shifted by it finds the largest.
         """
-        _, leaves, gradients = self._derived(twice=True)
+        kept = self._derived(self.pieces[0], twice=True) if len(self.pieces) == 1 else None
 
         def product(direction: Sequence[Tensor], shift: float) -> list[Tensor]:
-            dot = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True))
-            curved = torch.autograd.grad(dot, [*leaves.values()], retain_graph=True)  # type: ignore[arg-type]
-            return [c - shift * d for c, d in zip(curved, direction, strict=True)]
+            total = [-shift * d for d in direction]
+            for rows in self.pieces:
+                _, leaves, gradients = kept or self._derived(rows, twice=True)
+                dot = sum((g * d).sum() for g, d in zip(gradients, direction, strict=True))
+                curved = torch.autograd.grad(
+                    dot,  # type: ignore[arg-type]
+                    [*leaves.values()],
+                    retain_graph=kept is not None,
+                )
+                total = [t + c for t, c in zip(total, curved, strict=True)]
+            return total
 
         generator = torch.Generator().manual_seed(seed)
         first = [torch.randn(w.shape, generator=generator).to(w) for w in self.weights.values()]

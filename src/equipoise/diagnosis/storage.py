@@ -11,7 +11,7 @@ from equipoise.runs import Run
 NAME = "diagnosis.json"
 """The file by which a folder is known as a diagnosis."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is written."""
 
 
@@ -57,10 +57,13 @@ def store(
             kept.write_arrays(pictures_of(number), {"images": images})
         else:
             kept.remove(pictures_of(number))
+    for left in folder.glob(pictures_of("*")):
+        if left.name not in {pictures_of(number) for number in range(len(pictures))}:
+            kept.remove(left.name)
     told = {"format": FORMAT, "runs": list(runs), "order": dict(order)}
     kept.write_json(NAME, told)
 
 
-def pictures_of(number: int) -> str:
+def pictures_of(number: int | str) -> str:
     """Return the name of the file with the pictures of a run's suspects."""
     return f"suspects-{number}.npz"

@@ -1,5 +1,6 @@
 """A diagnosis as plain data for its page."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from equipoise.runs import Run
 
 NAME = "diagnosis.json"
 """The file by which a folder is known as a diagnosis."""
+
+FORMAT = 2
+"""Version of what is read."""
 
 MEASURES = {
     "recall_train": ("recall, training", True),
@@ -49,6 +53,37 @@ TOGETHER = {
 }
 """Measures of a run that stand side by side."""
 
+NUMBER, MAYBE, TEXT = "a number", "a number or null", "text"
+"""What a value can be."""
+
+_ENDS = {"value": NUMBER, "low": NUMBER, "high": NUMBER}
+
+RUN = {
+    "name": TEXT,
+    "classes": [TEXT],
+    "counts": [NUMBER],
+    "notes": [TEXT],
+    "headline": TEXT,
+    "scores": {"as_is": _ENDS, "corrected": _ENDS},
+    "right": _ENDS,
+    "advice": [{"cause": TEXT, "evidence": TEXT, "remedy": TEXT}],
+    "ledger": [{"cause": TEXT, **_ENDS}],
+    "by_class": {"recall_train": [MAYBE], "recall_test": [MAYBE], ...: [MAYBE]},
+    "overall": {...: MAYBE},
+    "calibration": [
+        dict.fromkeys(("temperature", "top_label", "class_wise", "log_loss", "brier"), NUMBER)
+    ],
+    "suspects": [dict.fromkeys(("id", "label", "kind", "looks_like"), TEXT)],
+    "readings": {...: TEXT},
+}
+"""What a page needs of each run; `...` stands for any other key."""
+
+ORDER = {
+    "score": TEXT,
+    "orders": [{"measure": TEXT, **dict.fromkeys(("correlation", "low", "high", "n"), NUMBER)}],
+}
+"""What it needs of how runs are ordered."""
+
 
 def is_diagnosis(folder: Path) -> bool:
     """Whether a folder holds a diagnosis."""
@@ -70,19 +105,88 @@ def summarise_diagnosis(folder: Path) -> dict[str, Any]:
     """
     run = Run(folder)
     stored = run.read_json(NAME)
+    if (found := _fault(stored)) is not None:
+        raise _refused(folder, found)
     try:
-        return {
-            "name": folder.name,
-            "runs": [_summary(run, told, k) for k, told in enumerate(stored["runs"])],
-            "order": {"score": stored["order"]["score"], "orders": stored["order"]["orders"]},
-            "beside": _beside(stored["runs"]),
-        }
-    except (KeyError, TypeError, IndexError, ValueError) as fault:
-        raise InputError(
-            "A diagnosis must be as `equipoise diagnose` wrote it.",
-            f"`{folder / NAME}` lacks something: {fault!r}.",
-            "Diagnose again with --overwrite.",
-        ) from None
+        runs = [_summary(run, told, k) for k, told in enumerate(stored["runs"])]
+    except ValueError as fault:
+        raise _refused(folder, f"pictures and examples do not agree ({fault})") from None
+    return {
+        "name": folder.name,
+        "runs": runs,
+        "order": stored["order"],
+        "beside": _beside(stored["runs"]),
+    }
+
+
+def _refused(folder: Path, fault: str) -> InputError:
+    return InputError(
+        "A diagnosis must be as `equipoise diagnose` wrote it.",
+        f"In `{folder / NAME}`, {fault}.",
+        "Diagnose again with --overwrite.",
+    )
+
+
+def _fault(stored: Any) -> str | None:
+    """Return what keeps a stored diagnosis, which may be a stranger's, from being shown."""
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        return f"the format is not {FORMAT}"
+    found = mismatch(stored, {"runs": [RUN], "order": ORDER})
+    if found is not None:
+        return found
+    faults = (_disagreement(told) for told in stored["runs"])
+    return next(filter(None, faults), None) if stored["runs"] else "there is no run"
+
+
+def _disagreement(told: Mapping[str, Any]) -> str | None:
+    """Return what parts of a run do not agree on."""
+    n = len(told["classes"])
+    if n < 2:
+        return "classes are fewer than two"
+    for name, values in {"counts": told["counts"], **told["by_class"]}.items():
+        if len(values) != n:
+            return f"{name} has {len(values)} values for {n} classes"
+    has_rows = {isinstance(suspect.get("row"), dict) for suspect in told["suspects"]}
+    return "examples to look at are rows and pictures" if len(has_rows) > 1 else None
+
+
+def mismatch(value: Any, shape: Any, at: str = "all of it") -> str | None:
+    """Return where a value of JSON is not of a shape, and how; None if it is.
+
+    Parameters
+    ----------
+    value : JSON value
+        Any.
+    shape : dict, list or str
+        A dict has the value's keys and their shapes, `...` standing for others; a list has the
+        shape of each item; else `NUMBER` (finite), `MAYBE` or `TEXT`.
+    at : str, default="all of it"
+        What the value is called.
+
+    Examples
+    --------
+    >>> mismatch({"runs": [1, "two"]}, {"runs": [NUMBER]})
+    'runs[1] is not a number'
+    """
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{at} is no object"
+        named = {key: own for key, own in shape.items() if key is not ...}
+        if lacking := named.keys() - value.keys():
+            return f"{at} lacks {min(lacking)}"
+        rest = dict.fromkeys(value.keys() - named.keys(), shape[...]) if ... in shape else {}
+        pairs = [(key, value[key], own) for key, own in {**named, **rest}.items()]
+        prefix = "" if at == "all of it" else f"{at}."
+        each = (mismatch(one, own, f"{prefix}{key}") for key, one, own in pairs)
+        return next((found for found in each if found is not None), None)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{at} is no list"
+        each = (mismatch(one, shape[0], f"{at}[{i}]") for i, one in enumerate(value))
+        return next((found for found in each if found is not None), None)
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    fits = {TEXT: isinstance(value, str), NUMBER: is_number, MAYBE: value is None or is_number}
+    return None if fits[shape] else f"{at} is not {shape}"
 
 
 def _summary(run: Run, told: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -82,6 +82,14 @@ class Cells:
             for name in self.methods
         }
 
+    def shares_elsewhere(self, seed: int, test_ratio: float) -> np.ndarray:
+        """Return class frequencies of a place of use, the same for all ratios of training.
+
+        The order of the classes is that of the seed at the largest ratio: at ratio 1 all are as
+        frequent, and none would be the rarest.
+        """
+        return shares_of_ratio(self.counts(max(self.by_ratio), seed), test_ratio)
+
     def counts(self, ratio: float, seed: int) -> np.ndarray:
         """Return the training examples of each class; those held out left aside."""
         entry = self.by_ratio[ratio].entries[self.methods[0]][seed, 0]

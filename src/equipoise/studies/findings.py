@@ -9,7 +9,7 @@ from typing import Any
 from equipoise.comparison.results import PRIORS
 from equipoise.runs import Run, write_text
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
-from equipoise.studies.cells import AS_IT_IS, Cells, accuracy_under, read_cells, shares_of_ratio
+from equipoise.studies.cells import AS_IT_IS, Cells, accuracy_under, read_cells
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
 
 TABLE = "study.csv"
@@ -198,19 +198,19 @@ def _deployment(cells: Cells, test_ratios: tuple[float, ...]) -> list[dict[str, 
     for ratio, results in cells.by_ratio.items():
         for name in cells.methods:
             for test_ratio in test_ratios:
-                both = _accuracies(cells, results.entries[name], ratio, test_ratio)
+                both = _accuracies(cells, results.entries[name], test_ratio)
                 own = {"ratio": _written(ratio), "method": name, "test_ratio": test_ratio}
                 rows.append({**own, **both})
     return rows
 
 
 def _accuracies(
-    cells: Cells, entries: Mapping[tuple[int, int], Any], ratio: float, test_ratio: float
+    cells: Cells, entries: Mapping[tuple[int, int], Any], test_ratio: float
 ) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"as_trained": [], "corrected": []}
     for seed in cells.seeds:
         entry = entries[seed, 0]
-        shares = shares_of_ratio(cells.counts(ratio, seed), test_ratio)
+        shares = cells.shares_elsewhere(seed, test_ratio)
         plain, even = (entry.predictions[prior] for prior in PRIORS)
         uniform = shares * 0 + 1 / len(shares)
         found["as_trained"].append(accuracy_under(plain, shares))

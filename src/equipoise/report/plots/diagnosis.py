@@ -46,7 +46,7 @@ Found = Mapping[str, Any]
 
 def points_lost(found: Found) -> Picture:
     """Draw where balanced accuracy goes, as bars that follow each other to 100 %."""
-    right = found["scores"]["as_is"]["value"]
+    right = found["right"]["value"]
     rows = [
         ("right as trained", right, None),
         *((x["cause"], x["value"], x) for x in found["ledger"]),

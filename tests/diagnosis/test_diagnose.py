@@ -1,0 +1,68 @@
+"""Laws of a whole diagnosis, on real runs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise.data.options import ReadOptions
+from equipoise.data.sources import load
+from equipoise.diagnosis.diagnose import diagnose
+from equipoise.diagnosis.evidence import Evidence, Seen, observe
+from equipoise.runs import Run
+
+# The package has a function of the module's name.
+MODULE = import_module("equipoise.diagnosis.diagnose")
+
+
+@pytest.fixture(scope="module")
+def evidence(run: Path) -> Evidence:
+    """Of a run on digits."""
+    return observe(Run(run), load("digits", ReadOptions()), per_class=60, device="cpu")
+
+
+def _without(seen: Seen, code: int) -> Seen:
+    kept = seen.codes != code
+    return replace(seen, **{name: values[kept] for name, values in vars(seen).items()})
+
+
+def test_the_ledger_adds_up_where_a_class_is_not_held_out(evidence: Evidence) -> None:
+    """Of the classes that all parts have, which is said; wrong labels of few are not seen."""
+    lacking = _without(evidence.parts["validation"], 3)
+    found = diagnose(
+        replace(evidence, parts={**evidence.parts, "validation": lacking}), hessian=False
+    )
+    assert found["right"]["value"] + sum(x["value"] for x in found["ledger"]) == pytest.approx(1)
+    assert found["right"]["value"] != pytest.approx(found["scores"]["as_is"]["value"], abs=1e-6)
+    assert "9 of 10 classes: of 3 there" in found["notes"][-1]
+    few = (np.bincount(lacking.codes, minlength=10) < 10).sum()
+    assert f"Of {few} classes fewer than ten examples are held out" in found["readings"]["suspects"]
+
+
+def test_suspects_are_the_same_in_pieces(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few images are reduced at once."""
+    whole = MODULE.suspected(evidence)
+    monkeypatch.setattr(MODULE, "AT_ONCE", 7)
+    pieces = MODULE.suspected(evidence)
+    assert len(whole.places) > 0
+    assert pieces.places.tolist() == whole.places.tolist()
+
+
+def test_what_two_classes_always_have_is_not_told(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The means of two classes lie opposite to each other, but for rounding, in every run."""
+    random = np.random.default_rng(0)
+    rows = [f"{a:.3f},{a + b:.3f},{'yn'[int(a > 0.5)]}" for a, b in random.normal(size=(150, 2))]
+    table = tmp_path / "two.csv"
+    table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
+    made = make(tmp_path / "run", str(table), None, epochs=2)
+    seen = observe(Run(made), load(str(table), ReadOptions()), device="cpu")
+    overall = diagnose(seen, hessian=False)["overall"]
+    assert not [name for name in overall if name.startswith("nc2")]
+    assert overall["nc4_test"] is not None
