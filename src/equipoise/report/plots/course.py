@@ -13,8 +13,11 @@ from equipoise.report.plots.theme import (
     MUTED,
     TRAINING,
     Picture,
+    Tip,
     canvas,
+    label,
     percent_axis,
+    spaced,
     svg,
 )
 
@@ -31,6 +34,9 @@ COLOURS = {
 MOST_CLASSES = 30
 """Of more classes the rarest have a line of their own."""
 
+TOLD = 12
+"""Most epochs of a line whose values are told where they are pointed at."""
+
 Found = Mapping[str, Any]
 
 
@@ -45,18 +51,23 @@ def recall_course(found: Found) -> Picture | None:
         return None
     figure = canvas(300)
     axes = figure.subplots()
+    tips: list[Tip] = []
     rarest = sorted(range(len(found["counts"])), key=lambda k: -found["counts"][k])[-MOST_CLASSES:]
     for k in rarest:
-        style = {"linewidth": 0.7, "alpha": 0.45}
-        _line(axes, own["epochs"], own["held_out"][k], COLOURS[found["groups"][k]], style)
+        name = found["classes"][k]
+        style = {"linewidth": 0.7, "alpha": 0.45, "gid": f"class-{k}"}
+        style["color"] = COLOURS[found["groups"][k]]
+        tips += _line(axes, own["epochs"], own["held_out"][k], style, label(name, 30))
     groups = [group for group in COLOURS if group in own["by_group"]["held_out"]]
     for group in groups:
-        style = {"linewidth": 2.2, "label": group}
-        _line(axes, own["epochs"], own["by_group"]["held_out"][group], COLOURS[group], style)
+        style = {"linewidth": 2.2, "label": group, "color": COLOURS[group]}
+        tips += _line(axes, own["epochs"], own["by_group"]["held_out"][group], style, group)
         trained = own["by_group"]["train"].get(group)
         if own["kept"] is not None and trained is not None:
             style = {"markeredgecolor": COLOURS[group], "markerfacecolor": "none"}
             axes.plot([own["kept"]], [trained], "o", markersize=6, clip_on=False, **style)
+            text = f"{group}, training examples, epoch {own['kept']}: {percent(trained)}"
+            tips.append(Tip(axes, own["kept"], trained, text))
     if own["kept"] is not None:
         axes.axvline(own["kept"], color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
     axes.set_ylim(-0.02, 1.02)
@@ -65,15 +76,23 @@ def recall_course(found: Found) -> Picture | None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     figure.legend(loc="outside upper left", ncols=3)
-    return Picture(svg(figure), _aloud(own, groups))
+    names = {f"class-{k}": found["classes"][k] for k in rarest}
+    return Picture(svg(figure, tips, names), _aloud(own, groups))
 
 
 def _line(
-    axes: Axes, epochs: list[int], values: list[float | None], colour: str, style: dict[str, Any]
-) -> None:
+    axes: Axes,
+    epochs: list[int],
+    values: list[float | None],
+    style: dict[str, Any],
+    name: str,
+) -> list[Tip]:
+    """Draw a line; return words about some of its points."""
     known = [(e, v) for e, v in zip(epochs, values, strict=True) if v is not None]
     if known:
-        axes.plot(*zip(*known, strict=True), color=colour, **style)
+        axes.plot(*zip(*known, strict=True), **style)
+    told = [known[i] for i in spaced(len(known), TOLD)]
+    return [Tip(axes, e, v, f"{name}, epoch {e}: {percent(v)}") for e, v in told]
 
 
 def _aloud(own: Found, groups: list[str]) -> str:
