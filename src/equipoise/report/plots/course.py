@@ -55,7 +55,7 @@ def recall_course(found: Found) -> Picture | None:
     rarest = sorted(range(len(found["counts"])), key=lambda k: -found["counts"][k])[-MOST_CLASSES:]
     for k in rarest:
         name = found["classes"][k]
-        style = {"linewidth": 0.7, "alpha": 0.45, "gid": f"class-{k}"}
+        style: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.45, "gid": f"class-{k}"}
         style["color"] = COLOURS[found["groups"][k]]
         tips += _line(axes, own["epochs"], own["held_out"][k], style, label(name, 30))
     groups = [group for group in COLOURS if group in own["by_group"]["held_out"]]
@@ -64,8 +64,8 @@ def recall_course(found: Found) -> Picture | None:
         tips += _line(axes, own["epochs"], own["by_group"]["held_out"][group], style, group)
         trained = own["by_group"]["train"].get(group)
         if own["kept"] is not None and trained is not None:
-            style = {"markeredgecolor": COLOURS[group], "markerfacecolor": "none"}
-            axes.plot([own["kept"]], [trained], "o", markersize=6, clip_on=False, **style)
+            colours: dict[str, Any] = {"markeredgecolor": COLOURS[group], "markerfacecolor": "none"}
+            axes.plot([own["kept"]], [trained], "o", markersize=6, clip_on=False, **colours)
             text = f"{group}, training examples, epoch {own['kept']}: {percent(trained)}"
             tips.append(Tip(axes, own["kept"], trained, text))
     if own["kept"] is not None:

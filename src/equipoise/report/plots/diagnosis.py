@@ -130,7 +130,7 @@ def class_measures(found: Found) -> Picture:
             if known:
                 style = {"markeredgecolor": colour, "markerfacecolor": face, "markersize": 4.6}
                 axes.plot(*zip(*known, strict=True), "o", **style)
-                words = f"{title}{_PARTS.get(name.rpartition('_')[2], '')}"
+                words = f"{title}{_PARTS.get(str(name).rpartition('_')[2], '')}"
                 said = [(v, i, f"{words} {v:.3g}") for v, i in known]
                 tips += _tips(axes, found, order, said)
         axes.set_title(title, color=MUTED)
