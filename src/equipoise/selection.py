@@ -62,6 +62,33 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
     }
 
 
+def class_recalls(logits: LogitArray, codes: CodeArray) -> list[float | None]:
+    """Return the recall of each class, to four digits.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (examples, classes)
+        The network's logits.
+    codes : ndarray of int, shape (examples,)
+        Class codes.
+
+    Returns
+    -------
+    list of (float or None)
+        One for each class; None of a class without examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_recalls(np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), np.array([0, 0]))
+    [0.5, None, None]
+    """
+    n_classes = logits.shape[1]
+    totals = np.bincount(codes, minlength=n_classes).tolist()
+    hits = np.bincount(codes[logits.argmax(axis=1) == codes], minlength=n_classes).tolist()
+    return [round(h / n, 4) if n else None for h, n in zip(hits, totals, strict=True)]
+
+
 def scores_of_counts(hits: np.ndarray, totals: np.ndarray, claims: np.ndarray) -> dict[str, Any]:
     """Return the scores that follow from how often each class was predicted, and rightly.
 

@@ -36,7 +36,7 @@ from equipoise.learning import Learning
 from equipoise.prediction import predict_logits
 from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
-from equipoise.selection import Selection, validation_scores
+from equipoise.selection import Selection, class_recalls, validation_scores
 from equipoise.stage import Stage
 from equipoise.standard.backbones import InputFormat
 from equipoise.standard.networks import Network
@@ -225,7 +225,10 @@ class Training:
         require_finite(self.evaluated, loss, logits, epoch=epoch, optimizer=optimizer)
 
     def finish_epoch(self, loss: float, logits: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
-        """Record an epoch; keep its weights if they are the best so far."""
+        """Record an epoch; keep its weights if they are the best so far.
+
+        Recalls of held-out classes are of the logits as they are, before any correction.
+        """
         scores = validation_scores(self.corrected(logits), codes) if len(codes) else {}
         is_best = self.selection.update(len(self.history), scores)
         if is_best:
@@ -236,6 +239,7 @@ class Training:
             "learning_rate": max(group["lr"] for group in self.learning.optimizer.param_groups),
             "train_loss": loss,
             "validation": scores,
+            "recall": class_recalls(logits, codes) if len(codes) else [],
             "best": is_best,
         }
         self.history.append(row)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from equipoise.cli import main
 from equipoise.report import write_report
 
+Keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is missing").Keys
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -160,6 +162,9 @@ def test_hostile_names_run_nothing(browser, make_run, tmp_path: Path) -> None:
     visit(browser, tmp_path / "report.html", width=360)
     assert browser.execute_script("return window.__xss === undefined")
     assert browser.execute_script("return document.images.length") == 0
+    assert attack in browser.execute_script(
+        "return [...document.querySelectorAll('.picker option')].map(each => each.value)"
+    )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     assert browser.get_log("browser") == []
 
@@ -213,3 +218,126 @@ def test_measures_of_a_diagnosis_sort_by_key(browser, diagnosis: Path) -> None:
     before = browser.execute_script(read)
     browser.execute_script(click)
     assert browser.execute_script(read) == sorted(before, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small study."""
+    place = tmp_path_factory.mktemp("study")
+    quick = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
+    what = ["study", "smoothing", "digits", "--examples", "120", "--ratios", "1,10"]
+    values = ["--seeds", "1", "--values", "None", "Uniform()"]
+    assert main([*what, *quick, *values, "--out", str(place / "kept")]) == 0
+    write_report([place / "kept"], place / "study.html")
+    return place / "study.html"
+
+
+FIGURES = "[...document.querySelectorAll('figure > [role=application]')]"
+TOLD = "return document.querySelector('.told').textContent"
+
+
+def press(browser, key: str) -> str:
+    """Press a key where the focus is; return what is told."""
+    active = browser.switch_to.active_element
+    active.send_keys(key)
+    return browser.execute_script(TOLD)
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_points_are_told_where_they_are_pointed_at(browser, diagnosis: Path, width: int) -> None:
+    """The words lie inside the window, near the point, and go when the pointer goes."""
+    visit(browser, diagnosis, width)
+    browser.execute_script(f"{FIGURES}[1].scrollIntoView({{block: 'center'}})")
+    x, y, words = browser.execute_script(
+        f"const point = {FIGURES}[1].querySelectorAll('.tip')[4];"
+        "const box = point.getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2, point.dataset.words]"
+    )
+    move = {"type": "mouseMoved", "x": x + 2, "y": y - 2}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", move)
+    assert browser.execute_script(TOLD) == words
+    box = browser.execute_script(
+        "return document.querySelector('.told').getBoundingClientRect().toJSON()"
+    )
+    assert 0 <= box["left"] < box["right"] <= width
+    assert min(abs(box["bottom"] - y), abs(box["top"] - y)) < 20
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**move, "x": 1, "y": 1})
+    assert browser.execute_script(TOLD) == ""
+
+
+def test_points_are_told_by_keys(browser, diagnosis: Path) -> None:
+    """A picture is one stop of the tab key; arrows go round, Escape ends."""
+    visit(browser, diagnosis)
+    words = browser.execute_script(
+        f"{FIGURES}[0].focus();"
+        f"return [...{FIGURES}[0].querySelectorAll('.tip')].map(point => point.dataset.words)"
+    )
+    assert len(words) > 2
+    assert [press(browser, Keys.ARROW_RIGHT) for _ in range(2)] == words[:2]
+    assert press(browser, Keys.END) == words[-1]
+    assert press(browser, Keys.ARROW_DOWN) == words[0]
+    assert press(browser, Keys.ARROW_LEFT) == words[-1]
+    assert press(browser, Keys.ESCAPE) == ""
+    assert browser.execute_script("return document.querySelectorAll('.tip title').length") == 0
+
+
+@pytest.mark.parametrize("which", ["diagnosis", "study", "images", "hundred"])
+def test_what_is_picked_is_marked_in_tables_and_pictures(
+    browser, diagnosis: Path, study: Path, files: dict[str, Path], which: str
+) -> None:
+    """All that is of it, and nothing else; the first choice marks nothing."""
+    page = {"diagnosis": diagnosis, "study": study, **files}[which]
+    visit(browser, page, 360)
+    pick = (
+        "const choice = document.querySelector('.picker select');"
+        "choice.selectedIndex = arguments[0]; choice.dispatchEvent(new Event('change'));"
+        "const of = all => [...new Set([...all].map(each => each.dataset.of))];"
+        "const marked = document.querySelectorAll('.picked');"
+        "return [choice.value, of(marked), of(document.querySelectorAll('[data-of]')),"
+        "[...new Set([...marked].map(each => each.tagName.toLowerCase()))], marked.length,"
+        "[...document.querySelectorAll('[data-of]')].filter(e => e.dataset.of === choice.value)"
+        ".length]"
+    )
+    name, marked, names, tags, n, wanted = browser.execute_script(pick, 2)
+    assert marked == [name]
+    assert name == names[1]
+    assert n == wanted
+    assert {"tr", "circle"} <= set(tags)
+    assert ("g" in tags) == (which == "diagnosis")
+    assert browser.execute_script(pick, 0)[4] == 0
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert requests(browser) <= {"file", "data"}
+    assert browser.get_log("browser") == []
+
+
+def test_a_picked_row_of_a_long_table_comes_into_sight(browser, files: dict[str, Path]) -> None:
+    """Its frame scrolls to it, and the page stays where it is."""
+    visit(browser, files["hundred"])
+    before, after, row, frame = browser.execute_script(
+        "const choice = document.querySelector('.picker select'), before = scrollY;"
+        "choice.selectedIndex = 80; choice.dispatchEvent(new Event('change'));"
+        "const row = document.querySelector('tr.picked');"
+        "const box = e => e.getBoundingClientRect().toJSON();"
+        "return [before, scrollY, box(row), box(row.closest('.scroll'))]"
+    )
+    assert before == after
+    assert frame["top"] < row["top"] < row["bottom"] < frame["bottom"]
+
+
+def test_without_scripts_points_have_titles(browser, diagnosis: Path) -> None:
+    """The browser itself shows them; there is no picker that would do nothing."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        visit(browser, diagnosis)
+        root = browser.execute_cdp_cmd("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+        found = {
+            query: browser.execute_cdp_cmd(
+                "DOM.querySelectorAll", {"nodeId": root, "selector": query}
+            )["nodeIds"]
+            for query in ("circle.tip > title", ".picker", "figure > [role=img]")
+        }
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert len(found["circle.tip > title"]) > 50
+    assert len(found["figure > [role=img]"]) > 5
+    assert found[".picker"] == []

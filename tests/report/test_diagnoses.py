@@ -48,10 +48,10 @@ def test_the_page_says_all_that_was_found(folder: Path, page: str) -> None:
 
 
 def test_pictures_say_in_words_what_they_show(folder: Path, page: str) -> None:
-    """Three of each run, and what orders the runs."""
+    """Four of each run, and what orders the runs."""
     labels = re.findall(r'role="img" aria-label="([^"]*)"', page)
     n = len(summarise_diagnosis(folder)["runs"])
-    assert len(labels) == 3 * n + 1
+    assert len(labels) == 4 * n + 1
     assert labels[0].startswith("Rank correlations over 5 runs")
     assert sum(label.startswith("Where 100 points") for label in labels) == n
 

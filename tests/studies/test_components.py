@@ -91,6 +91,23 @@ def test_values_can_be_given(bases: dict[str, Base]) -> None:
     assert "weight_decay=0.25" in decay.params["optimizer"]
 
 
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_self_supervision_stands_beside_the_labels_or_before_them(
+    kind: str, bases: dict[str, Base]
+) -> None:
+    """Each loss that is usual for the data, both ways; a loss that is none is refused."""
+    component, base = COMPONENTS["pretraining"], bases[kind]
+    values = values_of(component, base)
+    beside = {v.params["auxiliary"] for v in values} - {None}
+    before = {v.pretrain for v in values} - {None}
+    assert beside == before == ({"SCARF()"} if kind == "table" else {"VICReg()", "SimCLR()"})
+    assert all(v.params["auxiliary"] is None for v in values if v.pretrain)
+    read = component.read(base, "pretrain=SimCLR(temperature=0.2)")
+    assert (read.pretrain, read.params) == ("SimCLR(temperature=0.2)", {"auxiliary": None})
+    with pytest.raises(InputError, match="pretrain"):
+        component.read(base, "pretrain=SimKLR()")
+
+
 @pytest.mark.parametrize(
     ("name", "texts"),
     [("batch-size", ["16"]), ("batch-size", ["a", "b"]), ("train-ratio", ["1"]), ("epochs", ["x"])],

@@ -11,11 +11,29 @@ from equipoise.comparison.setup import Setup, Unit
 from equipoise.executors import Here
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
+from equipoise.pretraining import Pretraining
+from equipoise.recipes import find_recipe
 from equipoise.runs import Run
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import require_seen
 from equipoise.tuning.tuner import Tuner
+
+PRETRAINING_SHARE = 0.5
+"""Share of a run's time that pre-training may take at most."""
+
+OF_THE_NETWORK = (
+    "backbone",
+    "norm",
+    "scaling",
+    "epochs",
+    "validation",
+    "device",
+    "precision",
+    "devices",
+)
+"""Parameters that pre-training shares with the training that follows: what the network is, how
+long it is trained, where, and on what. How it learns without labels is its own."""
 
 UNHURRIED = 30 * 86_400.0
 """Seconds of a search that ends by its number of recipes."""
@@ -76,6 +94,39 @@ def clock_folder(root: Path, unit: Unit) -> Path:
     return root / "clocks" / unit.folder(root).relative_to(root / "runs")
 
 
+def pretraining_of(job: Job, experiment: Experiment, objective: str) -> tuple[Pretraining, Path]:
+    """Return what a run learns before its training, and the folder where that is kept.
+
+    Parameters
+    ----------
+    job : Job
+        The run.
+    experiment : Experiment
+        Its data and parameters. Both are cut alike, so that validation and test examples are not
+        shown, and no other run has part in it.
+    objective : str
+        The self-supervised loss.
+    """
+    root = job.folder.parents[2]
+    recipe = find_recipe(experiment.recipe).on(job.setup.kind)
+    given = {**recipe, **experiment.params}
+    shared = {name: given[name] for name in OF_THE_NETWORK if name in given}
+    budget = None if experiment.budget is None else PRETRAINING_SHARE * experiment.budget
+    first = replace(experiment, recipe="plain", params=shared, budget=budget)
+    return Pretraining.make(first, objective), root / "pretrained" / job.unit.folder(
+        root
+    ).relative_to(root / "runs")
+
+
+def _pretrained(job: Job, experiment: Experiment, objective: str) -> Experiment:
+    """Pre-train; return the run's experiment from there, with what is left of its time."""
+    plan, folder = pretraining_of(job, experiment, objective)
+    spent = sum(row["seconds"] for row in plan.run(folder, resume=True).history)
+    left = None if experiment.budget is None else experiment.budget - spent
+    params = {**experiment.params, "initial": str(folder)}
+    return replace(experiment, params=params, budget=left)
+
+
 def _carry_out(job: Job, conclude: Callable[[Run], None]) -> None:
     setup, method = job.setup, job.method
     if method.is_opponent:
@@ -86,6 +137,8 @@ def _carry_out(job: Job, conclude: Callable[[Run], None]) -> None:
     chosen = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
     params = {**chosen, **method.params}
     experiment = job.unit.experiment(setup, params, method.recipe or "plain")
+    if method.pretrain is not None:
+        experiment = _pretrained(job, experiment, method.pretrain)
     if setup.is_searchable and (method.roles or (method.within and setup.searches)):
         conclude(_search(job, experiment))
     else:
@@ -96,7 +149,7 @@ def _search(job: Job, experiment: Experiment) -> Run:
     """Search a method's numbers, or all that is open, and train the best."""
     setup, method = job.setup, job.method
     options = Options(
-        budget=setup.budget or UNHURRIED,
+        budget=experiment.budget or UNHURRIED,
         metrics=(setup.metric,),
         roles=method.roles,
         within=method.within,

@@ -46,6 +46,9 @@ class Method:
         Parameters whose numbers are searched, where there is time for a search.
     params : mapping of str to value
         Parameters over those of the recipe, as the user has set them.
+    pretrain : str or None, default=None
+        Self-supervised loss by which each run first trains its backbone on its own training
+        examples, without their labels; None: training starts from random weights.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Method:
     roles: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    pretrain: str | None = None
 
     @property
     def is_opponent(self) -> bool:
@@ -65,8 +69,13 @@ class Method:
     def sets(self, kind: str) -> frozenset[str]:
         """Return the parameters that the method is made of, for one kind of data."""
         own = RECIPES.get(self.name.partition("+")[0])
-        return frozenset(self.params) | frozenset(
-            own.on(kind) if own is not None and own.base is not None and not self.params else ()
+        started = frozenset() if self.pretrain is None else frozenset({"initial"})
+        return (
+            started
+            | frozenset(self.params)
+            | frozenset(
+                own.on(kind) if own is not None and own.base is not None and not self.params else ()
+            )
         )
 
 
@@ -76,6 +85,7 @@ def make_method(
     *,
     over: str = PRESCRIBED.name,
     within: tuple[str, ...] = (),
+    pretrain: str | None = None,
 ) -> Method:
     """Return a method of one's own: parameters over a recipe.
 
@@ -89,6 +99,8 @@ def make_method(
         Recipe that says the rest.
     within : tuple of str, default=()
         Parameters whose numbers are searched, where there is time for a search.
+    pretrain : str or None, default=None
+        Self-supervised loss by which each run first trains its backbone; None: none.
 
     Raises
     ------
@@ -114,6 +126,7 @@ def make_method(
         )
     recipe = find_recipe(over)
     told = ", ".join(f"{key} = {value}" for key, value in params.items()) or "nothing of its own"
+    told += "" if pretrain is None else f", pre-trained with {pretrain}"
     return Method(
         name=name,
         summary=f"{told}, over {over}.",
@@ -121,6 +134,7 @@ def make_method(
         recipe=recipe.name,
         within=within,
         params=dict(params),
+        pretrain=pretrain,
     )
 
 

@@ -216,7 +216,14 @@ def _check_method(folder: Path, method: Method, known: Mapping[str, Any], setup:
     """Refuse runs of a method beside those of another one of its name."""
     now = described_as(method, setup.kind)
     # Without a search of each method's numbers, it does not matter which these are.
-    made_of = ("params", "recipe", "settings", "roles", *(("within",) if setup.searches else ()))
+    made_of = (
+        "params",
+        "pretrain",
+        "recipe",
+        "settings",
+        "roles",
+        *(("within",) if setup.searches else ()),
+    )
     for part in made_of:
         if known.get(part, now[part]) != now[part]:
             raise InputError(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from equipoise.diagnosis.advice import advise, headline
 from equipoise.diagnosis.calibration import calibrations
+from equipoise.diagnosis.course import Course
 from equipoise.diagnosis.evidence import Evidence
 from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, mean_recall, prior_gain
 from equipoise.diagnosis.measures import by_class_measures, overall_measures, sharpness
@@ -54,9 +55,10 @@ def diagnose(
     dict
         JSON values: ``headline``, ``advice``, ``ledger``, ``readings`` (sentences by measure),
         ``scores``, ``right`` (what is right as trained, over the classes of the ledger),
-        ``by_class``, ``by_group`` and ``overall`` measures, ``eigenvalues``,
-        ``calibration``, ``probe``, ``suspects``, ``unjudged`` (classes of which too few
-        examples are held out to know what is typical of them), and what they are of.
+        ``by_class``, ``by_group`` and ``overall`` measures, ``course`` (recall of classes over
+        epochs, or None), ``eigenvalues``, ``calibration``, ``probe``, ``suspects``, ``unjudged``
+        (classes of which too few examples are held out to know what is typical of them), and what
+        they are of.
     """
     losses, n = ledger(evidence, LEVEL), evidence.n_classes
     watch()
@@ -65,7 +67,10 @@ def diagnose(
     watch()
     rises, eigenvalues = sharpness(evidence, hessian=hessian)
     classes |= rises
-    overall |= {"rise": _known_mean(rises["rise"])}
+    course = Course.of(evidence)
+    if course is not None and not np.isnan(course.late).all():
+        classes["late"] = course.late
+    overall |= {name: _known_mean(classes[name]) for name in ("rise", "late") if name in classes}
     overall |= {f"eigenvalue_{name}": value for name, value in eigenvalues.items()}
     watch()
     probe = probed(evidence)
@@ -92,6 +97,7 @@ def diagnose(
         "by_class": {name: _plain(values) for name, values in classes.items()},
         "by_group": groups,
         "overall": {name: _number(value) for name, value in overall.items()},
+        "course": None if course is None else course.told(evidence.groups),
         "eigenvalues": eigenvalues,
         "calibration": calibration,
         "probe": {**probe, "gain": asdict(probe["gain"])},

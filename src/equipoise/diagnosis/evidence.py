@@ -105,6 +105,8 @@ class Evidence:
         The data.
     notes : tuple of str
         What was decided on the way.
+    history : tuple of mapping
+        What the run has recorded of each epoch.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Evidence:
     model: Model
     dataset: Dataset
     notes: tuple[str, ...] = field(default=())
+    history: tuple[Mapping[str, Any], ...] = field(default=())
 
     @property
     def n_classes(self) -> int:
@@ -184,6 +187,7 @@ def observe(
         model=model,
         dataset=data,
         notes=_notes(parts, index, head),
+        history=tuple(run.history),
     )
 
 

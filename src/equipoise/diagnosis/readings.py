@@ -22,6 +22,7 @@ def readings(found: Found) -> dict[str, str]:
     makers = {
         "prior": _prior,
         "gap": _gap,
+        "course": _course,
         "collapse": _collapse,
         "geometry": _geometry,
         "deviation": _deviation,
@@ -54,6 +55,24 @@ def _gap(found: Found) -> str:
         if group in test
     )
     return f"Recall on training and on test examples, corrected: {told}."
+
+
+def _course(found: Found) -> str:
+    own = found["course"]
+    if own is None:
+        return ""
+    groups = own["by_group"]
+    gaps = "; ".join(f"{group} {100 * gap:.0f} points" for group, gap in groups["gap"].items())
+    held = "validation" if found["rests_on"] == "validation" else "test"
+    text = f"As trained, recall on training examples is above that on {held} examples by: {gaps}."
+    if not groups["late"]:
+        return text
+    late = "; ".join(f"{group} {100 * change:+.1f}" for group, change in groups["late"].items())
+    return (
+        f"{text} Over the last quarter of the epochs, recall on validation examples changed, "
+        f"against the quarter before, by {late} points. Where it falls, later "
+        "epochs have cost more than they taught."
+    )
 
 
 def _collapse(found: Found) -> str:

@@ -20,6 +20,7 @@ MEASURES = {
     "recall_validation": ("recall, validation", True),
     "recall_test": ("recall, test", True),
     "recall_as_is_test": ("recall, test, as trained", True),
+    "late": ("late change of recall, validation", True),
     "nc1_train": ("NC1, training", False),
     "nc1_test": ("NC1, test", False),
     "cdnv_train": ("CDNV, training", False),
@@ -197,6 +198,7 @@ def _summary(run: Run, told: Mapping[str, Any], number: int) -> dict[str, Any]:
     known = [name for name in MEASURES if name in own]
     return {
         **told,
+        "course": told.get("course"),  # diagnoses of before have none
         "columns": [MEASURES[name][0] for name in known],
         "rows": [
             {

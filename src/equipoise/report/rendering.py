@@ -119,7 +119,6 @@ def render(runs: Sequence[Summary]) -> str:
     from equipoise.report.plots import confusion, counts, draw, recall  # noqa: PLC0415
 
     environment = _environment()
-    script = environment.get_template("sort.js.j2").render()
     return environment.get_template("page.html.j2").render(
         title=runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs",
         runs=runs,
@@ -127,16 +126,13 @@ def render(runs: Sequence[Summary]) -> str:
         cautions=incomparable(runs),
         contents=[c for c in _CONTENTS if _has(runs[0], c[0])],
         level=_level(runs),
-        style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(script),
-        script_hash=Markup(_source_hash(script)),
+        **_closed(environment),
         named=counts.NAMED,
         recall_named=recall.NAMED,
         counted=confusion.COUNTED,
         key=confusion.key,
         groups=GROUPS,
         states=STATES,
-        dash=formats.DASH,
     )
 
 
@@ -160,7 +156,6 @@ def render_comparisons(
     from equipoise.report.plots import draw_comparison, draw_ranking  # noqa: PLC0415 (as above)
 
     environment = _environment()
-    script = environment.get_template("sort.js.j2").render()
     n = len(comparisons)
     return environment.get_template("comparison.html.j2").render(
         title=comparisons[0]["name"] if n == 1 else f"{n} comparisons",
@@ -169,10 +164,7 @@ def render_comparisons(
         ranked=None if ranking is None else draw_ranking(ranking),
         drawn=[draw_comparison(each, f"comparison-{k}") for k, each in enumerate(comparisons)],
         level=formats.percent(comparisons[0]["balanced"]["facts"]["level"], 0),
-        style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(script),
-        script_hash=Markup(_source_hash(script)),
-        dash=formats.DASH,
+        **_closed(environment),
     )
 
 
@@ -192,16 +184,12 @@ def render_studies(studies: Sequence[Summary]) -> str:
     from equipoise.report.plots import draw_study  # noqa: PLC0415 (as above)
 
     environment = _environment()
-    script = environment.get_template("sort.js.j2").render()
     one = f"{studies[0]['component']} on {studies[0]['data']}"
     return environment.get_template("study.html.j2").render(
         title=one if len(studies) == 1 else f"{len(studies)} studies",
         studies=studies,
         drawn=[draw_study(each, f"study-{k}") for k, each in enumerate(studies)],
-        style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(script),
-        script_hash=Markup(_source_hash(script)),
-        dash=formats.DASH,
+        **_closed(environment),
     )
 
 
@@ -221,17 +209,13 @@ def render_diagnosis(diagnosis: Summary) -> str:
     from equipoise.report.plots import draw_diagnosis, draw_order  # noqa: PLC0415 (as above)
 
     environment = _environment()
-    script = environment.get_template("sort.js.j2").render()
     runs = diagnosis["runs"]
     return environment.get_template("diagnosis.html.j2").render(
         title=runs[0]["name"] if len(runs) == 1 else f"{len(runs)} runs",
         **{name: diagnosis[name] for name in ("runs", "order", "beside")},
         ordered=draw_order(diagnosis["order"]),
         drawn=[draw_diagnosis(run, f"diagnosis-{k}") for k, run in enumerate(runs)],
-        style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(script),
-        script_hash=Markup(_source_hash(script)),
-        dash=formats.DASH,
+        **_closed(environment),
     )
 
 
@@ -283,6 +267,18 @@ def _environment() -> Environment:
         "listed": _listed,
     }
     return environment
+
+
+def _closed(environment: Environment) -> dict[str, Any]:
+    """Return what every page holds so that it needs nothing else: style, and the one script."""
+    names = ("sort.js.j2", "explore.js.j2")
+    script = "".join(environment.get_template(name).render() for name in names)
+    return {
+        "style": Markup(environment.get_template("style.css.j2").render()),
+        "script": Markup(script),
+        "script_hash": Markup(_source_hash(script)),
+        "dash": formats.DASH,
+    }
 
 
 def _source_hash(script: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 from equipoise.classifier import Classifier
 from equipoise.errors import InputError
 from equipoise.settings import Settings
+from equipoise.spec import resolve
 from equipoise.standard.batch_size import BatchSize
+from equipoise.standard.self_supervision import SELF_SUPERVISIONS
 
 Kind = Literal["images", "table"]
 """What the examples are."""
@@ -27,11 +29,14 @@ class Value:
         Parameters of `Classifier` that it is made of.
     number : float or None, default=None
         Where it stands on a scale; None: it has no place on one.
+    pretrain : str or None, default=None
+        Self-supervised loss by which the backbone is trained first; None: by none.
     """
 
     label: str
     params: Mapping[str, Any]
     number: float | None = None
+    pretrain: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,19 @@ def _architectures(base: Base) -> list[Value]:
 
 def _pretrainings(base: Base) -> list[Value]:
     losses = ("SCARF()",) if base.kind == "table" else ("VICReg()", "SimCLR()")
-    return _of("auxiliary", None, *losses)
+    return [*_of("auxiliary", None, *losses), *map(_first, losses)]
+
+
+def _first(text: str) -> Value:
+    """Return the value of training without labels first, by a loss as text, and then with them."""
+    resolve(text, SELF_SUPERVISIONS, "pretrain")
+    return Value(f"{text} first", {"auxiliary": None}, pretrain=text)
+
+
+def _pretraining(base: Base, text: str) -> Value:
+    """Read a loss beside the labels, or as ``"pretrain=SimCLR()"`` one before them."""
+    before = text.removeprefix("pretrain=")
+    return _first(before) if before != text else _reader("auxiliary")(base, text)
 
 
 def _optimizers(base: Base) -> list[Value]:
@@ -265,7 +282,7 @@ COMPONENTS: dict[str, Component] = {
             "Self-supervision beside the labels helps more the more unequal classes are.",
             ("auxiliary",),
             _pretrainings,
-            _reader("auxiliary"),
+            _pretraining,
         ),
         Component(
             "optimizer",

@@ -163,10 +163,7 @@ def make_study(
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
     shared, own = _frozen(component, experiment, plan)
     values = tuple(values_of(component, base, choices.values))
-    methods = [
-        _method(value, {**own, **value.params}, experiment.recipe, choices.retune)
-        for value in values
-    ]
+    methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
     reference = methods[values.index(component.reference(base, values))]
     contests = {
         ratio: make_contest(
@@ -275,11 +272,10 @@ def _metric(plan: Plan) -> str:
     return choose_metric(held)[0]
 
 
-def _method(
-    value: Value, params: Mapping[str, Any], recipe: str, retune: tuple[str, ...]
-) -> Method:
+def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:
     """Return the method that a value is in the comparison of each ratio."""
     name = re.sub(r"[^\w.()=,-]+", "-", value.label, flags=re.ASCII).strip("-.(")
     if len(name) > LONG_NAME:
         name = f"{name[:LONG_NAME]}-{zlib.crc32(value.label.encode()):08x}"
-    return make_method(name, params, over=recipe, within=retune)
+    params = {**own, **value.params}
+    return make_method(name, params, over=recipe, within=retune, pretrain=value.pretrain)

@@ -104,3 +104,35 @@ def test_only_long_names_are_slanted() -> None:
     """Digits stand upright; one long name among them turns them all."""
     assert theme.slanted(["0", "10"], 45) == 0
     assert theme.slanted(["0", "cat"], 45) == 45
+
+
+def test_a_tip_lies_on_its_point() -> None:
+    """Where the marker is drawn, in the units of the picture; its words are escaped."""
+    with theme.themed("tips"):
+        figure = theme.canvas(200)
+        panels = figure.subplots(1, 2)
+        panels[1].set_title("a title", size=30)
+        theme.log_axis(panels[1], "x", 1, 100)
+        panels[1].plot([2, 50], [0.2, 0.9], "o", color=theme.CORRECTED)
+        told = [theme.Tip(panels[1], x, y, "<b>", "a & b") for x, y in ((2, 0.2), (50, 0.9))]
+        drawn = theme.svg(figure, told)
+    root = ElementTree.fromstring(drawn.replace("<svg", '<svg xmlns:x="x"'))
+    marks = [(float(e.get("x", "")), float(e.get("y", ""))) for e in root.iter("use")][-2:]
+    circles = list(root.iter("circle"))
+    where = [(float(e.get("cx", "")), float(e.get("cy", ""))) for e in circles]
+    assert where == [pytest.approx(mark, abs=0.1) for mark in marks]
+    assert [e.findtext("title") for e in circles] == ["<b>", "<b>"]
+    assert "<b>" not in drawn
+    assert circles[0].get("data-of") == "a & b"
+
+
+def test_a_line_is_known_as_its_class() -> None:
+    """And no other identifier is left."""
+    with theme.themed("lines"):
+        figure = theme.canvas(100)
+        figure.subplots().plot([1, 2], [1, 2], gid="class-0")
+        drawn = theme.svg(figure, lines={"class-0": '"x" <y>'})
+    owned = [e for e in ElementTree.fromstring(drawn).iter() if e.get("data-of")]
+    assert [e.get("data-of") for e in owned] == ['"x" <y>']
+    assert list(owned[0].iter("path"))
+    assert "class-0" not in drawn

@@ -9,6 +9,7 @@ from equipoise.report.plots.comparison import (
 )
 from equipoise.report.plots.confusion import confusion_matrix
 from equipoise.report.plots.counts import class_counts
+from equipoise.report.plots.course import recall_course
 from equipoise.report.plots.curves import learning_curves
 from equipoise.report.plots.diagnosis import (
     class_measures,
@@ -134,7 +135,7 @@ def draw_study(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     return pictures
 
 
-def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture]:
+def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     """Return the pictures of one run's diagnosis.
 
     Parameters
@@ -147,11 +148,13 @@ def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture]:
     Returns
     -------
     dict of str to Picture
-        ``points_lost``, ``recall_gap`` and ``class_measures``.
+        ``points_lost``, ``recall_gap``, ``recall_course`` and ``class_measures``; None for what
+        there is no data for.
     """
     painters = {
         "points_lost": points_lost,
         "recall_gap": recall_gap,
+        "recall_course": recall_course,
         "class_measures": class_measures,
     }
     pictures = {}

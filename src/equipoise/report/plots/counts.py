@@ -13,6 +13,7 @@ from equipoise.report.plots.theme import (
     INK,
     MUTED,
     Picture,
+    Tip,
     canvas,
     label,
     log_axis,
@@ -21,6 +22,9 @@ from equipoise.report.plots.theme import (
 
 NAMED = 25
 """Most classes that are drawn as a bar with a name each."""
+
+_TOLD = 200
+"""Most classes whose numbers are told where they are pointed at."""
 
 _FLOOR = 0.8
 _PARTS = (
@@ -69,7 +73,10 @@ def _bars(classes: list[dict[str, Any]]) -> str:
             color=MUTED,
         )
     _legend(figure, axes)
-    return svg(figure)
+    return svg(
+        figure,
+        [Tip(axes, max(c["train"], _FLOOR), row, *_words(c)) for row, c in enumerate(classes)],
+    )
 
 
 def _profile(classes: list[dict[str, Any]]) -> str:
@@ -91,7 +98,14 @@ def _profile(classes: list[dict[str, Any]]) -> str:
     axes.set_xlabel("classes, from most to fewest training examples")
     axes.grid(axis="y")
     _legend(figure, axes)
-    return svg(figure)
+    told = [(i, max(c["train"], _FLOOR), c) for i, c in enumerate(classes[:_TOLD], start=1)]
+    return svg(figure, [Tip(axes, rank, height, *_words(c)) for rank, height, c in told])
+
+
+def _words(c: dict[str, Any]) -> tuple[str, str]:
+    """Return what is said about a class, and its name."""
+    told = ", ".join(f"{whole(c[part])} {part}" for part in ("train", "validation", "test"))
+    return f"{label(c['name'], 30)}: {told}", c["name"]
 
 
 def _mark_parts(axes: Axes, classes: list[dict[str, Any]], places: range, horizontal: bool) -> None:

@@ -13,8 +13,10 @@ from equipoise.report.plots.theme import (
     MUTED,
     TRAINING,
     Picture,
+    Tip,
     canvas,
     percent_axis,
+    spaced,
     svg,
 )
 
@@ -37,7 +39,7 @@ _PANELS = (
 """Title, and key, colour and name of each line, from above."""
 
 _DOTTED = 60
-"""Most epochs that get a dot each; more would run together."""
+"""Most epochs that get a dot each, and of which values are told; more would run together."""
 
 
 def learning_curves(summary: dict[str, Any]) -> Picture | None:
@@ -51,9 +53,10 @@ def learning_curves(summary: dict[str, Any]) -> Picture | None:
     panels = [panel for panel in _PANELS if _has_values(history, panel[1])]
     figure = canvas(60 + 135 * len(panels))
     drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    tips = []
     for axes, (title, lines) in zip(drawn, panels, strict=True):
         for key, colour, name in lines:
-            _line(axes, history, key, colour, name)
+            tips += _line(axes, history, key, colour, name)
         axes.set_title(title, color=MUTED)
         axes.grid(axis="y")
         _mark_best(axes, summary["best_epoch"], "kept epoch" if axes is drawn[0] else None)
@@ -62,7 +65,7 @@ def learning_curves(summary: dict[str, Any]) -> Picture | None:
         percent_axis(drawn[0], "y")
     drawn[-1].set_xlabel("epoch")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    return Picture(svg(figure), _description(summary))
+    return Picture(svg(figure, tips), _description(summary))
 
 
 def value_at(row: dict[str, Any], key: str) -> float | None:
@@ -80,7 +83,7 @@ def _has_values(history: list[dict[str, Any]], lines: Iterable[tuple[str, str, s
     return any(value_at(row, key) is not None for row in history for key, _, _ in lines)
 
 
-def _line(axes: Axes, history: list[dict[str, Any]], key: str, colour: str, name: str) -> None:
+def _line(axes: Axes, history: list[dict[str, Any]], key: str, colour: str, name: str) -> list[Tip]:
     points = [(row["epoch"], value_at(row, key)) for row in history]
     known = [(epoch, value) for epoch, value in points if value is not None]
     if known:
@@ -91,6 +94,9 @@ def _line(axes: Axes, history: list[dict[str, Any]], key: str, colour: str, name
             marker="o" if len(known) <= _DOTTED else None,
             markersize=2.6,
         )
+    write = decimal if "loss" in key else percent
+    told = [known[i] for i in spaced(len(known), _DOTTED)]
+    return [Tip(axes, e, v, f"{name}, epoch {e}: {write(v)}") for e, v in told]
 
 
 def _mark_best(axes: Axes, epoch: int | None, name: str | None) -> None:

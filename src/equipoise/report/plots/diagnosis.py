@@ -14,6 +14,7 @@ from equipoise.report.plots.theme import (
     TRAINING,
     WRONG,
     Picture,
+    Tip,
     canvas,
     label,
     percent_axis,
@@ -41,6 +42,9 @@ PANELS = (
 )
 """Title of a panel, and what is drawn in it of training and of test examples."""
 
+_PARTS = {"train": ", training", "test": ", test"}
+"""How the measures of a part are told apart, by the end of their names."""
+
 Found = Mapping[str, Any]
 
 
@@ -53,7 +57,7 @@ def points_lost(found: Found) -> Picture:
     ]
     figure = canvas(HEAD + ROW * len(rows))
     axes = figure.subplots()
-    at = 0.0
+    at, tips = 0.0, []
     for i, (_, value, loss) in enumerate(rows):
         colour = CORRECTED if loss is None else WRONG if value >= 0 else BAR
         axes.barh(i, value, left=at, height=0.62, color=colour)
@@ -62,6 +66,7 @@ def points_lost(found: Found) -> Picture:
         if loss is not None:
             ends = at + loss["low"], at + loss["high"]
             axes.hlines(i + 0.4, *ends, color=MUTED, linewidth=1)
+        tips.append(Tip(axes, at + value / 2, i, _lost(rows[i][0], value, loss)))
         at += value
     _rows(axes, [name for name, *_ in rows])
     axes.set_xlim(0, 1.16)
@@ -70,7 +75,7 @@ def points_lost(found: Found) -> Picture:
     percent_axis(axes, "x")
     axes.set_xlabel("balanced accuracy on the test set")
     told = "; ".join(f"{name} {_points(value)} points" for name, value, _ in rows)
-    return Picture(svg(figure), f"Where 100 points of balanced accuracy go: {told}.")
+    return Picture(svg(figure, tips), f"Where 100 points of balanced accuracy go: {told}.")
 
 
 def recall_gap(found: Found) -> Picture:
@@ -84,12 +89,15 @@ def recall_gap(found: Found) -> Picture:
         if None not in ends:
             axes.hlines(i, *ends, color=MUTED, linewidth=1)
     series = (("train", "training", "o", TRAINING), ("validation", "validation", "|", MUTED))
+    tips = []
     for part, name, mark, colour in (*series, ("test", "test", "o", CORRECTED)):
         values = own.get(f"recall_{part}")
         if values is not None:
             known = [(values[k], i) for i, k in enumerate(order) if values[k] is not None]
             style = {"color": colour, "label": name, "markersize": 5.2, "linestyle": "none"}
             axes.plot(*zip(*known, strict=True), marker=mark, **style)
+            said = [(v, i, f"{percent(v)} on {name} examples") for v, i in known]
+            tips += _tips(axes, found, order, said)
     _rows(axes, [_class(found, k) for k in order])
     axes.set_xlim(-0.02, 1.02)
     axes.grid(axis="x")
@@ -101,7 +109,9 @@ def recall_gap(found: Found) -> Picture:
         f"{percent(own['recall_test'][k])}"
         for k in order
     )
-    return Picture(svg(figure), f"Recall of each class on training and on test examples: {told}.")
+    return Picture(
+        svg(figure, tips), f"Recall of each class on training and on test examples: {told}."
+    )
 
 
 def class_measures(found: Found) -> Picture:
@@ -110,6 +120,7 @@ def class_measures(found: Found) -> Picture:
     drawn = [panel for panel in PANELS if any(name in own for name in panel[1:] if name)]
     figure = canvas(HEAD + ROW * len(order), width=760)
     panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    tips = []
     for axes, (title, train, test) in zip(panels, drawn, strict=True):
         for name, colour, face in ((train, TRAINING, "none"), (test, CORRECTED, CORRECTED)):
             values = own.get(name, [])
@@ -119,6 +130,9 @@ def class_measures(found: Found) -> Picture:
             if known:
                 style = {"markeredgecolor": colour, "markerfacecolor": face, "markersize": 4.6}
                 axes.plot(*zip(*known, strict=True), "o", **style)
+                words = f"{title}{_PARTS.get(str(name).rpartition('_')[2], '')}"
+                said = [(v, i, f"{words} {v:.3g}") for v, i in known]
+                tips += _tips(axes, found, order, said)
         axes.set_title(title, color=MUTED)
         axes.grid(axis="both")
         axes.locator_params(axis="x", nbins=3)
@@ -130,7 +144,7 @@ def class_measures(found: Found) -> Picture:
         for k in order
         if own.get(test or train) and own[test or train][k] is not None
     )
-    return Picture(svg(figure), f"Measures of each class: {told}.")
+    return Picture(svg(figure, tips), f"Measures of each class: {told}.")
 
 
 def what_orders(order: Found) -> Picture | None:
@@ -140,7 +154,10 @@ def what_orders(order: Found) -> Picture | None:
         return None
     figure = canvas(HEAD + ROW * len(rows))
     axes = figure.subplots()
+    tips = []
     for i, each in enumerate(rows):
+        words = f"{each['correlation']:.2f} ({each['low']:.2f} to {each['high']:.2f})"
+        tips.append(Tip(axes, each["correlation"], i, f"{each['measure']}: {words}"))
         axes.hlines(i, each["low"], each["high"], color=CORRECTED, linewidth=1.3)
         axes.plot([each["correlation"]], [i], "o", color=CORRECTED, markersize=4.6)
     axes.axvline(0, color=MUTED, linewidth=1)
@@ -152,7 +169,20 @@ def what_orders(order: Found) -> Picture | None:
         f"{each['measure']} {each['correlation']:.2f} ({each['low']:.2f} to {each['high']:.2f})"
         for each in rows
     )
-    return Picture(svg(figure), f"Rank correlations over {rows[0]['n']} runs: {told}.")
+    return Picture(svg(figure, tips), f"Rank correlations over {rows[0]['n']} runs: {told}.")
+
+
+def _tips(
+    axes: Axes, found: Found, order: Sequence[int], said: Sequence[tuple[float, int, str]]
+) -> list[Tip]:
+    """Return words about points of classes: a value, a row, and what is said."""
+    names = [found["classes"][k] for k in order]
+    return [Tip(axes, v, i, f"{label(names[i], 30)}: {text}", names[i]) for v, i, text in said]
+
+
+def _lost(cause: str, value: float, loss: Found | None) -> str:
+    text = f"{cause}: {_points(value)} points"
+    return text if loss is None else f"{text} ({_points(loss['low'])} to {_points(loss['high'])})"
 
 
 def _order(found: Found) -> list[int]:

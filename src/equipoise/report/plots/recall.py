@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from equipoise.report.formats import percent
+from equipoise.report.formats import interval, percent
 from equipoise.report.plots.theme import (
     AS_IS,
     CORRECTED,
     INK,
     Picture,
+    Tip,
     canvas,
     label,
     log_axis,
@@ -22,6 +23,9 @@ from equipoise.report.plots.theme import (
 
 NAMED = 12
 """Most classes that are drawn one by one, with their names."""
+
+_TOLD = 200
+"""Most classes whose values are told where they are pointed at."""
 
 _MEANS = 8
 """Points of the line that shows the trend of many classes."""
@@ -41,6 +45,7 @@ def recall_by_count(summary: dict[str, Any]) -> Picture | None:
     places, reach = _places([row["n_train"] for row in corrected])
     figure = canvas(310)
     axes = figure.subplots()
+    tips: list[Tip] = []
     log_axis(axes, "x", places.min() / reach**0.05, places.max() * reach**0.05)
     for prior, name, colour, face, side in _SERIES:
         rows = summary["results"][prior]["per_class"]
@@ -50,6 +55,8 @@ def recall_by_count(summary: dict[str, Any]) -> Picture | None:
             for place, row in zip(places, rows, strict=True)
             if row["recall"]["value"] is not None
         ]
+        if len(rows) <= _TOLD:
+            tips += _tips(axes, places * shift, rows, name)
         if len(rows) <= NAMED:
             _points(axes, known, (colour, face), name)
         else:
@@ -61,7 +68,25 @@ def recall_by_count(summary: dict[str, Any]) -> Picture | None:
     axes.set_xlabel("training examples of the class")
     percent_axis(axes, "y")
     figure.legend(loc="outside upper left", ncols=2)
-    return Picture(svg(figure), _description(corrected))
+    return Picture(svg(figure, tips), _description(corrected))
+
+
+def _tips(axes: Axes, places: np.ndarray, rows: Sequence[dict[str, Any]], name: str) -> list[Tip]:
+    """Return words about the recall of each class where it is known."""
+    known = [
+        (x, row) for x, row in zip(places, rows, strict=True) if row["recall"]["value"] is not None
+    ]
+    return [
+        Tip(
+            axes,
+            x,
+            row["recall"]["value"],
+            f"{label(row['class'], 30)} ({row['n_train']} trained on), {name}: "
+            f"{percent(row['recall']['value'])} ({interval(row['recall'])})",
+            row["class"],
+        )
+        for x, row in known
+    ]
 
 
 def _places(counts: Sequence[int]) -> tuple[np.ndarray, float]:

@@ -15,6 +15,7 @@ from equipoise.report.plots.theme import (
     MUTED,
     PAGE,
     Picture,
+    Tip,
     canvas,
     label,
     percent_axis,
@@ -116,6 +117,7 @@ def _panelled(
     methods = [m for m in names if m in next(iter(panels[0][1].values()))]
     figure = canvas(90 + ROW * len(methods))
     drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    tips = []
     for axes, (head, marks) in zip(drawn, panels, strict=True):
         for prior, name, colour, shift in SERIES:
             at = [i + shift for i in range(len(methods))]
@@ -127,6 +129,11 @@ def _panelled(
             axes.plot(
                 [v for v, _ in own], at, "o", label=name if axes is drawn[0] else None, **style
             )
+            for method, (v, e), y in zip(methods, own, at, strict=True):
+                value = f"{percent(v)} ± {100 * e:.1f}" if as_percent else f"{v:.1f} ± {e:.1f} %"
+                tips.append(
+                    Tip(axes, v, y, f"{names[method]}, {head}, {name}: {value}", names[method])
+                )
         axes.set_title(head, color=MUTED)
         axes.grid(axis="x")
         axes.locator_params(axis="x", nbins=2)
@@ -137,7 +144,7 @@ def _panelled(
     drawn[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.supxlabel(title, color=MUTED, fontsize=10.5)
     figure.legend(loc="outside upper left", ncols=2)
-    return svg(figure)
+    return svg(figure, tips)
 
 
 def _wrapped(name: str) -> str:

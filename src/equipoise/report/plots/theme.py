@@ -2,14 +2,15 @@
 
 Matplotlib draws with placeholder colours; `svg` turns each into a CSS variable of the page,
 ``#010001`` into ``var(--ink)``, and drops what would clash inside HTML: fixed sizes, fonts,
-style sheets, metadata and identifiers that nothing refers to.
+style sheets, metadata and identifiers that nothing refers to. Points get words that are shown
+when they are pointed at: by the browser itself as titles, by the page's script with more comfort.
 """
 
 import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -93,6 +94,44 @@ class Picture:
     description: str
 
 
+@dataclass(frozen=True)
+class Tip:
+    """Words about a point of a picture.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where the point is drawn.
+    x, y : float
+        The point, in the data's units.
+    text : str
+        What is said about it.
+    of : str, default=""
+        The class, or the value of a study, that it is of, as the tables of the page call it.
+    """
+
+    axes: Axes
+    x: float
+    y: float
+    text: str
+    of: str = ""
+
+
+REACH = 6.0
+"""Radius of the circle around a point in which its words appear, in units of the picture."""
+
+
+def spaced(n: int, most: int) -> list[int]:
+    """Return at most so many of the numbers below `n`, evenly spaced, with the first and last.
+
+    >>> spaced(3, 10), spaced(101, 3)
+    ([0, 1, 2], [0, 50, 100])
+    """
+    if n <= most:
+        return list(range(n))
+    return [round(i * (n - 1) / (most - 1)) for i in range(most)]
+
+
 @contextlib.contextmanager
 def themed(salt: str) -> Iterator[None]:
     """Draw with the settings of the report, whatever the user's own settings are.
@@ -149,18 +188,44 @@ def percent_axis(axes: Axes, which: str) -> None:
     )
 
 
-def svg(figure: Figure) -> str:
-    """Return a figure as one ``<svg>`` element for HTML, without colours or fonts of its own."""
+def svg(figure: Figure, tips: Sequence[Tip] = (), lines: Mapping[str, str] | None = None) -> str:
+    """Return a figure as one ``<svg>`` element for HTML, without colours or fonts of its own.
+
+    Parameters
+    ----------
+    figure : Figure
+        What is drawn.
+    tips : sequence of Tip
+        Words about points.
+    lines : mapping of str to str or None, default=None
+        Of artists that are known by a ``gid``, the class that they are of; as in `Tip`.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     root = ElementTree.fromstring(buffer.getvalue())
     used = {value[1:] for e in root.iter() for k, value in e.items() if k.endswith("href")}
     used |= {name for e in root.iter() for name in re.findall(r"url\(#(\w+)\)", str(e.attrib))}
+    owned = [(e, of) for e in root.iter() if (of := (lines or {}).get(e.get("id", "")))]
     _tidy(root, used)
+    for element, of in owned:
+        element.set("data-of", of)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.set("aria-hidden", "true")
+    root.extend(_circle(figure, tip) for tip in tips)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _circle(figure: Figure, tip: Tip) -> ElementTree.Element:
+    """Return an unseen circle around a point, where the last layout has put it."""
+    across, up = tip.axes.transData.transform((tip.x, tip.y)) * 72 / figure.dpi
+    place = {"cx": f"{across:.1f}", "cy": f"{72 * figure.get_figheight() - up:.1f}"}
+    unseen = {"class": "tip", "r": f"{REACH:g}", "fill": "none", "pointer-events": "all"}
+    circle = ElementTree.Element("circle", unseen | place)
+    if tip.of:
+        circle.set("data-of", tip.of)
+    ElementTree.SubElement(circle, "title").text = tip.text
+    return circle
 
 
 def _tidy(element: ElementTree.Element, used: set[str]) -> None:
