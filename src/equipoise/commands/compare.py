@@ -103,7 +103,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print what would be compared and how, and stop.
     json : bool
-        Print the verdict as JSON.
+        Print the verdict, or what --dry-run says, as JSON.
     """
     place.check()
     folder = out or Path("comparisons") / name_of(data)
@@ -121,7 +121,7 @@ def compare(  # noqa: PLR0913 (each is an option)
             n_trials=trials,
             resume=resume,
         )
-    seen = _tell(contest, methods or "")
+    seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:
         _carried_out(contest, place, seen)
         failures = {_named(unit): fault for unit, fault in contest.failures.items()}
@@ -167,7 +167,7 @@ def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float |
     return None if is_equal_otherwise else parse_duration(BUDGET)
 
 
-def _tell(contest: Contest, methods: str) -> list[str]:
+def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     """Print every automatic choice, what to mind and how long all will take; return the second."""
     seen = searched_on(methods, contest.setup.fingerprint)
     for line in (*contest.choices, *seen):
@@ -179,6 +179,8 @@ def _tell(contest: Contest, methods: str) -> list[str]:
         f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
         f"of which {missing} are to be done{each}."
     )
+    if as_json:
+        console.print_json({"notes": [*contest.choices, *seen], **contest.laid_out()})
     return seen
 
 

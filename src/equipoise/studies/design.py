@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import Method, make_method
-from equipoise.comparison.setup import Unit
+from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
 from equipoise.errors import InputError
 from equipoise.executors import Executor
@@ -155,6 +155,7 @@ def make_study(
     InputError
         If the folder holds something else, or the data or a choice cannot be used.
     """
+    require_own(folder, NAME, "study", resume=resume)
     _check_choices(component, experiment, choices)
     exact = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios})
     by_ratio = _thinned(experiment, exact, choices.fixed)
