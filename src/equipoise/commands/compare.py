@@ -1,5 +1,6 @@
 """``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,12 @@ METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling"
 """What is compared where nothing is named; with `TUNED`, where a search would end."""
 
 CORRECTED = "Corrected to equal classes"
+
+ROOMY = 120
+"""From this many columns on, names of methods stand in one line."""
+
+NARROW = 12
+"""Letters of each of their lines below that."""
 
 BUDGET = "10m"
 """Time of each run where neither a time nor epochs are given."""
@@ -237,12 +244,14 @@ def _leaderboard(found: Mapping[str, Any]) -> Table:
         "rarest_recall_corrected": "rarest, corrected",
     }
     if (by := found["by_metric"]) is not None:
-        figures[by["column"]] = by["title"]
-    for name in ("method", *figures.values(), "time", "epochs"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+        is_corrected = by["column"].endswith("_corrected")
+        figures[by["column"]] = f"{by['title']}{', corrected' if is_corrected else ''}"
+    table.add_column("method", no_wrap=True)
+    for name in (*figures.values(), "time", "epochs"):
+        table.add_column(name, justify="right", overflow="fold")
     for row in found["leaderboard"]:
         table.add_row(
-            row["method"],
+            _in_lines(row["method"]),
             *(
                 console.interval(row[name], per_cent=not name.startswith(("log", "balanced_log")))
                 for name in figures
@@ -251,3 +260,14 @@ def _leaderboard(found: Mapping[str, Any]) -> Table:
             "" if row["epochs"] is None else f"{row['epochs']:.0f}",
         )
     return table
+
+
+def _in_lines(name: str) -> str:
+    """Break a name at its hyphens and its plus where the table has little room for it.
+
+    Rich breaks lines at blanks alone, and would cut names off that begin alike.
+    """
+    if console.results.width >= ROOMY:
+        return name
+    lines = textwrap.wrap(name.replace("+", "+ "), width=NARROW)
+    return "\n".join(line.replace("+ ", "+") for line in lines)
