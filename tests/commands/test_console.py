@@ -1,12 +1,15 @@
 """Laws of bars and tables on a screen of 80 columns."""
 
 import io
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from equipoise import evaluate
 from equipoise.commands import console
 from equipoise.commands.compare import show
 
@@ -61,3 +64,19 @@ def test_methods_of_a_leaderboard_keep_their_whole_names(
     assert "…" not in narrow.getvalue()
     heads = [line.split("┃")[5].strip() for line in narrow.getvalue().splitlines() if "┃" in line]
     assert " ".join(heads).strip() == "balanced log-loss, corrected"
+
+
+def test_intervals_of_classes_stand_in_one_line(narrow: io.StringIO) -> None:
+    """Under both priors, where names are short and no recall is 100 %."""
+    labels = np.repeat([0, 1, 2], [80, 30, 10])
+    logits = np.random.default_rng(0).normal(size=(len(labels), 3)) + np.eye(3)[labels]
+    found = evaluate(
+        logits, labels, classes=["CYT", "EXC", "ERL"], train_counts=[400, 150, 50], n_bootstrap=10
+    )
+    console.print_metrics("Test set", {"as it is": found, "balanced prior": found})
+    table = narrow.getvalue().partition("Recall of each class")[2]
+    rows = [line.split("│")[1:-1] for line in table.splitlines() if line.startswith("│")]
+    assert [row[0].strip() for row in rows] == ["CYT", "EXC", "ERL"]
+    assert all(
+        re.fullmatch(r" +[\d.]+ % \([\d.]+ to [\d.]+\) ", row[k]) for row in rows for k in (3, 4)
+    )

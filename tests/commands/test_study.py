@@ -167,6 +167,8 @@ def test_a_folder_that_cannot_hold_a_study_is_refused_before_data_is_read(
     ):
         assert main([*study, str(place)]) == 2
         assert said in capsys.readouterr().err
-    (tmp_path / "study.json").write_text("{}")
+    (tmp_path / "study.json").write_text('{"component": "epochs"}')
     assert main([*study, str(tmp_path)]) == 2
     assert "holds a study already" in capsys.readouterr().err
+    assert main([*study, str(tmp_path), "--resume"]) == 2
+    assert "a study of epochs, and smoothing is asked for" in capsys.readouterr().err

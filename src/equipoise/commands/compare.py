@@ -184,7 +184,7 @@ def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     console.say(
         f"{counted(len(contest.methods), 'method')}, {counted(contest.n_seeds, 'seed')}, "
         f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
-        f"of which {missing} are to be done{each}."
+        f"of which {missing} {'is' if missing == 1 else 'are'} to be done{each}."
     )
     if as_json:
         console.print_json({"notes": [*contest.choices, *seen], **contest.laid_out()})
@@ -237,7 +237,8 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
 
 
 def _leaderboard(found: Mapping[str, Any]) -> Table:
-    table = Table(title=f"Test set, {len(found['repeats'])} runs of each method, 95 % intervals")
+    runs = counted(len(found["repeats"]), "run")
+    table = Table(title=f"Test set, {runs} of each method, 95 % intervals")
     figures = {
         "balanced_accuracy": "balanced accuracy",
         "balanced_accuracy_corrected": "corrected",

@@ -157,7 +157,8 @@ def print_metrics(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:
 def _print_classes(metrics: Mapping[str, Mapping[str, Any]]) -> None:
     table = Table(title="Recall of each class", title_justify="left")
     table.add_column("class", overflow="fold")
-    for name in ("trained on", "measured on", *metrics):
+    # In two lines, so that intervals stand in one on a screen of 80 columns.
+    for name in ("trained\non", "measured\non", *metrics):
         table.add_column(escape(name), justify="right")
     rows: Sequence[Sequence[Mapping[str, Any]]] = list(
         zip(*(m["per_class"] for m in metrics.values()), strict=True)

@@ -197,7 +197,7 @@ def _tell(laid: Study, *, as_json: bool) -> None:
     console.say(
         f"{counted(len(laid.values), 'value')}, {counted(len(laid.contests), 'ratio')}, "
         f"{counted(first.n_seeds, 'seed')}: {counted(laid.n_runs, 'run')}, of which "
-        f"{laid.n_missing} are to be done{each}."
+        f"{laid.n_missing} {'is' if laid.n_missing == 1 else 'are'} to be done{each}."
     )
     if as_json:
         runs = {"n_runs": laid.n_runs, "n_missing": laid.n_missing}

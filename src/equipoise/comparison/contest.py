@@ -330,7 +330,7 @@ def _searches(
 ) -> tuple[bool, str]:
     """Return whether the numbers of each method are searched, and why."""
     if "searches" in was and given is None:
-        return was["searches"], "as the comparison began"
+        return was["searches"], f"{'yes' if was['searches'] else 'no'}, as the comparison began"
     if budget is None:
         if given is not False and n_trials is not None:
             return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
