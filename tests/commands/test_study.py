@@ -77,7 +77,7 @@ def test_only_the_component_and_the_ratio_change(tmp_path: Path) -> None:
             runs[r, v, seed].read_arrays("split.npz")["test"]
             for r, v in ((1, "Uniform()"), (10, "no-smoothing"))
         ]
-        assert np.array_equal(*tests)
+        assert np.array_equal(tests[0], tests[1])
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:
