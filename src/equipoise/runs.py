@@ -306,6 +306,25 @@ def require_free(path: Path, *, resume: bool = False, after_search: bool = False
             f"`{path}` already exists.",
             _other_place(is_run=is_run, after_search=after_search),
         )
+    require_writable(path)
+
+
+def require_writable(folder: Path) -> None:
+    """Raise `InputError` if nothing can be written below a folder, which need not exist.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; the nearest one that exists is looked at.
+    """
+    # Unlike `Path.exists`, this is False for what lies below a folder that may not be entered.
+    nearest = next(p for p in (folder, *folder.absolute().parents) if os.path.exists(p))  # noqa: PTH110
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(
+            "Results need a folder that can be written to.",
+            f"`{nearest}` {'does not permit it' if nearest.is_dir() else 'is a file'}.",
+            "Give another --out.",
+        )
 
 
 def _other_place(*, is_run: bool, after_search: bool) -> str:

@@ -244,6 +244,22 @@ def test_a_dry_run_writes_nothing(
     told = " ".join(capsys.readouterr().err.split())
     assert "7 methods, 5 seeds" in told
     assert "left out" not in told
+    assert _compare(table, out, "--dry-run", "--json", "--methods", "focal", "--seeds", "2") == 0
+    laid = json.loads(capsys.readouterr().out)
+    assert laid["methods"] == ["plain", "focal"]
+    assert (laid["control"], laid["n_runs"], laid["n_missing"]) == ("plain", 4, 4)
+    assert laid["setup"]["params"]["epochs"] == "2"
+    assert any(line.startswith("metric: ") for line in laid["notes"])
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data need not even exist."""
+    (tmp_path / "file").touch()
+    assert _compare("nowhere.csv", tmp_path / "file" / "c") == 2
+    assert "a folder that can be written to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

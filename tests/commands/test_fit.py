@@ -26,6 +26,30 @@ def test_a_taken_folder_is_refused_before_anything_is_read(
     assert "nowhere" not in told
 
 
+@pytest.mark.parametrize("command", ["fit", "pretrain", "tune", "demo"])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(
+    command: str,
+    is_file: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file is in the way, or the folder above may not be written to, by whomever."""
+    place = tmp_path / "place"
+    if is_file:
+        place.touch()
+    else:
+        place.mkdir()
+        monkeypatch.setattr("os.access", lambda path, _: Path(path) != place)
+    data = [] if command == "demo" else ["nowhere.csv"]
+    assert main([command, *data, "--out", str(place / "deep" / "run")]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.startswith("equipoise: Results need a folder that can be written to.")
+    assert f"`{place}` {'is a file' if is_file else 'does not permit it'}." in told
+    assert "nowhere" not in told
+
+
 @pytest.mark.parametrize("command", ["fit", "pretrain", "demo"])
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
 def test_a_search_that_has_not_ended_is_left_alone(
@@ -99,7 +123,10 @@ def test_the_folder_that_follows_from_the_data_is_looked_at_first_too(
     pretrain = ["pretrain", "t.csv", "--label", "outcome", "--objective", "SCARF()", *QUICK]
     assert main(pretrain) == 2
     assert capsys.readouterr().err.startswith("equipoise: A new run needs")
-    assert main([*pretrain, "--dry-run"]) == 0
+    assert main([*pretrain, "--dry-run", "--json"]) == 0
+    laid = json.loads(capsys.readouterr().out)
+    assert laid["classifier"]["auxiliary"] == "SCARF()"
+    assert laid["classifier"]["epochs"] == 3
     Path("runs/digits-seed0").mkdir()
     Path("runs/digits-seed0/mine.txt").touch()
     capsys.readouterr()

@@ -85,7 +85,7 @@ def test_only_the_component_and_the_ratio_change(tmp_path: Path) -> None:
             runs[r, v, seed].read_arrays("split.npz")["test"]
             for r, v in ((1, "Uniform()"), (10, "no-smoothing"))
         ]
-        assert np.array_equal(*tests)
+        assert np.array_equal(tests[0], tests[1])
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:
@@ -150,3 +150,34 @@ def test_studies_that_make_no_sense_are_refused(
     assert _study(tmp_path / "s", *more) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+def test_a_dry_run_for_machines_prints_the_cells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As JSON, and nothing is written."""
+    assert _study(tmp_path / "s", "--ratios", "1,10", "--seeds", "2", "--dry-run", "--json") == 0
+    laid = json.loads(capsys.readouterr().out)
+    assert laid["ratios"] == [1, 10]
+    assert [value["label"] for value in laid["values"]] == ["no smoothing", "Uniform()"]
+    assert (laid["n_runs"], laid["n_missing"]) == (8, 8)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_folder_that_cannot_hold_a_study_is_refused_before_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data need not even exist: a file in the way, other things, and a study that is there."""
+    study = ["study", "smoothing", "nowhere.csv", "--out"]
+    (tmp_path / "file").touch()
+    for place, said in (
+        (tmp_path / "file" / "s", "a folder that can be written to"),
+        (tmp_path, "holds something else"),
+    ):
+        assert main([*study, str(place)]) == 2
+        assert said in capsys.readouterr().err
+    (tmp_path / "study.json").write_text('{"component": "epochs"}')
+    assert main([*study, str(tmp_path)]) == 2
+    assert "holds a study already" in capsys.readouterr().err
+    assert main([*study, str(tmp_path), "--resume"]) == 2
+    assert "a study of epochs, and smoothing is asked for" in capsys.readouterr().err

@@ -87,6 +87,16 @@ def test_values_can_be_given(bases: dict[str, Base]) -> None:
     assert [v.params for v in values] == [{"smoothing": None}, {"smoothing": "Uniform(eps=0.3)"}]
     mixed = COMPONENTS["augmentation"].read(bases["table"], "mixing=Mixup(alpha=0.5)")
     assert mixed.params == {"mixing": "Mixup(alpha=0.5)"}
+    assert COMPONENTS["augmentation"].read(bases["table"], "CutMix()").params == {
+        "mixing": "CutMix()"
+    }
+    given = ["None", "SAM(rho=0.05)", "SGD(lr=0.1)", "optimizer=AdamW()"]
+    assert [v.params for v in values_of(COMPONENTS["optimizer"], bases["images"], given)] == [
+        {"sharpness": None},
+        {"sharpness": "SAM(rho=0.05)"},
+        {"optimizer": "SGD(lr=0.1)"},
+        {"optimizer": "AdamW()"},
+    ]
     decay = COMPONENTS["weight-decay"].read(bases["images"], "0.25")
     assert "weight_decay=0.25" in decay.params["optimizer"]
 

@@ -1,5 +1,6 @@
 """``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,12 @@ METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling"
 """What is compared where nothing is named; with `TUNED`, where a search would end."""
 
 CORRECTED = "Corrected to equal classes"
+
+ROOMY = 120
+"""From this many columns on, names of methods stand in one line."""
+
+NARROW = 12
+"""Letters of each of their lines below that."""
 
 BUDGET = "10m"
 """Time of each run where neither a time nor epochs are given."""
@@ -103,7 +110,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print what would be compared and how, and stop.
     json : bool
-        Print the verdict as JSON.
+        Print the verdict, or what --dry-run says, as JSON.
     """
     place.check()
     folder = out or Path("comparisons") / name_of(data)
@@ -121,7 +128,7 @@ def compare(  # noqa: PLR0913 (each is an option)
             n_trials=trials,
             resume=resume,
         )
-    seen = _tell(contest, methods or "")
+    seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:
         _carried_out(contest, place, seen)
         failures = {_named(unit): fault for unit, fault in contest.failures.items()}
@@ -167,7 +174,7 @@ def _seconds(budget: str | None, trials: int | None, classifier: Any) -> float |
     return None if is_equal_otherwise else parse_duration(BUDGET)
 
 
-def _tell(contest: Contest, methods: str) -> list[str]:
+def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     """Print every automatic choice, what to mind and how long all will take; return the second."""
     seen = searched_on(methods, contest.setup.fingerprint)
     for line in (*contest.choices, *seen):
@@ -177,8 +184,10 @@ def _tell(contest: Contest, methods: str) -> list[str]:
     console.say(
         f"{counted(len(contest.methods), 'method')}, {counted(contest.n_seeds, 'seed')}, "
         f"{counted(contest.n_orders, 'order')} of classes: {counted(len(contest.units), 'run')}, "
-        f"of which {missing} are to be done{each}."
+        f"of which {missing} {'is' if missing == 1 else 'are'} to be done{each}."
     )
+    if as_json:
+        console.print_json({"notes": [*contest.choices, *seen], **contest.laid_out()})
     return seen
 
 
@@ -228,19 +237,22 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
 
 
 def _leaderboard(found: Mapping[str, Any]) -> Table:
-    table = Table(title=f"Test set, {len(found['repeats'])} runs of each method, 95 % intervals")
+    runs = counted(len(found["repeats"]), "run")
+    table = Table(title=f"Test set, {runs} of each method, 95 % intervals")
     figures = {
         "balanced_accuracy": "balanced accuracy",
         "balanced_accuracy_corrected": "corrected",
         "rarest_recall_corrected": "rarest, corrected",
     }
     if (by := found["by_metric"]) is not None:
-        figures[by["column"]] = by["title"]
-    for name in ("method", *figures.values(), "time", "epochs"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+        is_corrected = by["column"].endswith("_corrected")
+        figures[by["column"]] = f"{by['title']}{', corrected' if is_corrected else ''}"
+    table.add_column("method", no_wrap=True)
+    for name in (*figures.values(), "time", "epochs"):
+        table.add_column(name, justify="right", overflow="fold")
     for row in found["leaderboard"]:
         table.add_row(
-            row["method"],
+            _in_lines(row["method"]),
             *(
                 console.interval(row[name], per_cent=not name.startswith(("log", "balanced_log")))
                 for name in figures
@@ -249,3 +261,14 @@ def _leaderboard(found: Mapping[str, Any]) -> Table:
             "" if row["epochs"] is None else f"{row['epochs']:.0f}",
         )
     return table
+
+
+def _in_lines(name: str) -> str:
+    """Break a name at its hyphens and its plus where the table has little room for it.
+
+    Rich breaks lines at blanks alone, and would cut names off that begin alike.
+    """
+    if console.results.width >= ROOMY:
+        return name
+    lines = textwrap.wrap(name.replace("+", "+ "), width=NARROW)
+    return "\n".join(line.replace("+ ", "+") for line in lines)

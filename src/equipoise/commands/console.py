@@ -18,7 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from equipoise._typing import ProgressCallback
 
@@ -90,9 +90,9 @@ def training_bar() -> Iterator[Callable[[Any], None]]:
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
         TextColumn("{task.fields[facts]}"),
-        TimeElapsedColumn(),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=errors, refresh_per_second=4) as progress:
         task = progress.add_task("", total=None, epoch="", facts="", visible=False)
@@ -101,7 +101,7 @@ def training_bar() -> Iterator[Callable[[Any], None]]:
         def observe(state: Any) -> None:
             if state.row is not None:
                 score = state.row["validation"].get("balanced_accuracy")
-                shown["score"] = "" if score is None else f"  balanced accuracy {score:.1%}"
+                shown["score"] = "" if score is None else f"  bal. acc. {score:.1%}"
                 return
             now = progress.get_time()
             if now - shown["time"] < 0.25 and state.step < state.steps:  # type: ignore[operator]
@@ -156,8 +156,10 @@ def print_metrics(title: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _print_classes(metrics: Mapping[str, Mapping[str, Any]]) -> None:
     table = Table(title="Recall of each class", title_justify="left")
-    for name in ("class", "trained on", "measured on", *metrics):
-        table.add_column(escape(name), justify="left" if name == "class" else "right")
+    table.add_column("class", overflow="fold")
+    # In two lines, so that intervals stand in one on a screen of 80 columns.
+    for name in ("trained\non", "measured\non", *metrics):
+        table.add_column(escape(name), justify="right")
     rows: Sequence[Sequence[Mapping[str, Any]]] = list(
         zip(*(m["per_class"] for m in metrics.values()), strict=True)
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions
 from equipoise.errors import InputError
-from equipoise.runs import Run
+from equipoise.runs import Run, require_writable
 
 if TYPE_CHECKING:
     from equipoise.data.dataset import Dataset
@@ -170,6 +170,7 @@ def _require_new(target: Path, *, overwrite: bool) -> None:
             f"`{target}` already holds one.",
             "Give another --out, or --overwrite to replace it.",
         )
+    require_writable(target)
 
 
 def _check_alike(runs: Sequence[Run]) -> None:

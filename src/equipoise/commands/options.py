@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from equipoise._typing import ProgressCallback
 from equipoise.data.options import Channels, Dates, Decimal, ReadOptions
 from equipoise.errors import InputError
-from equipoise.runs import READING, Run
+from equipoise.runs import READING, Run, require_writable
 
 if TYPE_CHECKING:
     from equipoise.executors import Executor
@@ -227,7 +227,7 @@ PlaceOptions = Annotated[Place, Parameter(name="*")]
 
 
 def require_new(out: Path, what: str, *, overwrite: bool) -> None:
-    """Raise `InputError` if a result would replace a file that may be somebody's data.
+    """Raise `InputError` if a result would replace a file that may be somebody's data, or cannot.
 
     Parameters
     ----------
@@ -244,3 +244,21 @@ def require_new(out: Path, what: str, *, overwrite: bool) -> None:
             f"`{out}` already exists.",
             "Give another --out, or --overwrite to replace it.",
         )
+    require_writable(out.parent)
+
+
+def require_page(out: Path) -> None:
+    """Raise `InputError` if no page can be written to a file, before anything is read.
+
+    Parameters
+    ----------
+    out : Path
+        Where it is to be written; a page that is there is replaced.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(
+            "A report is an HTML file.",
+            f"--out is `{out}`.",
+            "Give a name that ends in .html; what is in such a file already is replaced.",
+        )
+    require_writable(out.parent)

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from equipoise.commands import console
+from equipoise.commands.explanation import show_choices
 from equipoise.commands.fit import name_of
 from equipoise.commands.options import Flag, Imbalance, ImbalanceOptions, Reading, ReadingOptions
 from equipoise.commands.settings import PretrainingOptions
@@ -54,7 +55,7 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print every choice that would be made, and stop before training.
     json : bool
-        Print the result as JSON.
+        Print the result, or what --dry-run says, as JSON.
     """
     if not dry_run:
         # Before the data is read, which may take long.
@@ -64,6 +65,8 @@ def pretrain(  # noqa: PLR0913 (each is an option)
     for line in plan.choices:
         console.say(line)
     if dry_run:
+        if json:
+            show_choices(plan)
         return 0
     folder = out or _default_folder(plan.parts.dataset.name, seed)
     run = watched(plan, folder, resume=resume)

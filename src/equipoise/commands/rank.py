@@ -7,9 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from equipoise.commands import console
-from equipoise.commands.options import Flag
+from equipoise.commands.options import Flag, require_page
 from equipoise.comparison.ranking import rank_comparisons
-from equipoise.errors import InputError
 from equipoise.report import write_report
 
 
@@ -44,8 +43,8 @@ def rank(
         Print the result as JSON.
     """
     folders = [comparison, *comparisons]
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
-        raise InputError("The page is an HTML file.", f"--out is `{out}`.", "End it in .html.")
+    if out is not None:
+        require_page(out)
     found = rank_comparisons(folders, metric=metric, prior=prior, control=control)
     if out is not None:
         write_report(folders, out, ranking=found)

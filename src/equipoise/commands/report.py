@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from equipoise.commands import console
-from equipoise.commands.options import Flag
-from equipoise.errors import InputError
+from equipoise.commands.options import Flag, require_page
 from equipoise.report import write_report
 
 
@@ -24,12 +23,8 @@ def report(run: Path, /, *runs: Path, out: Path | None = None, json: Flag = Fals
     json : bool
         Print the path as JSON.
     """
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(
-            "A report is an HTML file.",
-            f"--out is `{out}`.",
-            "Give a name that ends in .html; what is in such a file already is replaced.",
-        )
+    if out is not None:
+        require_page(out)
     target = out or run / "report.html"
     write_report([run, *runs], target)
     if json:

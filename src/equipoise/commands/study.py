@@ -152,7 +152,7 @@ def study(  # noqa: PLR0913 (each is an option)
     dry_run : bool
         Print the cells and stop.
     json : bool
-        Print what was found as JSON.
+        Print what was found, or what --dry-run says, as JSON.
     """
     place.check()
     wanted = find_component(component)
@@ -162,7 +162,7 @@ def study(  # noqa: PLR0913 (each is an option)
     find_recipe(recipe)
     with read_in(data, reading, imbalance, classifier, seed=0) as read:
         laid = make_study(wanted, replace(read, recipe=recipe), folder, choices, resume=resume)
-    _tell(laid)
+    _tell(laid, as_json=dry_run and json)
     if not dry_run:
         _carried_out(laid, place)
         found = find(folder, test_ratios=tested, failures=laid.failures)
@@ -196,7 +196,7 @@ def numbers(name: str, text: str) -> tuple[float, ...]:
         ) from None
 
 
-def _tell(laid: Study) -> None:
+def _tell(laid: Study, *, as_json: bool) -> None:
     """Print what is studied, every automatic choice, and how many runs there are."""
     first = next(iter(laid.contests.values()))
     console.say(f"The paper: {laid.component.claim}")
@@ -209,8 +209,12 @@ def _tell(laid: Study) -> None:
     console.say(
         f"{counted(len(laid.values), 'value')}, {counted(len(laid.contests), 'ratio')}, "
         f"{counted(first.n_seeds, 'seed')}: {counted(laid.n_runs, 'run')}, of which "
-        f"{laid.n_missing} are to be done{each}."
+        f"{laid.n_missing} {'is' if laid.n_missing == 1 else 'are'} to be done{each}."
     )
+    if as_json:
+        runs = {"n_runs": laid.n_runs, "n_missing": laid.n_missing}
+        told = {"notes": list(first.choices), **laid.told, **runs}
+        console.print_json({**told, "setup": first.setup.identity()})
 
 
 def _carried_out(laid: Study, place: Place) -> None:

@@ -110,7 +110,7 @@ def _print_trials(found: Mapping[str, Any]) -> None:
     table = Table(title="Recipes that were trained in full", title_justify="left")
     numbers = ("epochs", "time of one")
     for name in ("trial", _named(metric), *numbers, "changes of the prescription"):
-        table.add_column(name, justify="right" if name in numbers else "left")
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     start = found["trials"][0]["params"]
     for trial in ranked[:N_SHOWN]:
         mark = _marked(trial["number"], found)
@@ -141,7 +141,7 @@ def _print_front(found: Mapping[str, Any]) -> None:
     for metric in found["metrics"]:
         name = "seconds an epoch" if metric == SECONDS else _named(metric)
         table.add_column(name, justify="right")
-    table.add_column("changes of the prescription")
+    table.add_column("changes of the prescription", overflow="fold")
     params = {trial["number"]: trial["params"] for trial in found["trials"]}
     for row in found["front"]:
         mark = _marked(row["number"], found)
@@ -163,7 +163,7 @@ def _print_compared(found: Mapping[str, Any]) -> None:
     what = "the recipe that is taken" if found["ensemble"] is None else "the first of the ensemble"
     table = Table(title=f"The prescription and {what}", title_justify="left")
     for name in ("part", "prescribed", "taken"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("importance", "better on average by") if is_known else ():
         table.add_column(name, justify="right")
     for row in found["compared"]:

@@ -16,6 +16,7 @@ from equipoise.comparison.setup import (
     Unit,
     check_same,
     is_run,
+    require_own,
     store,
     stored,
     units_of,
@@ -81,6 +82,18 @@ class Contest:
         """Runs that are not finished."""
         return [unit for unit in self.units if not Run(unit.folder(self.folder)).done]
 
+    def laid_out(self) -> dict[str, Any]:
+        """Return what is compared and how, as JSON holds it."""
+        return {
+            "methods": [method.name for method in self.methods],
+            "control": self.methods[0].name,
+            "n_seeds": self.n_seeds,
+            "n_orders": self.n_orders,
+            "n_runs": len(self.units),
+            "n_missing": len(self.missing),
+            "setup": self.setup.identity(),
+        }
+
     def cautions(self, executor: Executor) -> list[str]:
         """Return what to mind about runs that were made under other terms, as sentences.
 
@@ -121,7 +134,7 @@ class Contest:
             If another process is at this comparison.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with only_here(self.folder):
+        with only_here(self.folder, "comparison"):
             self._begin(executor)
             waiting, running = self.missing, dict[Future[None], Unit]()
             while waiting or running:
@@ -268,19 +281,7 @@ def _check(
             "There is no --ratio, so the data stays as it is.",
             "Give --ratio 100, or leave out --orders.",
         )
-    is_there = (folder / NAME).exists()
-    if is_there and not resume:
-        raise InputError(
-            "A new comparison needs a folder of its own.",
-            f"`{folder}` holds a comparison already.",
-            "Give another --out, or --resume to go on with it.",
-        )
-    if not is_there and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            "A comparison needs a new or empty folder, or its own.",
-            f"`{folder}` holds something else.",
-            "Give another --out.",
-        )
+    require_own(folder, NAME, "comparison", resume=resume)
 
 
 def _check_given(methods: Sequence[Method], experiment: Experiment, kind: str) -> None:
@@ -329,7 +330,7 @@ def _searches(
 ) -> tuple[bool, str]:
     """Return whether the numbers of each method are searched, and why."""
     if "searches" in was and given is None:
-        return was["searches"], "as the comparison began"
+        return was["searches"], f"{'yes' if was['searches'] else 'no'}, as the comparison began"
     if budget is None:
         if given is not False and n_trials is not None:
             return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"

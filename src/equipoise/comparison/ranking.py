@@ -170,7 +170,7 @@ def _check(folders: Sequence[Path], metric: str, prior: str) -> None:
     if n < max(2, len(folders)):
         raise InputError(
             "Methods are ranked over at least two comparisons, each named once.",
-            f"There are {counted(len(folders), 'name')} of {counted(n, 'folder')}.",
+            f"Given are {counted(len(folders), 'name')} of {counted(n, 'folder')}.",
             "Name the --out folders of `equipoise compare` on several data sets.",
         )
     known = [name for name in METRICS if name != "recall"]

@@ -9,7 +9,7 @@ from equipoise.comparison.methods import Method
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
 from equipoise.recipes import find_recipe
-from equipoise.runs import Run
+from equipoise.runs import Run, require_writable
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.scores import BALANCED
@@ -170,6 +170,36 @@ def store(folder: Path, setup: Setup, methods: Sequence[Method], told: Mapping[s
 def stored(folder: Path) -> dict[str, Any] | None:
     """Return what is kept of the comparison in a folder; None: there is none."""
     return Run(folder).read_json(NAME) if (folder / NAME).exists() else None
+
+
+def require_own(folder: Path, name: str, what: str, *, resume: bool) -> None:
+    """Raise `InputError` if something cannot be kept in a folder, before any data is read.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept, or is already.
+    name : str
+        The file by which it is known.
+    what : str
+        What it is: comparison, or study.
+    resume : bool
+        Go on with what is there.
+    """
+    is_there = (folder / name).exists()
+    if is_there and not resume:
+        raise InputError(
+            f"A new {what} needs a folder of its own.",
+            f"`{folder}` holds a {what} already.",
+            "Give another --out, or --resume to go on with it.",
+        )
+    require_writable(folder)
+    if not is_there and folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            f"A {what} needs a new or empty folder, or its own.",
+            f"`{folder}` holds something else.",
+            "Give another --out.",
+        )
 
 
 def is_run(folder: Path, method: str | None = None) -> bool:

@@ -11,6 +11,8 @@ from equipoise.errors import InputError
 from equipoise.settings import Settings
 from equipoise.spec import resolve
 from equipoise.standard.batch_size import BatchSize
+from equipoise.standard.mixing import MIXINGS
+from equipoise.standard.optimizers import OPTIMIZERS
 from equipoise.standard.self_supervision import SELF_SUPERVISIONS
 
 Kind = Literal["images", "table"]
@@ -228,14 +230,24 @@ def _smoothings(base: Base) -> list[Value]:
     return _of("smoothing", None, "Uniform(eps=0.1)", *both)
 
 
-def _reader(param: str) -> Callable[[Base, str], Value]:
-    """Return what reads ``"None"``, a component, or ``"mixing=Mixup()"`` for another field."""
+def _reader(param: str, **others: Mapping[str, Any]) -> Callable[[Base, str], Value]:
+    """Return what reads ``"None"``, a component, or ``"mixing=Mixup()"`` for another field.
+
+    Parameters
+    ----------
+    param : str
+        The field that a value without a name sets.
+    **others : mapping
+        Other fields, with the components that are known to be theirs without a name.
+    """
 
     def read(base: Base, text: str) -> Value:
         del base
         named = re.fullmatch(r"([a-z_]+)=(.+)", text, re.DOTALL)
         known = {field.name for field in fields(Classifier)}
-        own, value = named.groups() if named and named[1] in known else (param, text)
+        component = text.partition("(")[0].strip()
+        meant = next((other for other, family in others.items() if component in family), param)
+        own, value = named.groups() if named and named[1] in known else (meant, text)
         given = None if value == "None" else value
         return Value(_label(own, given), {own: given})
 
@@ -268,7 +280,7 @@ COMPONENTS: dict[str, Component] = {
             "The effect of augmentation is amplified by imbalance, and the best policy changes.",
             ("augmentation", "mixing"),
             _augmentations,
-            _reader("augmentation"),
+            _reader("augmentation", mixing=MIXINGS),
         ),
         Component(
             "architecture",
@@ -289,7 +301,7 @@ COMPONENTS: dict[str, Component] = {
             "SAM, with larger steps for rare classes above all, helps more under imbalance.",
             ("optimizer", "sharpness"),
             _optimizers,
-            _reader("optimizer"),
+            _reader("sharpness", optimizer=OPTIMIZERS),
         ),
         Component(
             "smoothing",

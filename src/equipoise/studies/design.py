@@ -11,7 +11,7 @@ import numpy as np
 
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import Method, make_method
-from equipoise.comparison.setup import Unit
+from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
 from equipoise.errors import InputError
 from equipoise.executors import Executor
@@ -155,6 +155,7 @@ def make_study(
     InputError
         If the folder holds something else, or the data or a choice cannot be used.
     """
+    _check_place(component, folder, resume=resume)
     _check_choices(component, experiment, choices)
     exact = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios})
     by_ratio = _thinned(experiment, exact, choices.fixed)
@@ -206,6 +207,18 @@ def _described(component: Component, choices: Choices) -> dict[str, Any]:
         "retune": list(choices.retune),
         "n_trials": choices.n_trials if choices.retune else None,
     }
+
+
+def _check_place(component: Component, folder: Path, *, resume: bool) -> None:
+    require_own(folder, NAME, "study", resume=resume)
+    if (folder / NAME).exists() and (
+        was := Run(folder).read_json(NAME)["component"]
+    ) != component.name:
+        raise InputError(
+            "A study is gone on with by the component of its start.",
+            f"`{folder}` holds a study of {was}, and {component.name} is asked for.",
+            "Give another --out.",
+        )
 
 
 def _check_choices(component: Component, experiment: Experiment, choices: Choices) -> None:

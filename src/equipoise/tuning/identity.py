@@ -1,6 +1,5 @@
 """What a search is of: the file by which one that is resumed is known to be the same."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,13 +42,6 @@ def require_place(folder: Path, *, resume: bool) -> None:
             "Give another --out, or --resume to go on with it.",
         )
     require_free(folder, resume=is_there, after_search=True)
-    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(
-            "A run needs a folder that can be written to.",
-            f"`{nearest}` {'does not permit it' if nearest.is_dir() else 'is a file'}.",
-            "Give another --out.",
-        )
 
 
 def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -87,8 +79,15 @@ def write_identity(folder: Path, identity: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def only_here(folder: Path) -> Iterator[None]:
-    """Keep other processes from the search in a folder.
+def only_here(folder: Path, what: str = "search") -> Iterator[None]:
+    """Keep other processes from what is in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, which must exist.
+    what : str, default="search"
+        What it is called if another process is at it.
 
     Raises
     ------
@@ -100,7 +99,7 @@ def only_here(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise InputError(
-            "One process at a time can go on with a search.",
+            f"One process at a time can go on with a {what}.",
             f"Another one is at that in `{folder}`.",
             "Wait for it, or give another folder.",
         ) from None
