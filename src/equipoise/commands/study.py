@@ -26,6 +26,7 @@ from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.recipes import find_recipe
 from equipoise.statistics.wording import counted
+from equipoise.studies.cells import name_of as of_ratio
 from equipoise.studies.components import find_component
 from equipoise.studies.design import Choices, Study, make_study
 from equipoise.studies.findings import find
@@ -227,7 +228,7 @@ def _carried_out(laid: Study, place: Place) -> None:
 
             def watch(ratio: float, unit: Unit, fault: str | None) -> None:
                 how = "done" if fault is None else fault
-                console.say(f"{unit.method}, ratio {ratio:g}, seed {unit.seed}: {how}")
+                console.say(f"{unit.method}, ratio {of_ratio(ratio)}, seed {unit.seed}: {how}")
                 advance()
 
             laid.run(where, [watch])

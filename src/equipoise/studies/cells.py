@@ -132,6 +132,15 @@ def ratios_of(told: Mapping[str, Any]) -> list[float]:
     return [AS_IT_IS if ratio is None else float(ratio) for ratio in told["ratios"]]
 
 
+def name_of(ratio: float) -> str:
+    """Return a ratio as it stands in tables.
+
+    >>> name_of(100.0), name_of(AS_IT_IS)
+    ('100', 'as it is')
+    """
+    return "as it is" if ratio == AS_IT_IS else f"{ratio:g}"
+
+
 def folder_of(ratio: float) -> str:
     """Return the name of a ratio's folder.
 

@@ -9,7 +9,7 @@ from typing import Any
 from equipoise.comparison.results import PRIORS
 from equipoise.runs import Run, write_text
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
-from equipoise.studies.cells import AS_IT_IS, Cells, accuracy_under, read_cells
+from equipoise.studies.cells import Cells, accuracy_under, name_of, read_cells
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
 
 TABLE = "study.csv"
@@ -76,7 +76,7 @@ def found_in(
     kept = ("component", "claim", "unit", "values", "reference", "data", "fixed", "hold", "retune")
     return {
         **{name: told.get(name) for name in kept},
-        "ratios": [_written(ratio) for ratio in cells.by_ratio],
+        "ratios": [name_of(ratio) for ratio in cells.by_ratio],
         "seeds": cells.seeds,
         "metric": metric,
         **{prior: _under(cells, prior, metric) for prior in PRIORS},
@@ -84,17 +84,8 @@ def found_in(
     }
 
 
-def _written(ratio: float) -> str:
-    """Return a ratio as it stands in tables.
-
-    >>> _written(100.0), _written(AS_IT_IS)
-    ('100', 'as it is')
-    """
-    return "as it is" if ratio == AS_IT_IS else f"{ratio:g}"
-
-
 def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
-    each = {_written(ratio): at_ratio(cells, ratio, prior, metric) for ratio in cells.by_ratio}
+    each = {name_of(ratio): at_ratio(cells, ratio, prior, metric) for ratio in cells.by_ratio}
     several = len(cells.by_ratio) > 1
     changes = interactions(cells, prior, metric) if several and len(cells.methods) > 1 else {}
     along = trend(cells, prior, metric) if cells.told.get("unit") else None
@@ -199,7 +190,7 @@ def _deployment(cells: Cells, test_ratios: tuple[float, ...]) -> list[dict[str, 
         for name in cells.methods:
             for test_ratio in test_ratios:
                 both = _accuracies(cells, results.entries[name], test_ratio)
-                own = {"ratio": _written(ratio), "method": name, "test_ratio": test_ratio}
+                own = {"ratio": name_of(ratio), "method": name, "test_ratio": test_ratio}
                 rows.append({**own, **both})
     return rows
 
