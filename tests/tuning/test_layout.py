@@ -56,9 +56,9 @@ def test_predictions_and_metrics_are_left_their_time(slow: Callable[..., Fit]) -
     assert layout.reserve == pytest.approx(30 + 24 + 120)
     assert layout.after() == pytest.approx(120)
     assert layout.after(3.0) == pytest.approx(320)
-    # Of what predictions leave, 35 % are kept for the final training: (150 - 120) * 0.35.
-    short = lay_out(slow(), 150.0, n_predicted=10_000)
-    assert short.reserve == pytest.approx(4.5 + 10.5 + 120)
+    # Of what predictions leave, 35 % are kept for the final training: (180 - 120) * 0.35.
+    short = lay_out(slow(), 180.0, n_predicted=10_000)
+    assert short.reserve == pytest.approx(5.4 + 21 + 120)
 
 
 def test_models_of_an_ensemble_are_left_their_time(slow: Callable[..., Fit]) -> None:
@@ -143,8 +143,6 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
-        (15.0, "takes 20s here, longer than the budget: `equipoise fit` with this budget will do"),
-        (15.0, "5.25s are kept for the final training, in which the prescription could not"),
         (100.0, "takes 20s here, so there is time for 5.0 of them"),
         (200.0, None),
     ],
@@ -152,13 +150,33 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
 def test_too_little_time_is_told_with_numbers(
     budget: float, words: str | None, slow: Callable[..., Fit]
 ) -> None:
-    """By hand: ten epochs of 2 s, of which ten trainings are enough; 35 % are for the last one."""
+    """By hand: ten epochs of 2 s, of which ten trainings are enough."""
     told = {choice.field: choice for choice in lay_out(slow(), budget).choices}
     assert ("budget" in told) == (words is not None)
     if words is not None:
         assert words in told["budget"].reason
-    is_short = "final training" in told["budget"].reason if words else False
-    assert is_short == (0.35 * budget < 20)
+
+
+@pytest.mark.parametrize(("budget", "alone"), [(15.0, True), (32.0, True), (34.0, False)])
+def test_without_time_for_one_training_in_the_search_the_prescription_has_all_of_it(
+    budget: float, alone: bool, slow: Callable[..., Fit]
+) -> None:
+    """By hand: it takes 20 s; a search has 62 % of the budget, the prescription alone 97 %."""
+    layout = lay_out(slow(), budget)
+    assert layout.alone == alone == (0.62 * budget < 20)
+    assert (layout.seconds == pytest.approx(0.97 * budget)) == alone
+    told = {choice.field: str(choice) for choice in layout.choices}
+    assert (
+        "takes 20s here, longer than there is for all trials" in told.get("trials", "")
+    ) == alone
+    record = Record(number=0, epochs=7, pace=2.0, best_epochs=(7,), state="complete")
+    assert (final_epochs(layout, record, 1e9) == 0) == alone
+
+
+def test_who_has_an_ensemble_or_folds_wants_a_search(slow: Callable[..., Fit]) -> None:
+    """The one has no final training, the others one model each."""
+    assert not lay_out(slow(), 15.0, ensemble=5).alone
+    assert not lay_out(slow(), 15.0, n_folds=3).alone
 
 
 @pytest.mark.parametrize(("n_folds", "missed"), [(1, "one, two"), (2, "one")])

@@ -86,6 +86,25 @@ def tuned(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuner,
     return tuner, tuner.finish()
 
 
+def test_with_less_time_than_a_training_the_prescription_has_all_of_it(
+    table: Path, tmp_path: Path
+) -> None:
+    """It is trained once, not again from the start in what is left, and looks at the test once."""
+    options = replace(OPTIONS, budget=8.0, n_trials=None, n_folds=1)
+    tuner = _tuner(table, tmp_path / "run", options, params={"epochs": 100_000})
+    with Here() as executor:
+        tuner.search(executor)
+    run = tuner.finish()
+    assert tuner.layout.alone
+    assert [record.number for record in tuner.records] == [0]
+    kept = run.read_json("tuning.json")
+    assert [trial["number"] for trial in kept["trials"]] == [0]
+    assert run.history == Run(folder_of(tuner.search_folder, 0)).history
+    assert len(run.history) > 1
+    assert run.config["test"]["looks"] == 1
+    assert load_run(run.path, "cpu").classes_.tolist() == ["a", "b", "c"]
+
+
 def test_the_end_is_a_finished_run(tuned: tuple[Tuner, Run]) -> None:
     """It is loaded as any other, and knows the classes."""
     _, run = tuned

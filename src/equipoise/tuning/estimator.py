@@ -210,7 +210,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             self.best_score_ = self.winner_.record.scores[metric]
             self.best_estimator_, record = (
                 self._final(search, layout, clock, examples)
-                if is_whole
+                if is_whole and not layout.alone
                 else self._kept(search, examples)
             )
         self.search_choices_ = list(layout.choices)

@@ -85,6 +85,9 @@ class Layout:
         Seconds of the metrics of these predictions.
     telling : float, default=0.0
         Seconds that are kept to tell what mattered.
+    alone : bool, default=False
+        The prescription alone is trained, and taken as its trial leaves it: in the time for
+        trials it could not even be trained once.
     """
 
     metrics: tuple[str, ...]
@@ -98,6 +101,7 @@ class Layout:
     predicting: float = 0.0
     judging: float = 0.0
     telling: float = 0.0
+    alone: bool = False
 
     def after(self, predictions: float = 1.0) -> float:
         """Return the seconds that follow training.
@@ -178,9 +182,11 @@ def lay_out(
         folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
     later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
     search, telling = _search_time(budget, kind, final, later, folds * whole)
+    if alone := ensemble == folds == 1 and search < whole:
+        search, telling = sum(_search_time(budget, kind, 0.0, later, whole)), 0.0
     metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
-    seconds = min(search / FULL_TRAININGS[kind], folds * whole)
+    seconds = search if alone else min(search / FULL_TRAININGS[kind], folds * whole)
     first_rung, why_rung = first_rung_of(seconds, pace.epoch, folds)
     told = {
         "metric": (", ".join(names), "as given" if metrics else why_metric),
@@ -189,7 +195,7 @@ def lay_out(
         "trial": (format_duration(seconds), _why_trial(epochs, whole)),
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
-        **_short(budget, whole, FINAL_SHARE[kind] * (budget - later) if ensemble == 1 else None),
+        **(_alone(whole) if alone else _short(budget, whole)),
     }
     return Layout(
         metrics=names,
@@ -203,6 +209,7 @@ def lay_out(
         predicting=after[0],
         judging=after[1],
         telling=telling,
+        alone=alone,
     )
 
 
@@ -221,7 +228,17 @@ def _stopping(metrics: Sequence[str], first_rung: int, why: str) -> tuple[str, s
     return f"from {first_rung}/{RUNGS[-1]} of a training on", why
 
 
-def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[str, str]]:
+def _alone(whole: float) -> dict[str, tuple[str, str]]:
+    """Return that nothing is searched, and why."""
+    why = (
+        f"one training of the prescription takes {format_duration(whole)} here, longer than there "
+        "is for all trials, so nothing is searched: it is trained for as long as there is time, "
+        "as by `equipoise fit` with this budget"
+    )
+    return {"trials": ("1", why)}
+
+
+def _short(budget: float, whole: float) -> dict[str, tuple[str, str]]:
     """Return that there is little time, and what it is enough for; nothing where there is enough.
 
     Parameters
@@ -230,25 +247,14 @@ def _short(budget: float, whole: float, final: float | None) -> dict[str, tuple[
         Seconds that there are.
     whole : float
         Seconds that a training of the prescription takes.
-    final : float or None
-        Seconds that the final training may take; None: there is none.
     """
     if budget >= ENOUGH_TRAININGS * whole:
         return {}
-    takes = f"one training of the prescription takes {format_duration(whole)} here"
-    if budget < whole:
-        why = f"{takes}, longer than the budget: `equipoise fit` with this budget will do better"
-    else:
-        why = (
-            f"{takes}, so there is time for {budget / whole:.1f} of them; with fewer than "
-            f"{ENOUGH_TRAININGS} there is little to choose from, and `equipoise fit` with this "
-            "budget may do better"
-        )
-    if final is not None and final < whole:
-        why += (
-            f"; {format_duration(max(final, 0.0))} are kept for the final training, in which the "
-            "prescription could not be trained in full either"
-        )
+    why = (
+        f"one training of the prescription takes {format_duration(whole)} here, so there is time "
+        f"for {budget / whole:.1f} of them; with fewer than {ENOUGH_TRAININGS} there is little to "
+        "choose from, and `equipoise fit` with this budget may do better"
+    )
     return {"budget": (format_duration(max(budget, 0.0)), why)}
 
 
@@ -367,8 +373,11 @@ def final_epochs(layout: Layout, record: Record, left: float) -> int:
     -------
     int
         The mean best epoch, as a share of the longest training of the prescription or of the
-        trial's, if that is longer; fewer where there is no time. 0: not even one fits.
+        trial's, if that is longer; fewer where there is no time. 0: not even one fits, or the
+        prescription alone was trained, for all the time there was.
     """
+    if layout.alone:
+        return 0
     # A fold is learnt from by one part in n less than all examples are.
     pace = record.pace * (layout.n_folds / (layout.n_folds - 1) if layout.n_folds > 1 else 1)
     longest = max(record.epochs, layout.longest)

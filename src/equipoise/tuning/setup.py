@@ -172,7 +172,7 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
         n_folds=layout.n_folds,
         seconds=layout.seconds,
         most_epochs=layout.most_epochs,
-        n_trials=options.n_trials,
+        n_trials=1 if layout.alone else options.n_trials,
         sampler=options.sampler,
         keeps_folds=options.ensemble > 1,
         seed=fit.seed,
