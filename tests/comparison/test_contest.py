@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 
 from equipoise import recipes
+from equipoise.comparison import contest as contest_module
 from equipoise.comparison import methods as methods_module
 from equipoise.comparison import opposing
 from equipoise.comparison.carrying import carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import NAME
 from equipoise.data.options import ReadOptions
+from equipoise.defaults import Choice
 from equipoise.errors import InputError
 from equipoise.executors import Here
 from equipoise.experiment import Experiment
+from equipoise.fitting import Fit
+from equipoise.pace import Pace, measure_pace
 from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 
@@ -187,3 +191,34 @@ def test_a_look_of_another_library_counts_before_it_is_taken(
     assert (run.done, run.config["test"]["looks"]) == (False, 1)
     carry_out(contest._job(unit))
     assert (run.done, run.config["test"]["looks"]) == (True, 2)
+
+
+def test_without_a_search_all_methods_have_the_network_that_was_chosen_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would measure its own, and have a smaller one where the machine was busy just then."""
+    narrow = "ResNet(depth=8, width=4)"
+
+    def in_time(fit: Fit, *_: Any) -> tuple[Fit, Pace]:
+        slow = Fit.prepare(fit.task, {**fit.params, "backbone": narrow}, fit.seed)
+        told = Choice("backbone", narrow, "the other is too slow", "measured")
+        return replace(slow, choices=[told]), measure_pace(slow, 0.1)
+
+    monkeypatch.setattr(contest_module, "paced", in_time)
+    images = Experiment(source="digits", ratio=20, params={"device": "cpu"})
+    told: dict[str, Any] = {"n_seeds": 1, "budget": 6.0, "search": False}
+    folder = tmp_path / "c"
+    contest = make_contest(images, folder, methods=["prescribed", "focal"], **told)
+    assert f"network: {narrow} for all (the other is too slow)" in contest.choices
+    _run(contest)
+    for method in ("plain", "prescribed", "focal"):
+        config = Run.open(folder / "runs" / method / "seed0").config
+        assert config["classifier"]["backbone"] == narrow
+    monkeypatch.undo()
+    again = make_contest(images, folder, methods=["prescribed"], resume=True, **told)
+    assert again.setup.network == narrow
+    for other, choices in ((images, {"search": True}), (images, {"budget": None})):
+        alone = make_contest(other, tmp_path / "b", methods=[], **{**told, **choices})
+        assert alone.setup.network is None
+    given = replace(images, params={"device": "cpu", "backbone": narrow})
+    assert make_contest(given, tmp_path / "b", methods=[], **told).setup.network is None

@@ -135,8 +135,11 @@ def _carry_out(job: Job, conclude: Callable[[Run], None]) -> None:
         return
     # As a search has it, so that all methods choose epochs alike.
     chosen = {"monitor": setup.metric, **({"prior": "balanced"} if setup.is_balanced else {})}
-    params = {**chosen, **method.params}
-    experiment = job.unit.experiment(setup, params, method.recipe or "plain")
+    recipe = method.recipe or "plain"
+    of_recipe = {**find_recipe(recipe).on(setup.kind), **method.params}
+    if setup.network and of_recipe.get("backbone", "auto") == "auto" and not method.roles:
+        chosen["backbone"] = setup.network
+    experiment = job.unit.experiment(setup, {**chosen, **method.params}, recipe)
     if method.pretrain is not None:
         experiment = _pretrained(job, experiment, method.pretrain)
     if setup.is_searchable and (method.roles or (method.within and setup.searches)):

@@ -1,5 +1,6 @@
 """A comparison under way: which runs are missing, and having them carried out."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
@@ -26,9 +27,10 @@ from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.executors import Executor
 from equipoise.experiment import Experiment, travelling, travelling_params
-from equipoise.pace import measure_pace
+from equipoise.pace import measure_pace, paced
 from equipoise.plan import Plan
 from equipoise.runs import Run
+from equipoise.settings import as_text
 from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.records import unseen
@@ -224,6 +226,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     was: Mapping[str, Any] = {} if before is None else before["setup"]
     chosen, why = _metric(plan, metric, was)
     searches, why_searched = _searches(plan, budget, search, n_trials, was)
+    network, why_network = _network(plan, None if searches else budget, was)
     setup = Setup(
         experiment=experiment,
         fingerprint=plan.parts.dataset.fingerprint,
@@ -232,6 +235,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         budget=budget,
         searches=searches,
         n_trials=n_trials,
+        network=network,
     )
     _check_searchable(setup, found, search)
     check_same(folder, setup, found, terms)
@@ -241,7 +245,12 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         methods=found,
         n_seeds=n_seeds,
         n_orders=n_orders,
-        choices=(*plan.notes, f"metric: {chosen} ({why})", f"search: {why_searched}"),
+        choices=(
+            *plan.notes,
+            f"metric: {chosen} ({why})",
+            f"search: {why_searched}",
+            *([] if network is None else [f"network: {network} for all ({why_network})"]),
+        ),
         terms=terms,
     )
 
@@ -344,3 +353,16 @@ def _searches(
     if n >= ENOUGH_TRAININGS:
         return True, f"the numbers of each method are searched: {told}"
     return False, f"no method but those that search by themselves has time for it: {told}"
+
+
+def _network(
+    plan: Plan, budget: float | None, was: Mapping[str, Any]
+) -> tuple[str | None, str | None]:
+    """Return the network that all methods have, if it is not given, and why."""
+    if was:
+        return was.get("network"), "as the comparison began"
+    if budget is None or all(choice.field != "backbone" for choice in plan.fit.choices):
+        return None, None
+    fit, _ = paced(plan.fit, time.monotonic() + budget, plan.n_predicted)
+    chosen = next(choice for choice in fit.choices if choice.field == "backbone")
+    return str(as_text(fit.settings.backbone)), chosen.reason

@@ -39,6 +39,10 @@ class Setup:
         Whether there is time to search the numbers of each method.
     n_trials : int or None
         Recipes that each search tries, at most.
+    network : str or None, default=None
+        Backbone of all methods that neither set nor search one, where there is no time to search;
+        None: that of their recipes. Left to each run, it would depend on how fast the machine
+        just is.
     """
 
     experiment: Experiment
@@ -48,6 +52,7 @@ class Setup:
     budget: float | None
     searches: bool
     n_trials: int | None = None
+    network: str | None = None
 
     @property
     def is_balanced(self) -> bool:
@@ -78,6 +83,7 @@ class Setup:
             "budget": self.budget,
             "searches": self.searches,
             "n_trials": self.n_trials,
+            "network": self.network,
         }
 
 
