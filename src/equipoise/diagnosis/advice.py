@@ -28,8 +28,10 @@ REMEDIES: Mapping[str, str] = {
         "device, time), and train on examples like those of the place of use."
     ),
     "mislabelled": (
-        "Look at the examples listed as mislabelled, mend their labels, and train again; until "
-        'then label smoothing limits what wrong labels do (--smoothing "Uniform(eps=0.1)").'
+        "Look at the examples listed as mislabelled. If their labels are wrong, mend them and "
+        "train again; until then label smoothing limits what wrong labels do (--smoothing "
+        '"Uniform(eps=0.1)"). If they are right, the classes overlap, and more of the same '
+        "training does not tell such examples apart."
     ),
     "too few examples": (
         "Examples of these classes are learnt by heart: try stronger augmentation, SAM "
