@@ -90,7 +90,7 @@ def test_with_less_time_than_a_training_the_prescription_has_all_of_it(
     table: Path, tmp_path: Path
 ) -> None:
     """It is trained once, not again from the start in what is left, and looks at the test once."""
-    options = replace(OPTIONS, budget=8.0, n_trials=None, n_folds=1)
+    options = replace(OPTIONS, budget=5.0, n_trials=None, n_folds=1)
     tuner = _tuner(table, tmp_path / "run", options, params={"epochs": 100_000})
     with Here() as executor:
         tuner.search(executor)

@@ -171,15 +171,10 @@ def lay_out(
     longer = LONGER[kind] if any(choice.field == "epochs" for choice in fit.choices) else 1
     pace = measure_pace(fit, min(2.0, 0.02 * budget))
     whole = pace.epoch * fit.settings.batch_size.epochs(epochs)
-    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    counts = task.counts + held
     after = n_predicted * pace.prediction, seconds_to_judge(fit, n_predicted)
     final = 1.2 * longer * whole if ensemble == 1 else 0.0
-    if n_folds is None:
-        search, _ = _search_time(budget, kind, final, sum(after), whole)
-        folds, why_folds = choose_n_folds(counts, held, search / whole)
-    else:
-        folds, why_folds = _given_folds(n_folds, int(counts.max()), len(task.validation))
+    search, _ = _search_time(budget, kind, final, sum(after), whole)
+    folds, why_folds = _folds(task, n_folds, search / whole)
     later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
     search, telling = _search_time(budget, kind, final, later, folds * whole)
     if alone := ensemble == folds == 1 and search < whole:
@@ -340,9 +335,14 @@ def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:
     return RUNGS[1], f"at {RUNGS[0]}/{RUNGS[-1]} it has had fewer than {EARLIEST} epochs"
 
 
-def _given_folds(n_folds: int, most: int, n_held_out: int) -> tuple[int, str]:
-    """Return folds as given, and why; refuse what cannot be."""
-    if n_folds == 1 and not n_held_out:
+def _folds(task: Task, n_folds: int | None, trainings: float) -> tuple[int, str]:
+    """Return folds as given, or as classes and the time for trials allow, and why."""
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    counts = task.counts + held
+    if n_folds is None:
+        return choose_n_folds(counts, held, trainings)
+    most = int(counts.max())
+    if n_folds == 1 and not len(task.validation):
         raise InputError(
             "Recipes are judged by examples that are held out.",
             "There is one fold, and no validation part.",
