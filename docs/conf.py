@@ -23,7 +23,7 @@ extensions = [
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_generated", "_templates"]
 default_role = "code"  # `name` in a docstring is code, as it is in Markdown
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
