@@ -8,6 +8,9 @@ from types import ModuleType
 
 import pytest
 
+# Before torch is loaded: tests run in two processes, and each would take all cores for itself.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def _assets_folder() -> Path:
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imbalance-assets"
