@@ -248,6 +248,9 @@ def test_points_are_told_where_they_are_pointed_at(browser, diagnosis: Path, wid
     """The words lie inside the window, near the point, and go when the pointer goes."""
     visit(browser, diagnosis, width)
     browser.execute_script(f"{FIGURES}[1].scrollIntoView({{block: 'center'}})")
+    # The page hears of scrolling with the next frame, and then tells nothing until a move.
+    frames = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+    browser.execute_async_script(frames)
     x, y, words = browser.execute_script(
         f"const point = {FIGURES}[1].querySelectorAll('.tip')[4];"
         "const box = point.getBoundingClientRect();"
