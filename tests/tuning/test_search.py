@@ -305,10 +305,13 @@ def test_without_time_nothing_is_begun(searches: ModuleType, tmp_path: Path) -> 
 
 
 def test_the_clock_ends_the_search(searches: ModuleType, tmp_path: Path) -> None:
-    """A trial that would never end is stopped, no other is begun, and nothing is left open."""
+    """A trial that would never end is stopped, and nothing is left open.
+
+    It stops before an epoch that would end too late, so that another may begin in what is left.
+    """
     search = searches.search(tmp_path, most_epochs=10**7)
     records = _run(search, budget=3.0)
-    assert [record.state for record in records] == ["unfinished"]
+    assert [record.state for record in records] in (["unfinished"], ["unfinished"] * 2)
     _check_counted_once(search, records)
     assert Run(tmp_path).read_json("clock.json")["used"] >= 3.0
     assert _run(search, budget=3.0) == records
