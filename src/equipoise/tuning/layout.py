@@ -227,8 +227,8 @@ def _alone(whole: float) -> dict[str, tuple[str, str]]:
     """Return that nothing is searched, and why."""
     why = (
         f"one training of the prescription takes {format_duration(whole)} here, longer than there "
-        "is for all trials, so nothing is searched: it is trained for as long as there is time, "
-        "as by `equipoise fit` with this budget"
+        "is for all trials, so nothing is searched: it is trained for as long as there is time; "
+        "`equipoise fit` with this budget also takes a narrower network if too few epochs fit"
     )
     return {"trials": ("1", why)}
 
