@@ -233,6 +233,16 @@ def test_the_network_with_most_epochs_is_taken_if_ten_fit_with_none(
     assert "backbone" in {c.field for c in fit.choices if not c.source.startswith("measured")}
 
 
+def test_the_fastest_network_is_taken_if_no_epoch_fits_with_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One epoch is trained all the same, and shall not take longer than it must."""
+    _speeds(monkeypatch, width16=3000.0, width8=900.0, width4=1000.0)
+    fit, _ = paced(_fit(), time.monotonic() + 100, 0)
+    assert repr(fit.settings.backbone) == "ResNet18(width=8)"
+    assert fit.settings.epochs == 1
+
+
 def test_a_backbone_that_is_given_is_not_narrowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if it is the automatic one."""
     measured = _speeds(monkeypatch, width16=3000.0)

@@ -266,7 +266,8 @@ def paced(fit: Fit, ends: float, n_predicted: int) -> tuple[Fit, Pace]:
         params = {**fit.params, "backbone": backbone}
         prepared = Fit.prepare(fit.task, params, fit.seed)
         tried = _Candidate.measured(prepared, ends, n_predicted, judging)
-        best = tried if tried.fitting > best.fitting else best
+        is_better = tried.fitting > best.fitting or (not best.fitting and tried.unit < best.unit)
+        best = tried if is_better else best
     # The last network that was measured need not be the one that is taken.
     best = replace(best, left=best.pace.left(ends, n_predicted))
     chosen = {choice.field: choice for choice in best.fit.choices}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from equipoise.statistics.paired import Predictions, differences
 from equipoise.statistics.spread import Spread
 
 
@@ -86,3 +87,26 @@ def test_a_difference_of_the_detectable_size_is_found_as_often_as_promised():
     assert spread.detectable(0.05) == pytest.approx(expected, rel=1e-4)
     draws = spread.detectable(0.05) + np.random.default_rng(0).normal(size=20000)
     assert np.mean(np.abs(draws) > spread.half_width(0.05)) == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3])
+def test_a_difference_brings_its_own_noise_and_is_still_found_as_promised(n_seeds):
+    """By simulation with few examples of a class: a method loses a share of its right answers."""
+    n = np.array([60, 20, 8, 4])
+    codes = np.repeat(np.arange(4), n)
+    random = np.random.default_rng(n_seeds)
+
+    def contrast(lost):
+        runs = {"a": [], "b": []}
+        for seed in range(n_seeds):
+            for name, share in (("a", 0.0), ("b", lost)):
+                wrong = random.random(len(codes)) < 0.1 + share
+                given = np.where(wrong, (codes + 1) % 4, codes)
+                ids = seed * 100 + np.arange(len(codes))
+                runs[name].append(Predictions(codes=codes, logits=np.eye(4)[given], ids=ids))
+        return differences(runs).between("a", "b")
+
+    sizes = [contrast(0.0).spread.detectable(0.05) for _ in range(40)]
+    size = float(np.median(sizes))
+    found = [contrast(size).p <= 0.05 for _ in range(400)]
+    assert np.mean(found) > 0.75

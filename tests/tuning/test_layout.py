@@ -1,5 +1,6 @@
 """Laws of the layout: what a search is judged by, how long its trials are, what is kept back."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from equipoise.classifier import Classifier
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
-from equipoise.pace import Pace
+from equipoise.pace import Pace, paced
 from equipoise.selection import MONITORS
 from equipoise.task import Task
 from equipoise.tuning.layout import Layout, final_epochs, first_rung_of, lay_out
@@ -25,7 +26,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, searches: ModuleType) -> Callable[...,
     """Return fits of ten epochs, each of which is made to seem to take two seconds."""
     monkeypatch.setattr("equipoise.tuning.layout.measure_pace", lambda *_: Pace(2.0, 0.01))
     monkeypatch.setattr("equipoise.tuning.layout.seconds_to_judge", lambda _, n: n * 0.002)
-    monkeypatch.setattr("equipoise.tuning.layout.TELLING_SHARE", 0.0)
+    monkeypatch.setattr("equipoise.tuning.division.TELLING_SHARE", 0.0)
 
     def make(**params: Any) -> Fit:
         return Fit.prepare(searches.task(), {**searches.PARAMS, "epochs": 10, **params}, 0)
@@ -78,7 +79,7 @@ def test_what_mattered_is_left_its_time(
 ) -> None:
     """By hand: 9.46 trainings, so 28.4 trials, are told of in 4.4 s; of 60 s it has 5 %."""
     fit = slow()
-    monkeypatch.setattr("equipoise.tuning.layout.TELLING_SHARE", 0.05)
+    monkeypatch.setattr("equipoise.tuning.division.TELLING_SHARE", 0.05)
     layout = lay_out(fit, 1000.0)
     assert layout.telling == pytest.approx(3 + 0.05 * 3 * 9.46)
     assert layout.reserve == pytest.approx(30 + 24 + layout.telling)
@@ -171,6 +172,33 @@ def test_without_time_for_one_training_in_the_search_the_prescription_has_all_of
     ) == alone
     record = Record(number=0, epochs=7, pace=2.0, best_epochs=(7,), state="complete")
     assert (final_epochs(layout, record, 1e9) == 0) == alone
+
+
+def test_the_prescription_alone_has_the_narrower_network_that_a_fit_would_have(
+    monkeypatch: pytest.MonkeyPatch, searches: ModuleType
+) -> None:
+    """Of the automatic one too few epochs fit; one that is given stays."""
+    params = {**searches.PARAMS, "backbone": "auto"}
+    fit = Fit.prepare(searches.task(), params, 0)
+    wide, narrow = repr(fit.settings.backbone), "MLP(layers=1, width=8)"
+
+    def seconds(own: Fit, *_: object) -> Pace:
+        return Pace(60.0 if repr(own.settings.backbone) == wide else 10.0, 0.0)
+
+    for place in ("equipoise.pace", "equipoise.tuning.layout"):
+        monkeypatch.setattr(f"{place}.measure_pace", seconds)
+    monkeypatch.setattr("equipoise.pace.NARROWER", {wide: (narrow,)})
+    layout = lay_out(fit, 300.0)
+    assert (layout.alone, layout.backbone) == (True, narrow)
+    told = {choice.field: choice for choice in layout.choices}
+    assert told["network"].value == narrow
+    assert "epochs" in told["network"].reason
+    of_fit, _ = paced(fit, time.monotonic() + layout.seconds, 0)
+    assert repr(of_fit.settings.backbone).startswith("MLP(layers=1, width=8")
+    given = Fit.prepare(searches.task(), {**params, "backbone": wide}, 0)
+    assert lay_out(given, 300.0).backbone is None
+    # With time for a search the network is as prescribed, and may be searched.
+    assert lay_out(fit, 30000.0).backbone is None
 
 
 def test_who_has_an_ensemble_or_folds_wants_a_search(slow: Callable[..., Fit]) -> None:

@@ -76,6 +76,28 @@ def test_a_search_is_as_it_was_laid_out(searches: ModuleType, tmp_path: Path) ->
     assert [role.name for role in search.roles] == list(ROLES)
 
 
+def test_a_narrower_network_is_part_of_the_prescription_that_is_trained_alone(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """No role changes it back, and there is one trial, even where it alone was to be searched."""
+    layout = replace(LAYOUT, n_folds=1, alone=True, backbone="MLP(layers=1, width=8)")
+    base = base_params(searches.PARAMS, layout, {})
+    assert base["backbone"] == "MLP(layers=1, width=8)"
+    for names in (ROLES, ("backbone",)):
+        search = set_up(
+            _fit(searches),
+            layout,
+            Options(budget=60.0, roles=names),
+            folder=tmp_path,
+            data=searches.task(),
+            base=base,
+            given={},
+            address=journal(tmp_path),
+        )
+        assert "backbone" not in [role.name for role in search.roles]
+        assert (search.n_trials, search.first[0]) == (1, starting_point(search.roles))
+
+
 def test_the_prescription_comes_first_with_or_without_a_portfolio(
     searches: ModuleType, tmp_path: Path
 ) -> None:

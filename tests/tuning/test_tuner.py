@@ -26,9 +26,9 @@ from equipoise.loading import load_run
 from equipoise.plan import Plan
 from equipoise.progress import Progress
 from equipoise.runs import Run
+from equipoise.tuning.division import SPARE_SHARE
 from equipoise.tuning.folds import folds_of
 from equipoise.tuning.identity import write_identity
-from equipoise.tuning.layout import SPARE_SHARE
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_held_out
 from equipoise.tuning.tuner import Tuner

@@ -38,7 +38,7 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExampleNoise:
-    """Variances of the mean over seeds; see `equipoise.statistics.spread.Spread`.
+    r"""Variances of the mean over seeds; see `equipoise.statistics.spread.Spread`.
 
     Parameters
     ----------
@@ -48,11 +48,14 @@ class ExampleNoise:
         The part that all seeds have in common.
     freedom : ndarray, shape (scores,)
         Degrees of freedom behind both.
+    brought : ndarray, shape (scores,)
+        :math:`\sum_i w_i^2` over the variance of one seed; see `Spread`.
     """
 
     examples: np.ndarray
     common: np.ndarray
     freedom: np.ndarray
+    brought: np.ndarray
 
 
 def example_noise(seeds: Sequence[Rows]) -> ExampleNoise:
@@ -100,15 +103,18 @@ def example_noise(seeds: Sequence[Rows]) -> ExampleNoise:
     raw = np.mean([each.raw for each in judged], axis=0)
     alone = np.mean([each.total for each in judged], axis=0)
     freedom = np.sum([each.freedom for each in judged], axis=0)
+    of_ones = np.mean([rows.weights @ rows.weights for rows in seeds])
+    brought = np.divide(of_ones, alone, out=np.zeros_like(alone), where=alone > 0)
     n = len(seeds)
     if n == 1:
-        return ExampleNoise(examples=alone, common=alone, freedom=freedom)
+        return ExampleNoise(examples=alone, common=alone, freedom=freedom, brought=brought)
     shared, covariance = _in_common(seeds, [each.deviations for each in judged])
     common = np.maximum(covariance, 0) + shared * (alone - raw)
     return ExampleNoise(
         examples=alone / n + (n - 1) / n * common,
         common=common,
         freedom=np.maximum(freedom / (1 + (n - 1) * shared), 1),
+        brought=brought,
     )
 
 

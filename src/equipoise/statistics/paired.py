@@ -103,7 +103,8 @@ def differences(
     contrasts = _contrasts(names, chosen)
     scores, rows = _contributions(predictions, metric, classes, contrasts)
     which = np.unique(range(len(scores)) if seeds is None else seeds, return_inverse=True)[1]
-    spreads = _spreads(scores @ contrasts.T, which, example_noise(rows))
+    noise = example_noise(rows)
+    spreads = _spreads(scores @ contrasts.T, which, noise, counts=not metric.endswith("log_loss"))
     values = scores.mean(axis=0) @ contrasts.T
     estimates = [
         _estimate(float(value), spread, level, _bounds(metric, is_mean=i < len(names)))
@@ -165,8 +166,13 @@ def _ids(predictions: Mapping[str, Sequence[Predictions]]) -> list[np.ndarray]:
     return [r * len(rows) + rows[: len(run.codes)] for r, run in enumerate(runs)]
 
 
-def _spreads(values: np.ndarray, seeds: np.ndarray, noise: ExampleNoise) -> list[Spread]:
-    """Return the noise of each contrast's mean; values have the shape (runs, contrasts)."""
+def _spreads(
+    values: np.ndarray, seeds: np.ndarray, noise: ExampleNoise, *, counts: bool
+) -> list[Spread]:
+    """Return the noise of each contrast's mean; values have the shape (runs, contrasts).
+
+    Where a score `counts` answers, a difference lies in some examples, and so brings noise.
+    """
     n_seeds = int(seeds.max()) + 1
     by_seed = np.zeros((n_seeds, values.shape[1]))
     np.add.at(by_seed, seeds, (values - values.mean(axis=0)) / len(values))
@@ -178,6 +184,7 @@ def _spreads(values: np.ndarray, seeds: np.ndarray, noise: ExampleNoise) -> list
             example_freedom=float(noise.freedom[i]),
             seeds=float(of_seeds) if n_seeds > 1 else None,
             seed_freedom=n_seeds - 1,
+            brought=float(noise.brought[i]) if counts else 0.0,
         )
         for i, of_seeds in enumerate(variances)
     ]

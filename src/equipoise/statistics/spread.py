@@ -1,7 +1,7 @@
 """How far a mean over seeds may lie from the truth: test examples and seeds apart, then joined."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, special
@@ -37,6 +37,9 @@ class Spread:
         nothing is known.
     seed_freedom : int
         Degrees of freedom behind it.
+    brought : float, default=0
+        How much the examples' variance grows with a difference :math:`\delta`: it becomes
+        :math:`1 + b\,\delta (1 - \delta)` times as large, with :math:`b` this number.
 
     Notes
     -----
@@ -77,6 +80,7 @@ class Spread:
     example_freedom: float
     seeds: float | None
     seed_freedom: int
+    brought: float = 0.0
 
     @property
     def error(self) -> float:
@@ -103,22 +107,42 @@ class Spread:
     def detectable(self, alpha: float) -> float:
         r"""Return the true difference that is told with probability `POWER` at level `alpha`.
 
-        The variances are taken for the true ones. Where there is only one, its square root
-        :math:`\sigma` and the degrees of freedom :math:`\nu`, the difference :math:`\delta` is
-        that at which a noncentral t with parameter :math:`\delta / \sigma` exceeds
-        :math:`t_{1-\alpha/2}` with probability 0.8. Where there are both, the probability to
-        exceed the half-width is averaged over what the variances might have been estimated as.
+        The variances are taken for the true ones of methods that are alike; what a difference
+        brings comes to them. If one method is right about a share :math:`\delta` of each class's
+        examples, about which the other is wrong, and all else is as it was, the sum
+        :math:`\sum_i w_i d_i` gains the variance
+        :math:`\delta (1 - \delta) \sum_i w_i^2`, as large a part of which is common to the
+        seeds as of the noise that is there.
+
+        Where there is only one variance, its square root :math:`\sigma` and the degrees of
+        freedom :math:`\nu`, the difference :math:`\delta` is that at which a noncentral t with
+        parameter :math:`\delta / \sigma` exceeds :math:`t_{1-\alpha/2}` with probability 0.8.
+        Where there are both, the probability to exceed the half-width is averaged over what the
+        variances might have been estimated as.
         """
         if self.error == 0:
             return 0.0
-        half = self._estimated_half_widths(alpha) / self.error
 
         def missing(size: float) -> float:
-            told = special.ndtr(size - half)
+            own = self._with_difference(size)
+            told = special.ndtr((size - own._estimated_half_widths(alpha)) / own.error)
             return float(_EXAMPLES[1] @ told @ _SEEDS[1]) - POWER
 
-        solved = optimize.root_scalar(missing, bracket=(0, float(half.max()) + 10))
-        return self.error * solved.root
+        most = self.error
+        while missing(most) < 0:
+            most *= 2
+        return optimize.root_scalar(missing, bracket=(0, most)).root
+
+    def _with_difference(self, size: float) -> "Spread":
+        """Return the spread where the methods differ by so much."""
+        more = self.brought * size * max(1 - size, 0)
+        own = max(self.examples - self.common, 0)
+        return replace(
+            self,
+            examples=self.examples * (1 + more),
+            common=self.common * (1 + more),
+            seeds=None if self.seeds is None else self.seeds + own * more,
+        )
 
     def _estimated_half_widths(self, alpha: float) -> np.ndarray:
         """Return half-widths as they come out, shape (nodes of examples, nodes of seeds)."""

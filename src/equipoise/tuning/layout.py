@@ -1,5 +1,6 @@
 """How a search is laid out: what it is judged by, how long a trial is, how many folds it has."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,27 +11,17 @@ from equipoise.defaults import Choice
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
-from equipoise.pace import LONGER, measure_pace, seconds_to_judge
+from equipoise.pace import LONGER, measure_pace, paced, seconds_to_judge
 from equipoise.runs import Run
 from equipoise.task import Task
+from equipoise.tuning.division import FULL_TRAININGS, search_time
 from equipoise.tuning.folds import choose_n_folds, held_out_counts, unjudged
-from equipoise.tuning.importance import MOST
 from equipoise.tuning.records import Record
-from equipoise.tuning.remarks import ENOUGH
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
 
-FULL_TRAININGS = {"images": 5, "table": 8}
-"""In the time of the search the prescription could be trained so often, or trials are shorter."""
-
 ENOUGH_TRAININGS = 10
 """With time for fewer trainings of the prescription there is little to choose from."""
-
-FINAL_SHARE = {"images": 0.5, "table": 0.35}
-"""Largest share of the budget that is kept for the final training; images gain by longer ones."""
-
-SPARE_SHARE = 0.03
-"""Share of the budget that is kept for what neither the search nor training takes."""
 
 PLANNED_SHARE = 0.85
 """The final training is planned for this share of what is left: epochs may turn out slower."""
@@ -40,18 +31,6 @@ MOST_EPOCHS = 2
 
 EARLIEST = 3
 """Recipes are not compared before so many epochs: the first ones tell divergence, not quality."""
-
-TELLING_SHARE = 0.05
-"""What mattered is told in at most this share of the budget; with less time it is told shorter."""
-
-TELLING_SECONDS = (3.0, 0.05)
-"""Seconds that it takes in full: so many, and so many more for each of up to `MOST` trials."""
-
-TRIALS_A_TRAINING = 3
-"""Recipes that are tried in the time of a full training, as most of them are stopped early."""
-
-LEAST_SEARCH = 0.1
-"""Share of the budget that is for trials even where predictions alone would take all of it."""
 
 BUDGET = "design of the search"
 """Where numbers come from that no measurement of ours supports yet."""
@@ -88,6 +67,8 @@ class Layout:
     alone : bool, default=False
         The prescription alone is trained, and taken as its trial leaves it: in the time for
         trials it could not even be trained once.
+    backbone : str or None, default=None
+        The narrower network that it has then, if too few epochs of the prescribed one fit.
     """
 
     metrics: tuple[str, ...]
@@ -102,6 +83,7 @@ class Layout:
     judging: float = 0.0
     telling: float = 0.0
     alone: bool = False
+    backbone: str | None = None
 
     def after(self, predictions: float = 1.0) -> float:
         """Return the seconds that follow training.
@@ -173,12 +155,13 @@ def lay_out(
     whole = pace.epoch * fit.settings.batch_size.epochs(epochs)
     after = n_predicted * pace.prediction, seconds_to_judge(fit, n_predicted)
     final = 1.2 * longer * whole if ensemble == 1 else 0.0
-    search, _ = _search_time(budget, kind, final, sum(after), whole)
+    search, _ = search_time(budget, kind, final, sum(after), whole)
     folds, why_folds = _folds(task, n_folds, search / whole)
     later = (folds * ensemble if ensemble > 1 else 1) * after[0] + after[1]
-    search, telling = _search_time(budget, kind, final, later, folds * whole)
+    search, telling = search_time(budget, kind, final, later, folds * whole)
     if alone := ensemble == folds == 1 and search < whole:
-        search, telling = sum(_search_time(budget, kind, 0.0, later, whole)), 0.0
+        search, telling = sum(search_time(budget, kind, 0.0, later, whole)), 0.0
+    network = _narrower(fit, search) if alone else None
     metric, why_metric = choose_metric(held_out_counts(task, folds))
     names = tuple(metrics) if metrics else (metric,)
     seconds = search if alone else min(search / FULL_TRAININGS[kind], folds * whole)
@@ -191,6 +174,7 @@ def lay_out(
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **(_alone(whole) if alone else _short(budget, whole)),
+        **({} if network is None else {"network": (str(network.value), network.reason)}),
     }
     return Layout(
         metrics=names,
@@ -205,6 +189,7 @@ def lay_out(
         judging=after[1],
         telling=telling,
         alone=alone,
+        backbone=None if network is None else str(network.value),
     )
 
 
@@ -227,10 +212,18 @@ def _alone(whole: float) -> dict[str, tuple[str, str]]:
     """Return that nothing is searched, and why."""
     why = (
         f"one training of the prescription takes {format_duration(whole)} here, longer than there "
-        "is for all trials, so nothing is searched: it is trained for as long as there is time; "
-        "`equipoise fit` with this budget also takes a narrower network if too few epochs fit"
+        "is for all trials, so nothing is searched: it is trained for as long as there is time"
     )
     return {"trials": ("1", why)}
+
+
+def _narrower(fit: Fit, seconds: float) -> Choice | None:
+    """Return the narrower network of which more epochs fit into a time; None: none is needed."""
+    paced_fit, _ = paced(fit, time.monotonic() + seconds, 0)
+    before, after = ({c.field: c for c in own.choices} for own in (fit, paced_fit))
+    if after.get("backbone") == before.get("backbone"):
+        return None
+    return after["backbone"]
 
 
 def _short(budget: float, whole: float) -> dict[str, tuple[str, str]]:
@@ -258,55 +251,6 @@ def _why_trial(epochs: int, whole: float) -> str:
         f"a full training of every recipe takes this long; the prescription's {epochs} "
         f"epochs take {format_duration(whole)} a fold here"
     )
-
-
-def _search_time(
-    budget: float, kind: str, final: float, later: float, training: float
-) -> tuple[float, float]:
-    """Return the seconds for trials, and those to tell what mattered.
-
-    Parameters
-    ----------
-    budget : float
-        Seconds that there are.
-    kind : {"images", "table"}
-        What the examples are.
-    final : float
-        Seconds of the final training, if there is time enough.
-    later : float
-        Seconds of predictions and metrics after it.
-    training : float
-        Seconds of a full training of the prescription in a trial.
-    """
-    free = budget - later
-    least = LEAST_SEARCH * budget
-    search = max(free - SPARE_SHARE * budget - min(final, FINAL_SHARE[kind] * free), least)
-    telling = telling_seconds(budget, max(search / training, FULL_TRAININGS[kind]))
-    return max(search - telling, least), telling
-
-
-def telling_seconds(budget: float, trainings: float) -> float:
-    """Return the seconds to keep for what mattered.
-
-    Parameters
-    ----------
-    budget : float
-        Seconds that there are in all.
-    trainings : float
-        Full trainings that fit into the time for trials.
-
-    Examples
-    --------
-    Nothing is told of few trials; a minute is too short for all that can be told of many:
-
-    >>> telling_seconds(3600.0, 5.0), telling_seconds(60.0, 40.0), telling_seconds(3600.0, 40.0)
-    (0.0, 3.0, 9.0)
-    """
-    trials = TRIALS_A_TRAINING * trainings
-    if trials < ENOUGH:
-        return 0.0
-    first, each = TELLING_SECONDS
-    return min(first + each * min(trials, MOST), TELLING_SHARE * budget)
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:

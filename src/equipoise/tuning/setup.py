@@ -31,14 +31,15 @@ N_VARIATIONS = 16
 def base_params(
     params: Mapping[str, Any], layout: Layout, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the prescription's parameters, with what a search's metric asks for.
+    """Return the prescription's parameters, with what a search's metric and time ask for.
 
     The metric chooses the epoch too, and if all classes count alike in it, predictions are
     corrected to the balanced prior; what is given stays.
     """
     metric = layout.metrics[0]
     prior = {"prior": "balanced"} if metric in BALANCED else {}
-    return {**params, "monitor": metric, **prior, **given}
+    network = {} if layout.backbone is None else {"backbone": layout.backbone}
+    return {**params, "monitor": metric, **prior, **network, **given}
 
 
 def refit_params(
@@ -160,7 +161,11 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
         By which a worker knows that it has read the same.
     """
     roles, kind = searched_roles(fit, options, given), fit.task.facts["kind"]
-    first = [*first_points(roles, kind), *variations(roles, N_VARIATIONS, fit.seed)]
+    if layout.backbone is not None:
+        roles = [role for role in roles if role.name != "backbone"]
+    first = first_points(roles, kind)
+    if options.portfolio and not layout.alone:
+        first += variations(roles, N_VARIATIONS, fit.seed)
     return Search(
         folder=folder,
         data=data,

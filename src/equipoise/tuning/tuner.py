@@ -24,18 +24,12 @@ from equipoise.runs import SEARCH, Run
 from equipoise.seeds import derive_seed
 from equipoise.settings import as_text
 from equipoise.tuning.clock import Clock
+from equipoise.tuning.division import SPARE_SHARE
 from equipoise.tuning.ensemble import Selection, Time, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of, unjudged
 from equipoise.tuning.identity import check_identity, only_here, require_place, write_identity
-from equipoise.tuning.layout import (
-    SPARE_SHARE,
-    Layout,
-    final_epochs,
-    lay_out,
-    store_layout,
-    stored_layout,
-)
+from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.outcome import choices_found, predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
