@@ -37,7 +37,7 @@ class Spread:
         nothing is known.
     seed_freedom : int
         Degrees of freedom behind it.
-    brought : float, default=0
+    brought : float, default=0.0
         How much the examples' variance grows with a difference :math:`\delta`: it becomes
         :math:`1 + b\,\delta (1 - \delta)` times as large, with :math:`b` this number.
 

@@ -173,8 +173,7 @@ def lay_out(
         "trial": (format_duration(seconds), _why_trial(epochs, whole)),
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
-        **(_alone(whole) if alone else _short(budget, whole)),
-        **({} if network is None else {"network": (str(network.value), network.reason)}),
+        **(_alone(whole, network) if alone else _short(budget, whole)),
     }
     return Layout(
         metrics=names,
@@ -208,13 +207,14 @@ def _stopping(metrics: Sequence[str], first_rung: int, why: str) -> tuple[str, s
     return f"from {first_rung}/{RUNGS[-1]} of a training on", why
 
 
-def _alone(whole: float) -> dict[str, tuple[str, str]]:
-    """Return that nothing is searched, and why."""
+def _alone(whole: float, network: Choice | None) -> dict[str, tuple[str, str]]:
+    """Return that nothing is searched, and why, and with which network if with another."""
     why = (
         f"one training of the prescription takes {format_duration(whole)} here, longer than there "
         "is for all trials, so nothing is searched: it is trained for as long as there is time"
     )
-    return {"trials": ("1", why)}
+    told = {"trials": ("1", why)}
+    return told if network is None else {**told, "network": (str(network.value), network.reason)}
 
 
 def _narrower(fit: Fit, seconds: float) -> Choice | None:
