@@ -1,7 +1,7 @@
 """The studies that the component pages show: one command each, kept findings, figures.
 
 Runs are kept in a folder of work, from which any stop is gone on with. What a study finds is kept
-in ``results/studies/NAME.json``, and its table and figure in ``docs/_generated``.
+in ``results/studies/NAME.json``; for each component, tables and figures in ``docs/_generated``.
 
     python benchmarks/studies.py --work WORK                       # all that are not finished
     python benchmarks/studies.py --work WORK --only smoothing-yeast
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "_generated"
 
 ASSETS = Path.home() / ".cache" / "imbalance-assets"
 
-SMALL = "--examples 1000 --backbone ResNet(depth=20,width=16) --epochs 12"
+SMALL = "--examples 1000 --backbone ResNet(depth=8,width=16) --epochs 30"
 """A part of the images and a network for which a study takes some 25 minutes on two cores."""
 
 WITH = {
@@ -49,7 +49,7 @@ def studies() -> dict[str, list[str]]:
     found = {}
     for data in ("fashion-mnist", "cifar10"):
         for component, more in WITH.items():
-            small = SMALL if component != "architecture" else "--examples 1000 --epochs 12"
+            small = SMALL if component != "architecture" else "--examples 1000 --epochs 15"
             found[f"{component}-{data}"] = [component, data, *small.split(), *more.split()]
     for table, more in {"yeast": "", "shuttle": "--examples 4000"}.items():
         own = [str(ASSETS / f"{table}.csv"), "--label", "target", "--ratios", "own", "--rare"]
@@ -77,18 +77,28 @@ def command(arguments: list[str]) -> str:
 
 
 def page() -> None:
-    """Write the table and the figure of each study that is finished."""
+    """Write for each component the tables and figures of its studies that are finished."""
     PAGE.mkdir(exist_ok=True)
-    for path in sorted(RESULTS.glob("*.json")):
-        found = json.loads(path.read_text("utf-8"))
-        lines = [f"`{found['command']}`", "", *table(found), ""]
-        lines += [f"- {sentence}" for sentence in found["balanced"]["sentences"]]
-        picture = draw_study(found, path.stem)["changes"]
-        if picture is not None:
-            name = f"study-{path.stem}.svg"
-            write_picture(picture, PAGE.parent / "_static" / name)
-            lines += ["", f"![{picture.description}](/_static/{name})"]
-        PAGE.joinpath(f"study-{path.stem}.md").write_text("\n".join(lines) + "\n", "utf-8")
+    for component in WITH:
+        paths = sorted(RESULTS.glob(f"{component}-*.json"))
+        lines = [line for path in paths for line in told(path, path.stem[len(component) + 1 :])]
+        if not lines:
+            lines = [f"None is finished yet: `python benchmarks/studies.py --work WORK --only {component}-DATA`."]
+        PAGE.joinpath(f"studies-{component}.md").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def told(path: Path, data: str) -> list[str]:
+    """Return what a study has found, with its figure, as lines of Markdown."""
+    found = json.loads(path.read_text("utf-8"))
+    lines = [f"### On {data}", "", f"`{found['command']}`", "", *table(found), ""]
+    lines += ["Corrected to equal classes:", ""]
+    lines += [f"- {sentence}" for sentence in found["balanced"]["sentences"]]
+    picture = draw_study(found, path.stem)["changes"]
+    if picture is not None:
+        name = f"study-{path.stem}.svg"
+        write_picture(picture, PAGE.parent / "_static" / name)
+        lines += ["", f"![{picture.description}](/_static/{name})"]
+    return [*lines, ""]
 
 
 def table(found: dict[str, Any]) -> list[str]:
