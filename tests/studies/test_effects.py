@@ -9,7 +9,7 @@ from scipy import stats
 from equipoise.comparison.results import Entry, Results
 from equipoise.statistics.paired import Predictions
 from equipoise.studies.cells import Cells
-from equipoise.studies.effects import at_ratio, interactions, scores, slope, trend
+from equipoise.studies.effects import at_ratio, interactions, trend
 from equipoise.studies.findings import as_csv, found_in
 
 N = 2000
@@ -75,21 +75,48 @@ PLANTED = {
 
 
 def test_slopes_are_those_of_least_squares() -> None:
-    """Seed by seed as scipy fits them; the interval is Student's over seeds."""
-    random = np.random.default_rng(0)
-    at, values = np.array([0.0, 1.0, 2.5]), random.normal(size=(3, 5))
-    own = [stats.linregress(at, column).slope for column in values.T]
-    found = slope(at, values)
-    assert found.value == pytest.approx(np.mean(own))
-    interval = stats.t.interval(0.95, 4, np.mean(own), stats.sem(own))
-    assert (found.low, found.high) == pytest.approx(interval)
-    assert found.p == pytest.approx(stats.ttest_1samp(own, 0).pvalue)
+    """As scipy fits them to the means of the table, over ratios and over doublings."""
+    cells = _cells(PLANTED)
+    ratios = list(PLANTED)
+    means = np.array(
+        [
+            [
+                at_ratio(cells, ratio, "balanced", "balanced_accuracy")["means"][name]["value"]
+                for name in SIZES
+            ]
+            for ratio in ratios
+        ]
+    )
+    gain = stats.linregress(np.log10(ratios), means[:, 0] - means[:, 1]).slope
+    found = interactions(cells, "balanced", "balanced_accuracy")
+    assert found["16"].value == pytest.approx(gain)
+    doublings = [stats.linregress([4, 6, 8], own).slope for own in means]
+    along = trend(cells, "balanced", "balanced_accuracy")
+    assert [own["value"] for own in along["by_ratio"].values()] == pytest.approx(doublings)
+    both = stats.linregress(np.log10(ratios), doublings).slope
+    assert along["interaction"]["value"] == pytest.approx(both)
 
 
 def test_one_seed_tells_no_error() -> None:
     """What training again would change is not known."""
-    found = slope(np.array([0.0, 1.0]), np.array([[0.0], [0.5]]))
-    assert (found.value, found.error, found.p) == (0.5, None, None)
+    found = interactions(_cells(PLANTED, n_seeds=1), "balanced", "balanced_accuracy")["16"]
+    assert found.value == pytest.approx(0.05, abs=0.03)
+    assert (found.error, found.low, found.p) == (None, None, None)
+
+
+def test_noise_of_test_examples_that_all_seeds_share_is_in_slopes() -> None:
+    """Seeds that answer alike agree on a slope that other test examples would not show."""
+    told = []
+    for draw in range(40):
+        cells = _cells(NULL)
+        for number, results in enumerate(cells.by_ratio.values()):
+            for name, entries in results.entries.items():
+                same = _predictions(0.7, 1000 * draw + 10 * number + int(name), draw)
+                for seed, _ in entries:
+                    entries[seed, 0].predictions["balanced"] = same
+        found = interactions(cells, "balanced", "balanced_accuracy")
+        told.append(min(own.p for own in found.values()) <= 0.05)
+    assert sum(told) <= 5  # of 40 at 5 %: more in 1.4 % of cases
 
 
 def test_a_planted_interaction_is_found_with_its_size_and_sign() -> None:
@@ -141,15 +168,6 @@ def test_log_loss_is_best_where_it_is_least() -> None:
     own = at_ratio(_cells(PLANTED), 100.0, "as_trained", "balanced_log_loss")
     assert own["best"] == "16"
     assert own["percent"]["256"]["value"] > 0
-
-
-def test_scores_are_the_means_over_seeds() -> None:
-    """Shape ratios, values, seeds; their mean is that of the table."""
-    cells = _cells(PLANTED)
-    found = scores(cells, "balanced", "balanced_accuracy")
-    assert found.shape == (3, 3, 4)
-    own = at_ratio(cells, 10.0, "balanced", "balanced_accuracy")
-    assert found[1].mean(axis=1) == pytest.approx([e["value"] for e in own["means"].values()])
 
 
 def test_a_place_of_use_is_the_same_for_all_ratios_of_training() -> None:

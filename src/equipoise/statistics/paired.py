@@ -10,7 +10,7 @@ import numpy as np
 from equipoise._typing import CodeArray, LogitArray
 from equipoise.errors import InputError
 from equipoise.statistics.noise import ExampleNoise, Rows, example_noise
-from equipoise.statistics.results import Comparison, Difference, Estimate
+from equipoise.statistics.results import Comparison, Contrast, Difference, Estimate
 from equipoise.statistics.scores import METRICS, contributions
 from equipoise.statistics.spread import Spread
 
@@ -100,12 +100,11 @@ def differences(
     names = list(predictions)
     _check(predictions, metric, classes)
     chosen = list(combinations(names, 2)) if pairs is None else list(pairs)
-    contrasts = _contrasts(names, chosen)
-    scores, rows = _contributions(predictions, metric, classes, contrasts)
+    scores, rows = _contributions(predictions, metric, classes, _picked(names, chosen))
     which = np.unique(range(len(scores)) if seeds is None else seeds, return_inverse=True)[1]
     noise = example_noise(rows)
-    spreads = _spreads(scores @ contrasts.T, which, noise, counts=not metric.endswith("log_loss"))
-    values = scores.mean(axis=0) @ contrasts.T
+    spreads = _spreads(scores, which, noise, counts=not metric.endswith("log_loss"))
+    values = scores.mean(axis=0)
     estimates = [
         _estimate(float(value), spread, level, _bounds(metric, is_mean=i < len(names)))
         for i, (value, spread) in enumerate(zip(values, spreads, strict=True))
@@ -124,7 +123,62 @@ def differences(
     )
 
 
-def _contrasts(names: list[str], pairs: list[tuple[str, str]]) -> np.ndarray:
+def contrasts(
+    predictions: Mapping[str, Sequence[Predictions]],
+    weights: Sequence[Mapping[str, float]],
+    metric: str = "balanced_accuracy",
+    *,
+    level: float = 0.95,
+) -> list[Contrast]:
+    """Return weighted sums of the methods' mean scores, and how sure these are.
+
+    A difference is the sum with weights 1 and -1; the slope of scores over a scale is one, too.
+
+    Parameters
+    ----------
+    predictions, metric, level
+        As for `differences`; every run has a seed of its own.
+    weights : sequence of mapping of str to float
+        For each sum the methods and their weights; without a weight a method is left out.
+
+    Returns
+    -------
+    list of Contrast
+        With noise of examples and of seeds as in `differences`, but no ends to their values.
+
+    Raises
+    ------
+    InputError
+        As of `differences`.
+
+    Examples
+    --------
+    >>> codes = np.array([0, 0, 0, 1, 1, 1])
+    >>> right = Predictions(codes=codes, logits=np.eye(2)[codes])
+    >>> wrong = Predictions(codes=codes, logits=np.eye(2)[[0, 0, 1, 1, 0, 1]])
+    >>> both = {"a": [right], "b": [wrong]}
+    >>> [sum_] = contrasts(both, [{"a": 1.0, "b": -1.0}])
+    >>> sum_.value == differences(both).between("a", "b").value
+    True
+    """
+    _check(predictions, metric, None)
+    table = np.array([[own.get(name, 0.0) for name in predictions] for own in weights])
+    scores, rows = _contributions(predictions, metric, None, table)
+    counts = not metric.endswith("log_loss")
+    spreads = _spreads(scores, np.arange(len(scores)), example_noise(rows), counts=counts)
+    return [
+        Contrast(
+            value=value,
+            low=value - spread.half_width(1 - level),
+            high=value + spread.half_width(1 - level),
+            error=spread.error,
+            p=spread.p(value),
+        )
+        for value, spread in zip(scores.mean(axis=0).tolist(), spreads, strict=True)
+    ]
+
+
+def _picked(names: list[str], pairs: list[tuple[str, str]]) -> np.ndarray:
     """Return rows that pick each method, then rows that subtract one method from another."""
     own = np.eye(len(names))
     picked = [own[names.index(a)] - own[names.index(b)] for a, b in pairs]
@@ -135,9 +189,9 @@ def _contributions(
     predictions: Mapping[str, Sequence[Predictions]],
     metric: str,
     classes: Sequence[Sequence[int]] | None,
-    contrasts: np.ndarray,
+    table: np.ndarray,
 ) -> tuple[np.ndarray, list[Rows]]:
-    """Return scores, shape (runs, methods), and the rows of each run, by contrast."""
+    """Return sums of scores, shape (runs, sums), and rows of each run; a row of `table` a sum."""
     scores, rows = [], []
     runs = zip(_ids(predictions), zip(*predictions.values(), strict=True), strict=True)
     for number, (ids, run) in enumerate(runs):
@@ -149,11 +203,11 @@ def _contributions(
                 ids=ids,
                 codes=run[0].codes,
                 weights=each[0].weights,
-                values=np.stack([part.values for part in each], axis=1) @ contrasts.T,
-                lent=np.stack([part.own for part in each], axis=1) @ contrasts.T,
+                values=np.stack([part.values for part in each], axis=1) @ table.T,
+                lent=np.stack([part.own for part in each], axis=1) @ table.T,
             )
         )
-    return np.array(scores), rows
+    return np.array(scores) @ table.T, rows
 
 
 def _ids(predictions: Mapping[str, Sequence[Predictions]]) -> list[np.ndarray]:

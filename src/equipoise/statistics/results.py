@@ -61,6 +61,21 @@ class Difference(Estimate):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Contrast(Estimate):
+    """A weighted sum of the scores of several methods.
+
+    Parameters
+    ----------
+    value, low, high, error : float
+        As of an `Estimate`.
+    p : float
+        Two-sided, not corrected for the number of looks.
+    """
+
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Every method's mean score, and differences between methods.
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from equipoise.statistics.judging import judged
 from equipoise.statistics.multiplicity import holm
-from equipoise.statistics.paired import differences
+from equipoise.statistics.paired import contrasts, differences
 from equipoise.studies.cells import Cells, recall_of_groups
 
 LEVEL = 0.95
@@ -24,13 +23,13 @@ class Slope:
     Parameters
     ----------
     value : float
-        Mean over seeds of the slope of the score, in its unit, over log10 of the ratio.
+        Slope of the mean score, in its unit, over log10 of the ratio.
     error : float or None
         Its standard error; None for one seed.
     low, high : float or None
         Ends of the interval; None for one seed.
     p : float or None
-        Two-sided, by Student's t over seeds; None for one seed.
+        Two-sided; None for one seed.
     """
 
     value: float
@@ -100,19 +99,6 @@ def _groups(cells: Cells, ratio: float, own: Sequence[Any]) -> dict[str, dict[st
     return found
 
 
-def scores(cells: Cells, prior: str, metric: str) -> np.ndarray:
-    """Return all scores, shape (ratios, values, seeds)."""
-    found = []
-    for ratio in cells.by_ratio:
-        predictions = cells.predictions(ratio, prior)
-        by_seed = [
-            differences({name: [own[i]] for name, own in predictions.items()}, metric, pairs=[])
-            for i in range(len(cells.seeds))
-        ]
-        found.append([[each.means[name].value for each in by_seed] for name in cells.methods])
-    return np.asarray(found)
-
-
 def interactions(cells: Cells, prior: str, metric: str) -> dict[str, Slope]:
     r"""Return how the gain of each value over the reference changes with the ratio.
 
@@ -127,20 +113,24 @@ def interactions(cells: Cells, prior: str, metric: str) -> dict[str, Slope]:
 
     Notes
     -----
-    With :math:`s_{vrj}` the score of value :math:`v` at ratio :math:`r` with seed :math:`j`, the
-    slope of :math:`s_{vrj} - s_{0rj}` over :math:`\log_{10} r` is fitted for each seed, and
-    judged by Student's t over seeds: subsets, orders of classes and test examples are shared
-    within a seed and drop out. P-values are corrected after Holm for the number of values.
+    With :math:`s_{vr}` the score of value :math:`v` at ratio :math:`r`, it is the least-squares
+    slope of :math:`s_{vr} - s_{0r}` over :math:`\log_{10} r`, a weighted sum of scores whose
+    noise, of test examples and of seeds, is that of `equipoise.statistics.paired.contrasts`:
+    what cells of one seed share, such as subsets and the order of classes, drops out. P-values
+    are corrected after Holm for the number of values.
     """
-    all_scores = scores(cells, prior, metric)
-    decades = np.log10(list(cells.by_ratio))
-    gains = all_scores - all_scores[:, [cells.methods.index(cells.reference)]]
-    found = {
-        name: slope(decades, gains[:, i])
-        for i, name in enumerate(cells.methods)
-        if name != cells.reference
-    }
-    return _corrected(found)
+    along = _slope_weights(np.log10(list(cells.by_ratio)))
+    others = [name for name in cells.methods if name != cells.reference]
+    weights = [
+        {
+            (ratio, method): sign * weight
+            for ratio, weight in zip(cells.by_ratio, along, strict=True)
+            for method, sign in ((name, 1), (cells.reference, -1))
+        }
+        for name in others
+    ]
+    found = _sums(cells, weights, prior, metric)
+    return _corrected(dict(zip(others, found, strict=True)))
 
 
 def trend(cells: Cells, prior: str, metric: str) -> dict[str, Any] | None:
@@ -159,56 +149,43 @@ def trend(cells: Cells, prior: str, metric: str) -> dict[str, Any] | None:
         ``by_ratio`` (ratio to a slope over log2 of the value), and ``interaction`` (how that
         slope changes for each tenfold of the ratio; None with one ratio).
     """
-    numbers = [cells.numbers[name] or 0.0 for name in cells.methods]
-    here = [i for i, number in enumerate(numbers) if number > 0]
+    numbers = {name: cells.numbers[name] or 0.0 for name in cells.methods}
+    here = [name for name, number in numbers.items() if number > 0]
     if len(here) < 2:
         return None
-    doublings = np.log2([numbers[i] for i in here])
-    all_scores = scores(cells, prior, metric)[:, here]
-    by_seed = np.stack([_slopes(doublings, one) for one in all_scores])
+    own = dict(zip(here, _slope_weights(np.log2([numbers[name] for name in here])), strict=True))
     ratios = list(cells.by_ratio)
-    together = None if len(ratios) < 2 else slope(np.log10(ratios), by_seed)
+    weights = [{(ratio, name): w for name, w in own.items()} for ratio in ratios]
+    if len(ratios) > 1:
+        along = dict(zip(ratios, _slope_weights(np.log10(ratios)), strict=True))
+        weights.append({(r, name): along[r] * w for r in ratios for name, w in own.items()})
+    found = [vars(each) for each in _sums(cells, weights, prior, metric)]
     return {
-        "by_ratio": {
-            f"{ratio:g}": vars(_over_seeds(own)) for ratio, own in zip(ratios, by_seed, strict=True)
-        },
-        "interaction": None if together is None else vars(together),
+        "by_ratio": dict(zip([f"{ratio:g}" for ratio in ratios], found, strict=False)),
+        "interaction": found[-1] if len(ratios) > 1 else None,
     }
 
 
-def slope(at: np.ndarray, values: np.ndarray) -> Slope:
-    """Return the slope of values over places, seed by seed, and what seeds say of it.
-
-    Parameters
-    ----------
-    at : ndarray of float, shape (places,)
-        Where values were measured; not all the same.
-    values : ndarray of float, shape (places, seeds)
-        What was measured.
-
-    Examples
-    --------
-    >>> found = slope(np.array([0.0, 1.0, 2.0]), np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]]))
-    >>> print(f"{found.value:.1f} ± {found.error:.1f}")
-    1.5 ± 0.5
-    """
-    return _over_seeds(_slopes(at, values))
-
-
-def _slopes(at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the least-squares slope of each column."""
+def _slope_weights(at: np.ndarray) -> list[float]:
+    """Return by which a least-squares slope weights the values at each of some places."""
     centred = at - at.mean()
-    return centred @ values / (centred @ centred)
+    return (centred / (centred @ centred)).tolist()
 
 
-def _over_seeds(own: np.ndarray) -> Slope:
-    mean, n = float(own.mean()), len(own)
-    if n < 2:
-        return Slope(value=mean, error=None, low=None, high=None, p=None)
-    error = float(own.std(ddof=1)) / math.sqrt(n)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
-    return Slope(value=mean, error=error, low=mean - half, high=mean + half, p=p)
+def _sums(
+    cells: Cells, weights: Sequence[Mapping[tuple[float, str], float]], prior: str, metric: str
+) -> list[Slope]:
+    """Return weighted sums over cells, each of which is a ratio and a value."""
+    predictions = {
+        str((ratio, name)): own
+        for ratio in cells.by_ratio
+        for name, own in cells.predictions(ratio, prior).items()
+    }
+    tables = [{str(cell): weight for cell, weight in each.items()} for each in weights]
+    found = contrasts(predictions, tables, metric, level=LEVEL)
+    if len(cells.seeds) > 1:
+        return [Slope(**vars(each)) for each in found]
+    return [Slope(value=each.value, error=None, low=None, high=None, p=None) for each in found]
 
 
 def _corrected(found: Mapping[str, Slope]) -> dict[str, Slope]:
