@@ -16,7 +16,7 @@ from equipoise.diagnosis.evidence import Evidence
 from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, mean_recall, prior_gain
 from equipoise.diagnosis.measures import by_class_measures, overall_measures, sharpness
 from equipoise.diagnosis.ordering import order_runs, told
-from equipoise.diagnosis.probe import STRENGTHS, probe_predictions
+from equipoise.diagnosis.probe import STRENGTHS, cross_chosen, probe_predictions
 from equipoise.diagnosis.readings import readings
 from equipoise.diagnosis.suspects import FEWEST, Suspects, find_suspects
 from equipoise.metrics.intervals import normal_quantile
@@ -140,7 +140,8 @@ def side_by_side(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def probed(evidence: Evidence) -> dict[str, Any]:
     """Return how a balanced linear probe of the features does.
 
-    The strength of its penalty is the best on held-out examples of the middle and weaker ones.
+    The strength of its penalty is the best on held-out examples. Half of each class's choose that
+    by which the other half is judged, for the best of several on the same examples looks too good.
     """
     train, held, test = evidence.parts["train"], evidence.held_out, evidence.parts["test"]
     found = probe_predictions(train.features, train.codes, held.features, test.features)
@@ -151,8 +152,9 @@ def probed(evidence: Evidence) -> dict[str, Any]:
     ]
     best = int(np.argmax([np.nanmean(each[0].values) for each in recalls]))
     head = Recalls.of(held.corrected.argmax(axis=1), held.codes, n)
-    change = recalls[best][0].values - head.values
-    value, low, high = mean_recall(change, _changes(found[best][0], held, n), z)
+    judged = cross_chosen([each[0] for each in found], held.codes, n)
+    change = Recalls.of(judged, held.codes, n).values - head.values
+    value, low, high = mean_recall(change, _changes(judged, held, n), z)
     each = tuple(None if np.isnan(v) else float(v) for v in change)
     return {
         "strength": STRENGTHS[best],

@@ -1,6 +1,7 @@
 """A balanced linear probe: what another head would make of the same features."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -9,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from equipoise._typing import CodeArray
+from equipoise.diagnosis.ledger import Recalls
 
 STRENGTHS = (1e-4, 1e-2, 1.0)
 """Inverse strengths of the penalty that are tried."""
@@ -57,3 +59,39 @@ def probe_predictions(
             [fitted.predict(other) if len(other) else np.empty(0, int) for other in others]
         )
     return found
+
+
+def cross_chosen(candidates: Sequence[CodeArray], codes: CodeArray, n_classes: int) -> CodeArray:
+    """Return for each example the prediction of the candidate that is best on the other half.
+
+    Parameters
+    ----------
+    candidates : sequence of ndarray of int, shape (examples,)
+        Predictions of each.
+    codes : ndarray of int, shape (examples,)
+        True classes; every second example of each is in the second half.
+    n_classes : int
+        Classes there are.
+
+    Examples
+    --------
+    >>> codes = np.array([0, 0, 1, 1])
+    >>> good, bad = codes, 1 - codes
+    >>> cross_chosen([bad, good], codes, 2)
+    array([0, 0, 1, 1])
+    """
+    order = np.argsort(codes, kind="stable")
+    firsts = np.searchsorted(codes[order], codes[order])
+    half = np.empty(len(codes), int)
+    half[order] = (np.arange(len(codes)) - firsts) % 2
+    chosen = np.array(candidates[0])
+    for own in (0, 1):
+        others = half != own
+        if not others.any():
+            continue
+        means = [
+            np.nanmean(Recalls.of(each[others], codes[others], n_classes).values)
+            for each in candidates
+        ]
+        chosen[~others] = candidates[int(np.argmax(means))][~others]
+    return chosen
