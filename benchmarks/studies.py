@@ -26,8 +26,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "_generated"
 
 ASSETS = Path.home() / ".cache" / "imbalance-assets"
 
-SMALL = "--examples 1000 --backbone ResNet(depth=8,width=16) --epochs 30"
+SMALL = "--examples 1000 --fixed total --backbone ResNet(depth=8,width=16) --epochs 30"
 """A part of the images and a network for which a study takes some 25 minutes on two cores."""
+
+NO_BACKBONE = "--examples 1000 --fixed total --epochs 15"
+"""The same where networks are studied."""
 
 WITH = {
     "batch-size": "--values 16 32 64 256 --retune rate,weight-decay --trials 4",
@@ -43,18 +46,25 @@ WITH = {
 
 ON_TABLES = ("batch-size", "smoothing", "optimizer", "architecture")
 
+CHEAP = ("--values", "MLP(numeric=None)", "MLP()", "TabularResNet()")
+"""Networks of a large table; TabM takes 33 times as long as the first."""
+
 
 def studies() -> dict[str, list[str]]:
     """Return the arguments of each study by its name."""
     found = {}
     for data in ("fashion-mnist", "cifar10"):
         for component, more in WITH.items():
-            small = SMALL if component != "architecture" else "--examples 1000 --epochs 15"
+            small = SMALL if component != "architecture" else NO_BACKBONE
             found[f"{component}-{data}"] = [component, data, *small.split(), *more.split()]
-    for table, more in {"yeast": "", "shuttle": "--examples 4000"}.items():
+    for table, seeds in {"yeast": "5", "shuttle": "3"}.items():
         own = [str(ASSETS / f"{table}.csv"), "--label", "target", "--ratios", "own", "--rare"]
         for component in ON_TABLES:
-            found[f"{component}-{table}"] = [component, *own, "drop", "--seeds", "5", *more.split()]
+            values = CHEAP if (component, table) == ("architecture", "shuttle") else ()
+            found[f"{component}-{table}"] = [
+                *(component, *own, "drop", "--seeds", seeds),
+                *values,
+            ]
     return found
 
 
@@ -83,7 +93,8 @@ def page() -> None:
         paths = sorted(RESULTS.glob(f"{component}-*.json"))
         lines = [line for path in paths for line in told(path, path.stem[len(component) + 1 :])]
         if not lines:
-            lines = [f"None is finished yet: `python benchmarks/studies.py --work WORK --only {component}-DATA`."]
+            command = f"python benchmarks/studies.py --work WORK --only {component}-DATA"
+            lines = [f"None is finished yet: `{command}`."]
         PAGE.joinpath(f"studies-{component}.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 

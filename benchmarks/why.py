@@ -22,8 +22,8 @@ from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
 from equipoise.diagnosis.diagnose import diagnose
 from equipoise.diagnosis.evidence import observe
-from equipoise.diagnosis.ordering import FEWEST, spearman
 from equipoise.runs import Run
+from equipoise.statistics.correlation import FEWEST, spearman
 
 RESULTS = Path(__file__).parent / "results" / "why"
 

@@ -82,6 +82,14 @@ class Cells:
             for name in self.methods
         }
 
+    def all_predictions(self, prior: str) -> dict[str, list[Predictions]]:
+        """Return the predictions of every cell, by ``str((ratio, value))``."""
+        return {
+            str((ratio, name)): own
+            for ratio in self.by_ratio
+            for name, own in self.predictions(ratio, prior).items()
+        }
+
     def shares_elsewhere(self, seed: int, test_ratio: float) -> np.ndarray:
         """Return class frequencies of a place of use, the same for all ratios of training.
 

@@ -119,7 +119,7 @@ def interactions(cells: Cells, prior: str, metric: str) -> dict[str, Slope]:
     what cells of one seed share, such as subsets and the order of classes, drops out. P-values
     are corrected after Holm for the number of values.
     """
-    along = _slope_weights(np.log10(list(cells.by_ratio)))
+    along = slope_weights(np.log10(list(cells.by_ratio)))
     others = [name for name in cells.methods if name != cells.reference]
     weights = [
         {
@@ -153,11 +153,11 @@ def trend(cells: Cells, prior: str, metric: str) -> dict[str, Any] | None:
     here = [name for name, number in numbers.items() if number > 0]
     if len(here) < 2:
         return None
-    own = dict(zip(here, _slope_weights(np.log2([numbers[name] for name in here])), strict=True))
+    own = dict(zip(here, slope_weights(np.log2([numbers[name] for name in here])), strict=True))
     ratios = list(cells.by_ratio)
     weights = [{(ratio, name): w for name, w in own.items()} for ratio in ratios]
     if len(ratios) > 1:
-        along = dict(zip(ratios, _slope_weights(np.log10(ratios)), strict=True))
+        along = dict(zip(ratios, slope_weights(np.log10(ratios)), strict=True))
         weights.append({(r, name): along[r] * w for r in ratios for name, w in own.items()})
     found = [vars(each) for each in _sums(cells, weights, prior, metric)]
     return {
@@ -166,7 +166,7 @@ def trend(cells: Cells, prior: str, metric: str) -> dict[str, Any] | None:
     }
 
 
-def _slope_weights(at: np.ndarray) -> list[float]:
+def slope_weights(at: np.ndarray) -> list[float]:
     """Return by which a least-squares slope weights the values at each of some places."""
     centred = at - at.mean()
     return (centred / (centred @ centred)).tolist()
@@ -176,13 +176,8 @@ def _sums(
     cells: Cells, weights: Sequence[Mapping[tuple[float, str], float]], prior: str, metric: str
 ) -> list[Slope]:
     """Return weighted sums over cells, each of which is a ratio and a value."""
-    predictions = {
-        str((ratio, name)): own
-        for ratio in cells.by_ratio
-        for name, own in cells.predictions(ratio, prior).items()
-    }
     tables = [{str(cell): weight for cell, weight in each.items()} for each in weights]
-    found = contrasts(predictions, tables, metric, level=LEVEL)
+    found = contrasts(cells.all_predictions(prior), tables, metric, level=LEVEL)
     if len(cells.seeds) > 1:
         return [Slope(**vars(each)) for each in found]
     return [Slope(value=each.value, error=None, low=None, high=None, p=None) for each in found]

@@ -10,6 +10,7 @@ from equipoise.comparison.results import PRIORS
 from equipoise.runs import Run, write_text
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
 from equipoise.studies.cells import Cells, accuracy_under, name_of, read_cells
+from equipoise.studies.claims import answers
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
 
 TABLE = "study.csv"
@@ -69,7 +70,8 @@ def found_in(
     dict
         ``component``, ``claim``, ``unit``, ``values`` (method, label, number), ``reference``,
         ``ratios``, ``seeds``, ``metric``; for each prior of `PRIORS` ``ratios`` (see
-        `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend`` and ``sentences``; and
+        `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend``, ``claims`` (see
+        `equipoise.studies.claims.Answer`) and ``sentences``; and
         ``deployment``: accuracy by training ratio, value and test ratio.
     """
     told = cells.told
@@ -93,6 +95,7 @@ def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
         "ratios": each,
         "interactions": {name: vars(change) for name, change in changes.items()},
         "trend": along,
+        "claims": answers(cells, prior, metric),
     }
     return {**found, "sentences": _sentences(cells, found, metric)}
 
@@ -105,7 +108,7 @@ def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]
         said.insert(0, _trend_sentence(cells, found["trend"], metric))
     elif found["interactions"]:
         said.insert(0, _interaction_sentence(cells, found["interactions"], metric))
-    return said
+    return [*(claim["sentence"] for claim in found["claims"]), *said]
 
 
 def _alone(cells: Cells, found: Mapping[str, Any], metric: str) -> str:

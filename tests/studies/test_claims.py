@@ -1,0 +1,174 @@
+"""Laws of what a study says about the paper's claims: what was planted, and nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equipoise.comparison.results import Entry, Results
+from equipoise.standard.sharpness import SHARPNESSES
+from equipoise.statistics.paired import Predictions
+from equipoise.studies.cells import Cells
+from equipoise.studies.claims import SHARP, answers
+from equipoise.studies.findings import found_in
+
+N, CLASSES = 3000, 3
+
+
+def _entry(accuracy: float, seed: int, noise: int) -> Entry:
+    codes = np.random.default_rng(seed).integers(0, CLASSES, N)
+    right = np.random.default_rng(noise).random(N) < accuracy
+    logits = 3.0 * np.eye(CLASSES)[np.where(right, codes, (codes + 1) % CLASSES)]
+    own = Predictions(codes=codes, logits=logits, ids=np.arange(N))
+    both = dict.fromkeys(("as_trained", "balanced"), own)
+    return Entry(path=Path(), predictions=both, seconds=1.0, looks=1, facts={})
+
+
+def _cells(
+    component: str, accuracies: Mapping[float, Mapping[str, float]], n_seeds: int = 4
+) -> Cells:
+    """Return a study; its values are called as they are labelled, the first is the reference."""
+    by_ratio = {}
+    for ratio, own in accuracies.items():
+        entries = {
+            name: {
+                (seed, 0): _entry(accuracy, seed, 10_000 * seed + 100 * number + int(ratio))
+                for seed in range(n_seeds)
+            }
+            for number, (name, accuracy) in enumerate(own.items())
+        }
+        by_ratio[ratio] = Results(
+            folder=Path(), told={"methods": own}, entries=entries, classes=("a", "b", "c")
+        )
+    names = list(next(iter(accuracies.values())))
+    numbers = [float(name) if name.isdecimal() else None for name in names]
+    told = {
+        "values": [
+            {"method": m, "label": m, "number": n} for m, n in zip(names, numbers, strict=True)
+        ],
+        "reference": names[0],
+        "unit": "batch size" if component == "batch-size" else None,
+        "component": component,
+        "claim": "",
+        "data": "planted",
+        "ratios": list(accuracies),
+    }
+    cells = Cells(folder=Path(), told=told, by_ratio=by_ratio)
+    counts = np.array([90, 30, 9])
+    object.__setattr__(cells, "counts", lambda ratio, seed: counts)  # noqa: ARG005
+    return cells
+
+
+def _verdicts(cells: Cells, metric: str = "balanced_accuracy") -> list[str]:
+    return [each["verdict"] for each in answers(cells, "balanced", metric)]
+
+
+TAIL, HEAD = "ClassConditional(head=0.0, tail=0.2)", "ClassConditional(head=0.2, tail=0.0)"
+
+PLANTED = {
+    "batch-size": {
+        1.0: {"64": 0.8, "16": 0.8, "256": 0.8},
+        10.0: {"64": 0.7, "16": 0.75, "256": 0.65},
+        100.0: {"64": 0.6, "16": 0.7, "256": 0.5},
+    },
+    "augmentation": {
+        1.0: {"CropFlip()": 0.8, "no augmentation": 0.8, "Mixup()": 0.8},
+        100.0: {"CropFlip()": 0.8, "no augmentation": 0.6, "Mixup()": 0.7},
+    },
+    "pretraining": {
+        1.0: {"no auxiliary": 0.8, "VICReg()": 0.8},
+        100.0: {"no auxiliary": 0.6, "VICReg()": 0.7},
+    },
+    "optimizer": {
+        1.0: {"SGD()": 0.8, "SAM()": 0.8, "SAMA()": 0.8},
+        100.0: {"SGD()": 0.6, "SAM()": 0.7, "SAMA()": 0.8},
+    },
+    "smoothing": {
+        1.0: {"no smoothing": 0.8, TAIL: 0.8, HEAD: 0.8},
+        100.0: {"no smoothing": 0.6, TAIL: 0.7, HEAD: 0.5},
+    },
+}
+"""Scores in which everything that the paper says is so."""
+
+
+@pytest.mark.parametrize("component", PLANTED)
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "balanced_log_loss"])
+def test_what_is_so_is_reproduced_and_the_opposite_is_not(component: str, metric: str) -> None:
+    """By either metric; with the scores of the largest ratio turned round, nothing is left."""
+    told = _verdicts(_cells(component, PLANTED[component]), metric)
+    assert told
+    assert set(told) == {"reproduced"}
+    turned = {
+        ratio: {name: 1.4 - value for name, value in own.items()}
+        for ratio, own in PLANTED[component].items()
+    }
+    assert set(_verdicts(_cells(component, turned), metric)) == {"not reproduced"}
+
+
+@pytest.mark.parametrize("component", PLANTED)
+def test_of_values_that_are_alike_nothing_is_reproduced(component: str) -> None:
+    """With 3,000 test examples it is undecided, or surely next to nothing."""
+    alike = {r: dict.fromkeys(own, 0.7) for r, own in PLANTED[component].items()}
+    assert "reproduced" not in _verdicts(_cells(component, alike))
+
+
+def test_an_effect_that_is_surely_small_is_not_reproduced_and_an_unsure_one_undecided() -> None:
+    """The same answers everywhere, and answers of which seeds differ by much."""
+    alike = {r: dict.fromkeys(own, 0.7) for r, own in PLANTED["smoothing"].items()}
+    cells = _cells("smoothing", alike)
+    for results in cells.by_ratio.values():
+        first = next(iter(results.entries.values()))
+        for name in results.entries:
+            results.entries[name] = first
+    assert set(_verdicts(cells)) == {"not reproduced"}
+    cells = _cells("smoothing", alike, n_seeds=2)
+    results = cells.by_ratio[100.0]
+    for name, accuracy in ((TAIL, 0.75), (HEAD, 0.65), ("no smoothing", 0.6)):
+        results.entries[name][1, 0] = _entry(accuracy, 1, 77)
+    assert set(_verdicts(cells)) == {"undecided"}
+
+
+def test_the_numbers_are_those_of_the_scores() -> None:
+    """By hand: halving gains 2.5 points more for each tenfold ratio; the interval holds it."""
+    [found] = answers(_cells("batch-size", PLANTED["batch-size"]), "balanced", "balanced_accuracy")
+    assert found["value"] == pytest.approx(0.025, abs=0.006)
+    assert found["low"] < 0.025 < found["high"]
+    assert found["sentence"].startswith(
+        "The paper's claim is reproduced here: for each tenfold ratio, the gain of halving the "
+        "batch size changes by 2."
+    )
+
+
+def test_whether_an_order_of_networks_carries_over_is_told_by_its_correlation() -> None:
+    """Eight networks in the same order, in the reverse order, and three, of which none is told."""
+    names = [f"ResNet(depth={depth})" for depth in range(8, 64, 6)][:8]
+    first = {name: 0.5 + 0.05 * i for i, name in enumerate(names)}
+    [told] = _verdicts(_cells("architecture", {1.0: first, 100.0: first}))
+    assert told == "not reproduced"
+    last = dict(zip(first, reversed(first.values()), strict=True))
+    [told] = _verdicts(_cells("architecture", {1.0: first, 100.0: last}))
+    assert told == "reproduced"
+    few = {name: first[name] for name in names[:3]}
+    assert _verdicts(_cells("architecture", {1.0: few, 100.0: few})) == []
+
+
+@pytest.mark.parametrize("component", PLANTED)
+def test_without_what_a_claim_is_about_nothing_is_said(component: str) -> None:
+    """One seed; values of another kind; a study that the paper claims nothing of."""
+    assert _verdicts(_cells(component, PLANTED[component], n_seeds=1)) == []
+    others = {r: {"a": 0.7, "b": 0.8} for r in (1.0, 100.0)}
+    assert _verdicts(_cells(component, others)) == []
+    assert _verdicts(_cells("weight-decay", PLANTED[component])) == []
+
+
+def test_verdicts_are_the_first_sentences_of_a_study() -> None:
+    """And plain data beside them."""
+    found = found_in(_cells("smoothing", PLANTED["smoothing"]))["balanced"]
+    assert len(found["claims"]) == 2
+    assert found["sentences"][:2] == [claim["sentence"] for claim in found["claims"]]
+
+
+def test_sharpness_aware_methods_are_known_by_name() -> None:
+    """All of them."""
+    assert set(SHARP) == set(SHARPNESSES)
