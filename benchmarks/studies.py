@@ -96,6 +96,18 @@ def page() -> None:
             command = f"python benchmarks/studies.py --work WORK --only {component}-DATA"
             lines = [f"None is finished yet: `{command}`."]
         PAGE.joinpath(f"studies-{component}.md").write_text("\n".join(lines) + "\n", "utf-8")
+    PAGE.joinpath("claims.md").write_text(claims(), "utf-8")
+
+
+def claims() -> str:
+    """Return a table of what the studies say of the paper's claims."""
+    lines = ["| study | verdict | corrected to equal classes |", "|---|---|---|"]
+    for path in sorted(RESULTS.glob("*.json")):
+        found = json.loads(path.read_text("utf-8"))
+        for claim in found["balanced"].get("claims", []):
+            numbers = claim["sentence"].partition(": ")[2]
+            lines.append(f"| {path.stem} | {claim['verdict']} | {numbers} |")
+    return "\n".join(lines) + "\n"
 
 
 def told(path: Path, data: str) -> list[str]:
