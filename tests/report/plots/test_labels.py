@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import isotonic_regression
 
-from equipoise.report.plots.recall import separate
+from equipoise.report.plots.labels import separate
 
 places = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
 gaps = st.floats(0, 10)
