@@ -12,8 +12,11 @@ from equipoise.report.plots.theme import MUTED
 LINE = 13.0
 """Height of a label, in units of the picture."""
 
-_AWAY = 7.0
-"""Distance of a label from the points to its left, and of the next points from it."""
+_NEAR = 7.0
+"""Distance of a label from its point, and of the next points from it."""
+
+_FAR = 24.0
+"""Distance of labels from points where lines lead from these to labels that were moved."""
 
 _LED = 3.0
 """How far a label may be moved without a line that leads to it."""
@@ -93,11 +96,12 @@ def beside(
     column: list[int] = []
     for index, after in zip(order, [*order[1:], None], strict=True):
         column.append(int(index))
-        start = points[index, 0] + _AWAY
+        up = separate(points[column, 1], line, low, high)
+        is_led = np.abs(up - points[column, 1]).max() > _LED
+        start = points[index, 0] + (_FAR if is_led else _NEAR)
         end = start + max(widths[k] for k in column)
-        if after is None or points[after, 0] >= end + _AWAY:
-            placed[column, 0] = start
-            placed[column, 1] = separate(points[column, 1], line, low, high)
+        if after is None or points[after, 0] >= end + _NEAR:
+            placed[column] = np.column_stack([np.full(len(column), start), up])
             column = []
     return placed
 
@@ -114,7 +118,7 @@ def annotate(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[
     figure.draw_without_rendering()
     unit = figure.dpi / 72
     widths = [text.get_window_extent().width / unit for text in texts]
-    _make_room(axes, max(x for x, _ in points), max(widths) + _AWAY, axes.bbox.width / unit)
+    _make_room(axes, max(x for x, _ in points), max(widths) + _FAR, axes.bbox.width / unit)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     places = axes.transData.transform(points) / unit
@@ -122,7 +126,7 @@ def annotate(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[
     for text, move in zip(texts, beside(places, widths, low, high) - places, strict=True):
         text.set_position(tuple(move))
         assert text.arrow_patch is not None
-        text.arrow_patch.set_visible(bool(np.hypot(*(move - (_AWAY, 0))) > _LED))
+        text.arrow_patch.set_visible(bool(np.hypot(*(move - (_NEAR, 0))) > _LED))
 
 
 def _text(axes: Axes, point: tuple[float, float], name: str) -> Annotation:
@@ -130,7 +134,7 @@ def _text(axes: Axes, point: tuple[float, float], name: str) -> Annotation:
     text = axes.annotate(
         name,
         point,
-        (_AWAY, 0),
+        (_NEAR, 0),
         textcoords="offset points",
         va="center",
         arrowprops=line | {"relpos": (0, 0.5)},
