@@ -104,8 +104,8 @@ def _tips(axes: Axes, counts: np.ndarray, names: Sequence[str], told: np.ndarray
     tips = []
     for row, column in np.argwhere(told):
         what = "is right" if row == column else f"is taken for {short[column]}"
-        count = f"{whole(counts[row, column])} of {whole(totals[row])}"
-        text = f"{short[row]} {what}: {count} ({percent(share[row, column])})"
+        part = f" ({percent(share[row, column])})" if totals[row] else ""
+        text = f"{short[row]} {what}: {whole(counts[row, column])} of {whole(totals[row])}{part}"
         tips.append(Tip(axes, column, row, text, names[row], side=1.0))
     return tips
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,10 @@ LINE = 13.0
 """Height of a label, in units of the picture."""
 
 _NEAR = 7.0
-"""Distance of a label from its point, and of the next points from it."""
+"""Distance of a label from its point."""
+
+_RADIUS = 3.0
+"""Of a point."""
 
 _FAR = 24.0
 """Distance of labels from points where lines lead from these to labels that were moved."""
@@ -72,8 +76,9 @@ def beside(
 ) -> np.ndarray:
     """Return where labels of points begin, to the right of them.
 
-    From left to right, points share a column of labels until the next point has room beside
-    the column. So no column holds a point, and none meets another.
+    Each label stands beside its point. Where two meet each other or a point, all of these points
+    get one column of labels to their right, and so on until no two columns with their points
+    meet.
 
     Parameters
     ----------
@@ -91,19 +96,38 @@ def beside(
     ndarray of float, shape (n, 2)
         The left end of each label, at half its height.
     """
-    order = np.argsort(points[:, 0], kind="stable")
+    groups = [[k] for k in range(len(points))]
+    while True:
+        columns = [
+            _column(points[own], max(widths[k] for k in own), line, (low, high)) for own in groups
+        ]
+        boxes = [box for _, box in columns]
+        met = [(i, j) for i, j in combinations(range(len(boxes)), 2) if _meet(boxes[i], boxes[j])]
+        if not met:
+            break
+        i, j = met[0]
+        groups[i] += groups.pop(j)
     placed = np.empty_like(points)
-    column: list[int] = []
-    for index, after in zip(order, [*order[1:], None], strict=True):
-        column.append(int(index))
-        up = separate(points[column, 1], line, low, high)
-        is_led = np.abs(up - points[column, 1]).max() > _LED
-        start = points[index, 0] + (_FAR if is_led else _NEAR)
-        end = start + max(widths[k] for k in column)
-        if after is None or points[after, 0] >= end + _NEAR:
-            placed[column] = np.column_stack([np.full(len(column), start), up])
-            column = []
+    for own, (ends, _) in zip(groups, columns, strict=True):
+        placed[own] = ends
     return placed
+
+
+def _column(
+    points: np.ndarray, width: float, line: float, bounds: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the left ends of labels in one column, and corners of the box around all of it."""
+    up = separate(points[:, 1], line, *bounds)
+    is_led = np.abs(up - points[:, 1]).max() > _LED
+    start = points[:, 0].max() + (_FAR if is_led else _NEAR)
+    ends = np.column_stack([np.full(len(up), start), up])
+    half, far = np.array([0.0, line / 2]), np.array([width, line / 2])
+    spots = np.concatenate([points - _RADIUS, points + _RADIUS, ends - half, ends + far])
+    return ends, np.array([spots.min(axis=0), spots.max(axis=0)])
+
+
+def _meet(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool((a[0] < b[1]).all() and (b[0] < a[1]).all())
 
 
 def annotate(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
