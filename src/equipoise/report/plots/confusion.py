@@ -99,13 +99,13 @@ def _largest(counts: np.ndarray) -> np.ndarray:
 
 def _tips(axes: Axes, counts: np.ndarray, names: Sequence[str], told: np.ndarray) -> list[Tip]:
     """Return what chosen cells say, row by row."""
-    share, totals = _share(counts), counts.sum(axis=1)
-    short = [label(name, 30) for name in names]
+    totals, short = counts.sum(axis=1).tolist(), [label(name, 30) for name in names]
     tips = []
-    for row, column in np.argwhere(told):
+    for row, column in np.argwhere(told).tolist():
+        count, total = int(counts[row, column]), totals[row]
         what = "is right" if row == column else f"is taken for {short[column]}"
-        part = f" ({percent(share[row, column])})" if totals[row] else ""
-        text = f"{short[row]} {what}: {whole(counts[row, column])} of {whole(totals[row])}{part}"
+        part = f" ({percent(count / total)})" if total else ""
+        text = f"{short[row]} {what}: {whole(count)} of {whole(total)}{part}"
         tips.append(Tip(axes, column, row, text, names[row], side=1.0))
     return tips
 

@@ -13,8 +13,8 @@ from equipoise.report.plots.theme import MUTED
 LINE = 13.0
 """Height of a label, in units of the picture."""
 
-_NEAR = 7.0
-"""Distance of a label from its point."""
+_NEAR = np.array([5.0, 8.0])
+"""From a point to the left end of its label, at half its height: above lines through the point."""
 
 _RADIUS = 3.0
 """Of a point."""
@@ -117,9 +117,9 @@ def _column(
     points: np.ndarray, width: float, line: float, bounds: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the left ends of labels in one column, and corners of the box around all of it."""
-    up = separate(points[:, 1], line, *bounds)
-    is_led = np.abs(up - points[:, 1]).max() > _LED
-    start = points[:, 0].max() + (_FAR if is_led else _NEAR)
+    wanted = points[:, 1] + _NEAR[1]
+    up = separate(wanted, line, *bounds)
+    start = points[:, 0].max() + (_FAR if np.abs(up - wanted).max() > _LED else _NEAR[0])
     ends = np.column_stack([np.full(len(up), start), up])
     half, far = np.array([0.0, line / 2]), np.array([width, line / 2])
     spots = np.concatenate([points - _RADIUS, points + _RADIUS, ends - half, ends + far])
@@ -150,7 +150,7 @@ def annotate(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[
     for text, move in zip(texts, beside(places, widths, low, high) - places, strict=True):
         text.set_position(tuple(move))
         assert text.arrow_patch is not None
-        text.arrow_patch.set_visible(bool(np.hypot(*(move - (_NEAR, 0))) > _LED))
+        text.arrow_patch.set_visible(bool(np.hypot(*(move - _NEAR)) > _LED))
 
 
 def _text(axes: Axes, point: tuple[float, float], name: str) -> Annotation:
@@ -158,7 +158,7 @@ def _text(axes: Axes, point: tuple[float, float], name: str) -> Annotation:
     text = axes.annotate(
         name,
         point,
-        (_NEAR, 0),
+        (0, 0),
         textcoords="offset points",
         va="center",
         arrowprops=line | {"relpos": (0, 0.5)},
