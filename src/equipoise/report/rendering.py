@@ -120,7 +120,8 @@ def render(runs: Sequence[Summary]) -> str:
 
     return _page(
         "page.html.j2",
-        _title([run["title"] for run in runs], "runs"),
+        "runs",
+        [run["title"] for run in runs],
         runs=runs,
         drawn=[draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
         cautions=incomparable(runs),
@@ -156,7 +157,8 @@ def render_comparisons(
 
     return _page(
         "comparison.html.j2",
-        _title([each["name"] for each in comparisons], "comparisons"),
+        "comparisons",
+        [each["name"] for each in comparisons],
         comparisons=comparisons,
         ranking=ranking,
         ranked=None if ranking is None else draw_ranking(ranking),
@@ -182,7 +184,8 @@ def render_studies(studies: Sequence[Summary]) -> str:
 
     return _page(
         "study.html.j2",
-        _title([f"{each['component']} on {each['data']}" for each in studies], "studies"),
+        "studies",
+        [f"{each['component']} on {each['data']}" for each in studies],
         studies=studies,
         drawn=[draw_study(each, f"study-{k}") for k, each in enumerate(studies)],
     )
@@ -206,7 +209,8 @@ def render_diagnosis(diagnosis: Summary) -> str:
     runs = diagnosis["runs"]
     return _page(
         "diagnosis.html.j2",
-        _title([run["name"] for run in runs], "runs"),
+        "runs",
+        [run["name"] for run in runs],
         **{name: diagnosis[name] for name in ("runs", "order", "beside")},
         ordered=draw_order(diagnosis["order"]),
         drawn=[draw_diagnosis(run, f"diagnosis-{k}") for k, run in enumerate(runs)],
@@ -263,28 +267,20 @@ def _environment() -> Environment:
     return environment
 
 
-def _page(template: str, title: str, **parts: Any) -> str:
+def _page(template: str, things: str, names: Sequence[str], **parts: Any) -> str:
     """Return a page, with what each holds so that it needs nothing else: style and one script."""
     environment = _environment()
     names = ("sort.js.j2", "explore.js.j2")
     script = "".join(environment.get_template(name).render() for name in names)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(
-        title=title,
+        title=names[0] if len(names) == 1 else f"{len(names)} {things}",
         style=Markup(environment.get_template("style.css.j2").render()),
         script=Markup(script),
-        script_hash=Markup(_source_hash(script)),
+        script_hash=Markup(f"sha256-{digest}"),
         dash=formats.DASH,
         **parts,
     )
-
-
-def _title(names: Sequence[str], things: str) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} {things}"
-
-
-def _source_hash(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 
 def _paired_classes(results: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -50,7 +50,7 @@ def test_bounds_are_kept_by_the_smallest_moves(
     expected = isotonic_regression(
         np.array(positions)[order] - steps, y_min=low, y_max=high - steps[-1]
     )
-    moved = separate(positions, gap, low, high)
+    moved = separate(positions, gap, (low, high))
     np.testing.assert_allclose(moved[order], expected + steps, atol=1e-9)
 
 
@@ -60,7 +60,7 @@ def test_labels_cover_neither_labels_nor_points(found: list[tuple[float, float, 
     """However close the points lie; each label stands to the right of its point, inside."""
     points, widths = np.array([spot[:2] for spot in found]), [spot[2] for spot in found]
     low, high, line = -10.0, 230.0, 15.0
-    left = beside(points, widths, low, high, line)
+    left = beside(points, widths, line, (low, high))
     right = left[:, 0] + widths
     assert np.all(left[:, 0] > points[:, 0])
     assert np.all((left[:, 1] > low - 1e-9) & (left[:, 1] < high + 1e-9))
@@ -75,5 +75,5 @@ def test_labels_cover_neither_labels_nor_points(found: list[tuple[float, float, 
 def test_a_lone_label_stays_with_its_point() -> None:
     """Where there is room, height and distance are those of the first choice."""
     points = np.array([[0.0, 50.0], [30.0, 80.0], [80.0, 50.0], [80.0, 20.0]])
-    placed = beside(points, [40.0] * 4, 0.0, 100.0)
+    placed = beside(points, [40.0] * 4, 13.0, (0.0, 100.0))
     np.testing.assert_array_equal(placed - points, [[5.0, 8.0]] * 4)

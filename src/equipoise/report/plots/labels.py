@@ -1,6 +1,5 @@
 """Where labels stand so that they cover neither each other nor what they name."""
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -29,8 +28,7 @@ _LED = 3.0
 def separate(
     positions: Sequence[float] | np.ndarray,
     gap: float,
-    low: float = -math.inf,
-    high: float = math.inf,
+    bounds: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Move positions apart until no two are closer than a gap, each as little as needed.
 
@@ -40,8 +38,8 @@ def separate(
         Places on a line.
     gap : float
         Smallest distance between neighbours afterwards, at least 0.
-    low, high : float, default=-inf, inf
-        Between which they lie afterwards; at least ``(n - 1) * gap`` apart.
+    bounds : (float, float) or None, default=None
+        Between which they lie afterwards, at least ``(n - 1) * gap`` apart; None: anywhere.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def separate(
 
     Examples
     --------
-    >>> separate([1.0, 1.0, 9.0], gap=2.0), separate([1.0, 1.0, 9.0], gap=2.0, low=1.0)
+    >>> separate([1.0, 1.0, 9.0], gap=2.0), separate([1.0, 1.0, 9.0], 2.0, (1.0, 12.0))
     (array([0., 2., 9.]), array([1., 3., 9.]))
     """
     given = np.asarray(positions, dtype=float)
@@ -66,13 +64,14 @@ def separate(
             blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / total, total]
     flat = np.concatenate([np.full(int(size), mean) for mean, size in blocks])
     moved = np.empty_like(given)
-    within = np.clip(flat, low, high - (len(given) - 1) * gap)
-    moved[order] = within + np.arange(len(given)) * gap
+    if bounds is not None:
+        flat = np.clip(flat, bounds[0], bounds[1] - (len(given) - 1) * gap)
+    moved[order] = flat + np.arange(len(given)) * gap
     return moved
 
 
 def beside(
-    points: np.ndarray, widths: Sequence[float], low: float, high: float, line: float = LINE
+    points: np.ndarray, widths: Sequence[float], line: float, bounds: tuple[float, float]
 ) -> np.ndarray:
     """Return where labels of points begin, to the right of them.
 
@@ -86,10 +85,10 @@ def beside(
         Across and up.
     widths : sequence of float
         Of the labels.
-    low, high : float
-        Between which the middles of labels lie, at least ``(n - 1) * line`` apart.
-    line : float, default=LINE
+    line : float
         Height of a label.
+    bounds : (float, float)
+        Between which the middles of labels lie, at least ``(n - 1) * line`` apart.
 
     Returns
     -------
@@ -99,7 +98,7 @@ def beside(
     groups = [[k] for k in range(len(points))]
     while True:
         columns = [
-            _column(points[own], max(widths[k] for k in own), line, (low, high)) for own in groups
+            _column(points[own], max(widths[k] for k in own), line, bounds) for own in groups
         ]
         boxes = [box for _, box in columns]
         met = [(i, j) for i, j in combinations(range(len(boxes)), 2) if _meet(boxes[i], boxes[j])]
@@ -118,7 +117,7 @@ def _column(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the left ends of labels in one column, and corners of the box around all of it."""
     wanted = points[:, 1] + _NEAR[1]
-    up = separate(wanted, line, *bounds)
+    up = separate(wanted, line, bounds)
     start = points[:, 0].max() + (_FAR if np.abs(up - wanted).max() > _LED else _NEAR[0])
     ends = np.column_stack([np.full(len(up), start), up])
     half, far = np.array([0.0, line / 2]), np.array([width, line / 2])
@@ -146,8 +145,8 @@ def annotate(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     places = axes.transData.transform(points) / unit
-    low, high = axes.bbox.y0 / unit + LINE / 2, axes.bbox.y1 / unit - LINE / 2
-    for text, move in zip(texts, beside(places, widths, low, high) - places, strict=True):
+    bounds = axes.bbox.y0 / unit + LINE / 2, axes.bbox.y1 / unit - LINE / 2
+    for text, move in zip(texts, beside(places, widths, LINE, bounds) - places, strict=True):
         text.set_position(tuple(move))
         assert text.arrow_patch is not None
         text.arrow_patch.set_visible(bool(np.hypot(*(move - _NEAR)) > _LED))
