@@ -1,7 +1,9 @@
 """Laws of the page of a comparison: every figure is there, nothing is executed or fetched."""
 
+import re
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +15,7 @@ from equipoise.errors import InputError
 from equipoise.report import write_report
 from equipoise.report.comparisons import summarise_comparison
 from equipoise.report.plots.comparison import cost_and_quality, pareto_front
+from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.theme import themed
 
 EVIL = "<script>alert(1)</script>"
@@ -133,6 +136,38 @@ def test_what_was_noted_and_chosen_by_is_on_the_page(tmp_path: Path, written: Mo
     assert "The best balanced accuracy is that of" in text
     assert "heuristic for ldam: its loss fits no class probabilities" in text
     assert "ldam *" in text
+
+
+def test_points_tell_what_the_leaderboard_says(folder: Path, page: str) -> None:
+    """Each method in each picture, with its interval; the page offers to pick one."""
+    told = page.replace("\N{NO-BREAK SPACE}", " ")
+    found = summarise_comparison(folder)
+    for row in found["leaderboard"]:
+        name = escape(row["method"])
+        assert told.count(f'data-of="{name}"') == 7 - (row["method"] == found["control"])
+        for key, title in (
+            ("balanced_accuracy", "as trained"),
+            ("balanced_accuracy_corrected", "corrected"),
+            ("balanced_accuracy_corrected", "corrected, 10.5 s"),
+            ("balanced_accuracy_corrected", "corrected, 90 multiply-adds"),
+        ):
+            value, low, high = (f"{100 * row[key][end]:.1f}" for end in ("value", "low", "high"))
+            assert f"<title>{name}, {title}: {value} % ({low}–{high})</title>" in told  # noqa: RUF001
+    for fact in found["balanced"]["facts"]["to_control"]:
+        is_told = "told apart" if fact["told_apart"] else "not told apart"
+        assert f"<title>{escape(fact['method'])}, {is_told}: {100 * fact['value']:.1f} %" in told
+    assert 'data-picks="method"' in page
+
+
+def test_ranks_tell_which_methods_are_alike() -> None:
+    """By hand: the bar joins the first two; names are escaped."""
+    with themed("x"):
+        picture = critical_differences({"<a>": 1.25, "b": 1.75, "c": 3.0}, [["<a>", "b"]], 1.0)
+    assert re.findall("<title>(.*?)</title>", picture.svg) == [
+        "&lt;a&gt;: average rank 1.25, not told apart from b",
+        "b: average rank 1.75, not told apart from &lt;a&gt;",
+        "c: average rank 3.00, told apart from all others",
+    ]
 
 
 def test_a_method_of_unknown_cost_is_left_out_of_that_picture() -> None:

@@ -118,15 +118,15 @@ def render(runs: Sequence[Summary]) -> str:
     # Matplotlib takes most of a second to import, which summaries alone do not need.
     from equipoise.report.plots import confusion, counts, draw, recall  # noqa: PLC0415
 
-    environment = _environment()
-    return environment.get_template("page.html.j2").render(
-        title=runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs",
+    return _page(
+        "page.html.j2",
+        "runs",
+        [run["title"] for run in runs],
         runs=runs,
         drawn=[draw(run, f"run-{k}") for k, run in enumerate(runs, start=1)],
         cautions=incomparable(runs),
         contents=[c for c in _CONTENTS if _has(runs[0], c[0])],
         level=_level(runs),
-        **_closed(environment),
         named=counts.NAMED,
         recall_named=recall.NAMED,
         counted=confusion.COUNTED,
@@ -155,16 +155,15 @@ def render_comparisons(
     """
     from equipoise.report.plots import draw_comparison, draw_ranking  # noqa: PLC0415 (as above)
 
-    environment = _environment()
-    n = len(comparisons)
-    return environment.get_template("comparison.html.j2").render(
-        title=comparisons[0]["name"] if n == 1 else f"{n} comparisons",
+    return _page(
+        "comparison.html.j2",
+        "comparisons",
+        [each["name"] for each in comparisons],
         comparisons=comparisons,
         ranking=ranking,
         ranked=None if ranking is None else draw_ranking(ranking),
         drawn=[draw_comparison(each, f"comparison-{k}") for k, each in enumerate(comparisons)],
         level=formats.percent(comparisons[0]["balanced"]["facts"]["level"], 0),
-        **_closed(environment),
     )
 
 
@@ -183,13 +182,12 @@ def render_studies(studies: Sequence[Summary]) -> str:
     """
     from equipoise.report.plots import draw_study  # noqa: PLC0415 (as above)
 
-    environment = _environment()
-    one = f"{studies[0]['component']} on {studies[0]['data']}"
-    return environment.get_template("study.html.j2").render(
-        title=one if len(studies) == 1 else f"{len(studies)} studies",
+    return _page(
+        "study.html.j2",
+        "studies",
+        [f"{each['component']} on {each['data']}" for each in studies],
         studies=studies,
         drawn=[draw_study(each, f"study-{k}") for k, each in enumerate(studies)],
-        **_closed(environment),
     )
 
 
@@ -208,14 +206,14 @@ def render_diagnosis(diagnosis: Summary) -> str:
     """
     from equipoise.report.plots import draw_diagnosis, draw_order  # noqa: PLC0415 (as above)
 
-    environment = _environment()
     runs = diagnosis["runs"]
-    return environment.get_template("diagnosis.html.j2").render(
-        title=runs[0]["name"] if len(runs) == 1 else f"{len(runs)} runs",
+    return _page(
+        "diagnosis.html.j2",
+        "runs",
+        [run["name"] for run in runs],
         **{name: diagnosis[name] for name in ("runs", "order", "beside")},
         ordered=draw_order(diagnosis["order"]),
         drawn=[draw_diagnosis(run, f"diagnosis-{k}") for k, run in enumerate(runs)],
-        **_closed(environment),
     )
 
 
@@ -269,21 +267,20 @@ def _environment() -> Environment:
     return environment
 
 
-def _closed(environment: Environment) -> dict[str, Any]:
-    """Return what every page holds so that it needs nothing else: style, and the one script."""
+def _page(template: str, things: str, names: Sequence[str], **parts: Any) -> str:
+    """Return a page, with what each holds so that it needs nothing else: style and one script."""
+    environment = _environment()
     names = ("sort.js.j2", "explore.js.j2")
     script = "".join(environment.get_template(name).render() for name in names)
-    return {
-        "style": Markup(environment.get_template("style.css.j2").render()),
-        "script": Markup(script),
-        "script_hash": Markup(_source_hash(script)),
-        "dash": formats.DASH,
-    }
-
-
-def _source_hash(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return environment.get_template(template).render(
+        title=names[0] if len(names) == 1 else f"{len(names)} {things}",
+        style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(script),
+        script_hash=Markup(f"sha256-{digest}"),
+        dash=formats.DASH,
+        **parts,
+    )
 
 
 def _paired_classes(results: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:

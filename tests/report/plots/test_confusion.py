@@ -1,6 +1,7 @@
 """The heat map of the confusion matrix."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,43 @@ def test_colours_tell_right_from_wrong(
     picture = drawn(summary)
     assert f"fill:var(--{colour})" in picture
     assert picture.count("fill:var(--right)") + picture.count("fill:var(--wrong)") == 1
+
+
+def told(picture: str) -> list[str]:
+    return [unescape(text) for text in re.findall(r"<title>(.*?)</title>", picture)]
+
+
+def test_cells_tell_the_matrix(run_folders: dict[str, Path]) -> None:
+    """Row by row, most frequent class first, zeros too; each is of its true class."""
+    summary = summarise(run_folders["table"])
+    metrics = summary["results"]["balanced"]
+    order = sorted(range(5), key=lambda k: -metrics["per_class"][k]["n_train"])
+    names = [metrics["per_class"][k]["class"] for k in order]
+    expected = []
+    for i, true in zip(order, names, strict=True):
+        for j, taken in zip(order, names, strict=True):
+            row = metrics["confusion"][i]
+            what = "is right" if i == j else f"is taken for {taken}"
+            share = f"{100 * row[j] / sum(row):.1f}\N{NO-BREAK SPACE}%"
+            expected.append(f"{true} {what}: {row[j]} of {sum(row)} ({share})")
+    picture = drawn(summary)
+    assert told(picture) == expected
+    assert re.findall(r'class="tip"[^>]*data-of="([^"]*)"', picture) == list(np.repeat(names, 5))
+    assert 'data-columns="5"' in picture
+
+
+def test_of_many_classes_the_largest_shares_are_told(run_folders: dict[str, Path]) -> None:
+    """All of the diagonal that is not empty, no empty cell, and none twice."""
+    summary = summarise(run_folders["hundred"])
+    share = np.array(summary["results"]["balanced"]["confusion"]) / 20
+    words = told(drawn(summary))
+    values = [float(text.rpartition("(")[2].removesuffix("\N{NO-BREAK SPACE}%)")) for text in words]
+    assert len(set(words)) == len(words) == 300
+    np.testing.assert_allclose(sorted(values), 100 * np.sort(share, axis=None)[-300:], atol=0.051)
+
+
+def test_a_class_without_test_examples_tells_no_share(run_folders: dict[str, Path]) -> None:
+    """Nothing divided by nothing is not 0 %."""
+    summary = summarise(run_folders["table"])
+    summary["results"]["balanced"]["confusion"] = np.zeros((5, 5), dtype=int).tolist()
+    assert told(drawn(summary))[0] == "text is right: 0 of 0"

@@ -116,3 +116,25 @@ def test_nothing_known_is_nothing_drawn(paint: Any) -> None:
     """Too few trials leave no empty axes."""
     with themed("test"):
         assert paint(search(roles=[], fields=[])) is None
+
+
+def told(picture: Picture) -> list[str]:
+    return re.findall(r"<title>(.*?)</title>", picture.svg.replace("\N{NO-BREAK SPACE}", " "))
+
+
+def test_bars_and_points_tell_their_values() -> None:
+    """With standard errors where these are known."""
+    assert told(painted(importance_bars)) == [
+        "optimizer: 60.0 % ± 5.0 %, p = 0.01",
+        "head: 10.0 % ± 5.0 %, p = 0.5",
+        "optimizer.SGD.lr: 40.0 % ± 5.0 %, p = 0.2",
+    ]
+    assert told(painted(candidate_means)) == [
+        "optimizer: SGD, 60.0 % ± 1.0 points, 12 trials",
+        "optimizer: AdamW, 50.0 %, 12 trials",
+        "optimizer: Lion, 40.0 % ± 1.0 points, 12 trials",
+    ]
+    assert told(painted(range_means)) == [
+        "optimizer.SGD.lr 0.001 to 0.09: 50.0 % ± 1.0 points, 12 trials",
+        "optimizer.SGD.lr 0.1 to 0.9: 60.0 % ± 1.0 points, 12 trials",
+    ]

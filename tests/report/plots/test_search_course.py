@@ -68,3 +68,16 @@ def test_thousands_of_trials_stay_small() -> None:
     assert picture is not None
     assert len(picture.svg) < 300_000
     assert not re.search(r">not trained in full<", picture.svg)
+
+
+def test_trials_tell_their_scores() -> None:
+    """The best so far stands beside each; what was not trained in full has none."""
+    picture = drawn([0.9, 0.4, None, 0.7])
+    assert picture is not None
+    told = re.findall(r"<title>(.*?)</title>", picture.svg.replace("\N{NO-BREAK SPACE}", " "))
+    assert told == [
+        "trial 0, after 2.0 s: 0.900, best so far 0.900",
+        "trial 1, after 4.0 s: 0.400, best so far 0.400",
+        "trial 3, after 8.0 s: 0.700, best so far 0.400",
+        "trial 2, after 6.0 s: stopped early",
+    ]

@@ -126,6 +126,25 @@ def test_a_tip_lies_on_its_point() -> None:
     assert circles[0].get("data-of") == "a & b"
 
 
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_cell_covers_its_square(is_down: bool) -> None:
+    """Whichever way the axis goes; the picture says how many stand in a row."""
+    with theme.themed("cells"):
+        figure = theme.canvas(200)
+        axes = figure.subplots()
+        axes.set(xlim=(-0.5, 1.5), ylim=(1.5, -0.5) if is_down else (-0.5, 1.5))
+        drawn = theme.svg(figure, [theme.Tip(axes, 1, 0, "here", side=1.0)], columns=2)
+        box = axes.bbox.bounds
+    root = ElementTree.fromstring(drawn)
+    cell = next(root.iter("rect"))
+    left, bottom, width, height = (72 * number / figure.dpi for number in box)
+    top = 200 - bottom - height + (0 if is_down else height / 2)
+    expected = {"x": left + width / 2, "y": top, "width": width / 2, "height": height / 2}
+    found = {key: float(cell.get(key, "")) for key in expected}
+    assert found == pytest.approx(expected, abs=0.06)
+    assert root.get("data-columns") == "2"
+
+
 def test_a_line_is_known_as_its_class() -> None:
     """And no other identifier is left."""
     with theme.themed("lines"):

@@ -1,5 +1,6 @@
 """The pictures of the report: a summary in, themed SVG out."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from equipoise.report.plots.comparison import (
@@ -35,6 +36,8 @@ __all__ = [
     "draw_study",
 ]
 
+Painter = Callable[[dict[str, Any]], Picture | None]
+
 
 def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     """Return the pictures of a comparison.
@@ -52,19 +55,15 @@ def draw_comparison(summary: dict[str, Any], salt: str) -> dict[str, Picture | N
         ``prior_bias``, ``differences``, ``cost`` and ``inference``; None for what there is no
         data for.
     """
-    rows, facts = summary["leaderboard"], summary["balanced"]["facts"]["to_control"]
+    facts = summary["balanced"]["facts"]["to_control"]
     inference = "multiply-adds of a prediction"
-    painters = {
-        "prior_bias": lambda: prior_bias(rows),
-        "differences": lambda: differences_to_control(facts, summary["control"]),
-        "cost": lambda: cost_and_quality(rows, "seconds", "seconds of a run"),
-        "inference": lambda: cost_and_quality(rows, "multiply_adds", inference),
+    painters: dict[str, Painter] = {
+        "prior_bias": lambda s: prior_bias(s["leaderboard"]),
+        "differences": lambda s: differences_to_control(facts, s["control"]),
+        "cost": lambda s: cost_and_quality(s["leaderboard"], "seconds", "seconds of a run"),
+        "inference": lambda s: cost_and_quality(s["leaderboard"], "multiply_adds", inference),
     }
-    pictures = {}
-    for name, paint in painters.items():
-        with themed(f"{salt}-{name}"):
-            pictures[name] = paint()
-    return pictures
+    return _painted(painters, salt, summary)
 
 
 def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
@@ -99,11 +98,7 @@ def draw(summary: dict[str, Any], salt: str) -> dict[str, Picture | None]:
             "candidates": lambda s: candidate_means(s["search"]),
             "ranges": lambda s: range_means(s["search"]),
         }
-    pictures = {}
-    for name, paint in painters.items():
-        with themed(f"{salt}-{name}"):
-            pictures[name] = paint(summary)
-    return pictures
+    return _painted(painters, salt, summary)
 
 
 def draw_ranking(ranking: dict[str, Any]) -> Picture:
@@ -128,11 +123,7 @@ def draw_study(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
     dict of str to Picture
         ``changes``, ``groups`` and ``places``; None for what there is no data for.
     """
-    pictures = {}
-    for name, paint in {"changes": changes, "groups": groups, "places": places}.items():
-        with themed(f"{salt}-{name}"):
-            pictures[name] = paint(found)
-    return pictures
+    return _painted({"changes": changes, "groups": groups, "places": places}, salt, found)
 
 
 def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture | None]:
@@ -157,14 +148,20 @@ def draw_diagnosis(found: dict[str, Any], salt: str) -> dict[str, Picture | None
         "recall_course": recall_course,
         "class_measures": class_measures,
     }
-    pictures = {}
-    for name, paint in painters.items():
-        with themed(f"{salt}-{name}"):
-            pictures[name] = paint(found)
-    return pictures
+    return _painted(painters, salt, found)
 
 
 def draw_order(order: dict[str, Any]) -> Picture | None:
     """Return the picture of which measure goes with success; None of few runs."""
     with themed("order"):
         return what_orders(order)
+
+
+def _painted(
+    painters: Mapping[str, Painter], salt: str, summary: dict[str, Any]
+) -> dict[str, Picture | None]:
+    pictures = {}
+    for name, paint in painters.items():
+        with themed(f"{salt}-{name}"):
+            pictures[name] = paint(summary)
+    return pictures

@@ -5,13 +5,15 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from equipoise.report.formats import percent
+from equipoise.report.formats import duration, interval, percent, rounded
+from equipoise.report.plots.labels import LINE, annotate
 from equipoise.report.plots.theme import (
     AS_IS,
     CORRECTED,
     MUTED,
     TRAINING,
     Picture,
+    Tip,
     canvas,
     label,
     log_axis,
@@ -24,6 +26,11 @@ ROW = 26.0
 
 _HEAD = 70.0
 """Height of axis and legend."""
+
+_WRITTEN = {"seconds": duration, "multiply_adds": lambda n: f"{rounded(n)} multiply-adds"}
+"""How costs are written."""
+
+_TOLD = {True: "told apart", False: "not told apart"}
 
 Row = Mapping[str, Any]
 
@@ -43,12 +50,15 @@ def prior_bias(rows: Sequence[Row]) -> Picture:
         ("balanced_accuracy", "as trained", AS_IS, "none", -0.14),
         ("balanced_accuracy_corrected", "corrected", CORRECTED, CORRECTED, 0.14),
     )
+    tips = []
     for name, title, colour, face, shift in series:
         places = [i + shift for i in range(len(rows))]
         _whiskers(axes, places, [row[name] for row in rows], colour)
         values = [row[name]["value"] for row in rows]
         style = {"markeredgecolor": colour, "markerfacecolor": face, "markersize": 4.6}
         axes.plot(values, places, "o", label=title, **style)
+        for row, place in zip(rows, places, strict=True):
+            tips.append(_tip(axes, (row[name]["value"], place), row, title, row[name]))
     axes.set_xlabel("balanced accuracy")
     axes.grid(axis="x")
     percent_axis(axes, "x")
@@ -58,7 +68,7 @@ def prior_bias(rows: Sequence[Row]) -> Picture:
         f"{percent(row['balanced_accuracy_corrected']['value'])} corrected"
         for row in rows
     )
-    return Picture(svg(figure), f"Balanced accuracy of each method: {told}.")
+    return Picture(svg(figure, tips), f"Balanced accuracy of each method: {told}.")
 
 
 def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None:
@@ -78,16 +88,13 @@ def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None
     axes = figure.subplots()
     _names(axes, [fact["method"] for fact in ordered])
     axes.axvline(0, color=MUTED, linewidth=1)
-    for is_told, colour, title in (
-        (True, CORRECTED, "told apart"),
-        (False, TRAINING, "not told apart"),
-    ):
+    for is_told, colour in ((True, CORRECTED), (False, TRAINING)):
         own = [(i, fact) for i, fact in enumerate(ordered) if fact["told_apart"] == is_told]
         if own:
             places = [float(i) for i, _ in own]
             _whiskers(axes, places, [fact for _, fact in own], colour)
             values = [fact["value"] for _, fact in own]
-            axes.plot(values, places, "o", color=colour, markersize=4.6, label=title)
+            axes.plot(values, places, "o", color=colour, markersize=4.6, label=_TOLD[is_told])
     axes.set_xlabel(f"better than {label(control)} by, after correction")
     axes.grid(axis="x")
     percent_axis(axes, "x")
@@ -97,7 +104,13 @@ def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None
         f"{percent(fact['high'])}){', told apart' if fact['told_apart'] else ''}"
         for fact in ordered
     )
-    return Picture(svg(figure), f"Gain of each method over {control}, with intervals: {told}.")
+    tips = [
+        _tip(axes, (fact["value"], i), fact, _TOLD[fact["told_apart"]], fact)
+        for i, fact in enumerate(ordered)
+    ]
+    return Picture(
+        svg(figure, tips), f"Gain of each method over {control}, with intervals: {told}."
+    )
 
 
 def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | None:
@@ -116,29 +129,32 @@ def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | No
     rows = [row for row in rows if row[cost]]
     if not rows:
         return None
-    figure = canvas(290)
+    figure = canvas(max(290, _HEAD + LINE * len(rows)))
     axes = figure.subplots()
     costs = [row[cost] for row in rows]
     log_axis(axes, "x", min(costs) / 1.4, max(costs) * 2.2)
     figures = [row["balanced_accuracy_corrected"] for row in rows]
     front = pareto_front(costs, [figure_["value"] for figure_ in figures])
+    tips = []
     for i, (row, figure_) in enumerate(zip(rows, figures, strict=True)):
         colour = CORRECTED if i in front else TRAINING
         axes.vlines(
             row[cost], figure_["low"], figure_["high"], color=colour, linewidth=1, alpha=0.6
         )
         axes.plot([row[cost]], [figure_["value"]], "o", color=colour, markersize=4.6)
-        place = (row[cost], figure_["value"])
-        axes.annotate(label(row["method"]), place, (5, 3), textcoords="offset points")
+        text = f"corrected, {_WRITTEN[cost](row[cost])}"
+        tips.append(_tip(axes, (row[cost], figure_["value"]), row, text, figure_))
     steps = sorted((costs[i], figures[i]["value"]) for i in front)
     axes.plot(*zip(*steps, strict=True), color=CORRECTED, linewidth=1, drawstyle="steps-post")
     axes.set_xlabel(title)
     axes.grid(axis="y")
     percent_axis(axes, "y")
+    places = list(zip(costs, [figure_["value"] for figure_ in figures], strict=True))
+    annotate(axes, places, [label(row["method"]) for row in rows])
     names = ", ".join(str(rows[i]["method"]) for i in front)
     told = f"Balanced accuracy, corrected, against {title}; no method is better and cheaper than "
     without = f" Not shown, for it is unknown: {', '.join(left_out)}." if left_out else ""
-    return Picture(svg(figure), f"{told}{names}.{without}")
+    return Picture(svg(figure, tips), f"{told}{names}.{without}")
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
@@ -155,6 +171,12 @@ def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
         for i, (cost, value) in enumerate(pairs)
         if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in pairs)
     ]
+
+
+def _tip(axes: Axes, place: tuple[float, float], row: Row, title: str, estimate: Row) -> Tip:
+    """Return words about the point of a method."""
+    figures = f"{percent(estimate['value'])} ({interval(dict(estimate))})"
+    return Tip(axes, *place, f"{label(row['method'], 30)}, {title}: {figures}", row["method"])
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from equipoise.report.plots.theme import (
     RIGHT,
     WRONG,
     Picture,
+    Tip,
     canvas,
     label,
     slanted,
@@ -26,6 +27,9 @@ COUNTED = 12
 
 NAMED = 30
 """Most classes whose names stand beside the rows."""
+
+_TOLD = 300
+"""Most cells of more classes that are told where they are pointed at: those of largest share."""
 
 TINT = 0.55
 """Opacity of a full cell that has text in it: the text on it keeps a contrast above 4.5."""
@@ -50,9 +54,11 @@ def confusion_matrix(summary: dict[str, Any], prior: str) -> Picture | None:
     if len(names) <= COUNTED:
         _numbers(axes, counts)
     _frame(axes, names)
+    is_told = len(names) <= COUNTED
+    tips = _tips(axes, counts, names, np.ones(counts.shape, bool) if is_told else _largest(counts))
     found = np.trace(counts) / max(counts.sum(), 1)
     return Picture(
-        svg(figure),
+        svg(figure, tips, columns=len(names) if is_told else 1),
         f"Confusion matrix of {len(names)} classes: {percent(found)} of the test examples are on "
         "the diagonal; the most frequent confusions are listed in the table.",
     )
@@ -80,8 +86,32 @@ def _full(n_classes: int) -> float:
     return TINT if n_classes <= COUNTED else 1.0
 
 
+def _share(counts: np.ndarray) -> np.ndarray:
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def _largest(counts: np.ndarray) -> np.ndarray:
+    """Return which cells that are not empty have the largest shares of their rows."""
+    share = _share(counts)
+    chosen = np.argsort(-share, axis=None, kind="stable")[:_TOLD]
+    return np.isin(np.arange(share.size), chosen).reshape(share.shape) & (counts > 0)
+
+
+def _tips(axes: Axes, counts: np.ndarray, names: Sequence[str], told: np.ndarray) -> list[Tip]:
+    """Return what chosen cells say, row by row."""
+    totals, short = counts.sum(axis=1).tolist(), [label(name, 30) for name in names]
+    tips = []
+    for row, column in np.argwhere(told).tolist():
+        count, total = int(counts[row, column]), totals[row]
+        what = "is right" if row == column else f"is taken for {short[column]}"
+        part = f" ({percent(count / total)})" if total else ""
+        text = f"{short[row]} {what}: {whole(count)} of {whole(total)}{part}"
+        tips.append(Tip(axes, column, row, text, names[row], side=1.0))
+    return tips
+
+
 def _cells(axes: Axes, counts: np.ndarray, full: float) -> None:
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    share = _share(counts)
     # One path for each shade keeps a hundred classes at a few kilobytes.
     level = np.searchsorted(_LEVELS, shade(share))
     diagonal = np.eye(len(counts), dtype=bool)

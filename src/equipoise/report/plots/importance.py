@@ -16,12 +16,13 @@ from equipoise.report.plots.theme import (
     INK,
     MUTED,
     Picture,
+    Tip,
     canvas,
     label,
     percent_axis,
     svg,
 )
-from equipoise.report.search_reading import written
+from equipoise.report.search_reading import written, written_difference
 from equipoise.report.vocabulary import METRICS
 
 SURE = 0.05
@@ -70,7 +71,21 @@ def importance_bars(search: Row) -> Picture | None:
     percent_axis(axes, "x")
     axes.set_xlabel("share of the variation between scores")
     words = [f"{p['name']} {percent(p['importance'], 0)}" for p in parts]
-    return Picture(svg(figure), f"Importance of the parts of a recipe: {', '.join(words)}.")
+    tips = [Tip(axes, v, y, _share(p)) for v, y, p in zip(values, places, parts, strict=True)]
+    return Picture(svg(figure, tips), f"Importance of the parts of a recipe: {', '.join(words)}.")
+
+
+def _share(part: Row) -> str:
+    """Return what is said about the bar of a part."""
+    error = "" if part["error"] is None else f" ± {percent(part['error'])}"
+    chance = "" if part["p"] is None else f", p = {significant(part['p'], 2)}"
+    return f"{part['name']}: {percent(part['importance'])}{error}{chance}"
+
+
+def _mean(row: Row, metric: str) -> str:
+    """Return a mean score in words, with its standard error."""
+    error = "" if row["error"] is None else f" ± {written_difference(row['error'], metric)}"
+    return f"{written(row['mean'], metric)}{error}, {counted(row['n'], 'trial')}"
 
 
 def field_name(name: str) -> str:
@@ -95,10 +110,14 @@ def candidate_means(search: Row) -> Picture | None:
     figure = canvas(50 + 15 * len(rows))
     axes = figure.subplots()
     before, after = search["prescribed"], search["chosen"]
+    tips = []
     for place, (name, candidate) in enumerate(rows):
         if candidate is not None:
             is_in = [name in c and str(c[name]) == candidate["name"] for c in (before, after)]
             _point(axes, place, candidate, _colour(*is_in))
+            what = f"{name}: {label(candidate['name'], 30)}"
+            text = f"{what}, {_mean(candidate, search['metric'])}"
+            tips.append(Tip(axes, candidate["mean"], place, text))
     axes.set_yticks(
         range(len(rows)),
         [label(field_name(n), 22) if c is None else label(c["name"], 20) for n, c in rows],
@@ -112,7 +131,7 @@ def candidate_means(search: Row) -> Picture | None:
     axes.grid(axis="x")
     score_axis(axes, "x", metric)
     axes.set_xlabel(metric.label)
-    return Picture(svg(figure), _described(groups, search["metric"]))
+    return Picture(svg(figure, tips), _described(groups, search["metric"]))
 
 
 def _point(axes: Axes, place: float, row: Row, colour: str) -> None:
@@ -149,8 +168,9 @@ def range_means(search: Row) -> Picture | None:
     metric, n_rows = METRICS[search["metric"]], (len(parts) + 1) // 2
     figure = canvas(30 + 150 * n_rows)
     panels = figure.subplots(n_rows, 2, squeeze=False, sharey=True).ravel()
+    tips = []
     for axes, part in zip(panels, parts, strict=False):
-        _curve(axes, part)
+        tips += _curve(axes, part, search["metric"])
         for choices, colour in ((search["prescribed"], AS_IS), (search["chosen"], CORRECTED)):
             value = choices.get(part["name"])
             if isinstance(value, int | float):
@@ -162,11 +182,11 @@ def range_means(search: Row) -> Picture | None:
     score_axis(panels[0], "y", metric)
     panels[0].set_ylabel(metric.label)
     words = [f"{p['name']} ({counted(p['n'], 'trial')})" for p in parts]
-    return Picture(svg(figure), f"Mean score over the values of {', '.join(words)}.")
+    return Picture(svg(figure, tips), f"Mean score over the values of {', '.join(words)}.")
 
 
-def _curve(axes: Axes, part: Row) -> None:
-    """Draw each range as a line at its mean score, with its standard error."""
+def _curve(axes: Axes, part: Row, metric: str) -> list[Tip]:
+    """Draw each range as a line at its mean score, with its standard error; return words."""
     low, high = (np.array([row[key] for row in part["ranges"]]) for key in ("low", "high"))
     means = np.array([row["mean"] for row in part["ranges"]])
     errors = np.array([row["error"] or 0.0 for row in part["ranges"]])
@@ -183,6 +203,12 @@ def _curve(axes: Axes, part: Row) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value)))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
+    name = part["name"]
+    spans = [f"{significant(row['low'])} to {significant(row['high'])}" for row in part["ranges"]]
+    return [
+        Tip(axes, x, row["mean"], f"{name} {span}: {_mean(row, metric)}")
+        for x, span, row in zip(middle, spans, part["ranges"], strict=True)
+    ]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from equipoise.report.plots.theme import CORRECTED, INK, MUTED, Picture, canvas, label, svg
+from equipoise.report.plots.theme import CORRECTED, INK, MUTED, Picture, Tip, canvas, label, svg
 
 
 def critical_differences(
@@ -22,9 +22,12 @@ def critical_differences(
     names = list(ranks)
     figure = canvas(70 + 22 * len(names) + 12 * len(cliques))
     axes = figure.subplots()
+    tips = []
     for i, name in enumerate(names):
         axes.hlines(i, 1, ranks[name], color=MUTED, linewidth=0.5)
         axes.plot([ranks[name]], [i], "o", color=CORRECTED, markersize=4.6)
+        text = f"{label(name, 30)}: average rank {ranks[name]:.2f}, {_alike(name, names, cliques)}"
+        tips.append(Tip(axes, ranks[name], i, text, name))
     for k, clique in enumerate(cliques):
         ends = [ranks[name] for name in clique]
         axes.hlines(-1 - 0.55 * k, min(ends), max(ends), color=INK, linewidth=3)
@@ -41,6 +44,16 @@ def critical_differences(
     groups = "; ".join(", ".join(clique) for clique in cliques) or "none"
     which = "" if critical is None else f" that differ by less than {critical:.2f}"
     return Picture(
-        svg(figure),
+        svg(figure, tips),
         f"Average ranks: {told}. Ranks{which} are not told apart; groups of such: {groups}.",
     )
+
+
+def _alike(name: str, names: Sequence[str], cliques: Sequence[Sequence[str]]) -> str:
+    """Return in words which methods a method is not told apart from.
+
+    >>> _alike("a", ["a", "b", "c"], [["a", "b"]]), _alike("c", ["a", "b", "c"], [["a", "b"]])
+    ('not told apart from b', 'told apart from all others')
+    """
+    near = [label(o, 30) for o in names if o != name and any({o, name} <= set(c) for c in cliques)]
+    return f"not told apart from {', '.join(near)}" if near else "told apart from all others"

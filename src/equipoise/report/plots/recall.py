@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from equipoise.report.formats import interval, percent
+from equipoise.report.plots.labels import separate
 from equipoise.report.plots.theme import (
     AS_IS,
     CORRECTED,
@@ -95,42 +96,6 @@ def _places(counts: Sequence[int]) -> tuple[np.ndarray, float]:
     reach = max(positive.max() / positive.min(), 4.0)
     gap = 0.055 * np.log(reach) if len(counts) <= NAMED else 0.0
     return np.exp(separate(np.log(positive), gap)), reach
-
-
-def separate(positions: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
-    """Move positions apart until no two are closer than a gap, each as little as needed.
-
-    Parameters
-    ----------
-    positions : array-like of float, shape (n,)
-        Places on a line.
-    gap : float
-        Smallest distance between neighbours afterwards, at least 0.
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-        New places in the given order, with the smallest sum of squared moves: after
-        subtracting ``rank * gap``, this is isotonic regression, solved by pooling neighbours.
-
-    Examples
-    --------
-    >>> separate([1.0, 1.0, 9.0], gap=2.0)
-    array([0., 2., 9.])
-    """
-    given = np.asarray(positions, dtype=float)
-    order = np.argsort(given, kind="stable")
-    blocks: list[list[float]] = []
-    for rank, index in enumerate(order):
-        blocks.append([float(given[index]) - rank * gap, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, size = blocks.pop()
-            total = blocks[-1][1] + size
-            blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / total, total]
-    flat = np.concatenate([np.full(int(size), mean) for mean, size in blocks])
-    moved = np.empty_like(given)
-    moved[order] = flat + np.arange(len(given)) * gap
-    return moved
 
 
 def _whiskers(axes: Axes, known: _Known, colour: str, weight: tuple[float, float]) -> None:

@@ -12,14 +12,20 @@ from equipoise.report.plots.theme import (
     CORRECTED,
     MUTED,
     Picture,
+    Tip,
     canvas,
+    spaced,
     svg,
 )
+from equipoise.report.search import STATES
 from equipoise.report.search_reading import written
 from equipoise.report.vocabulary import METRICS, Metric
 
 _MARKED = 300
 """Most trials that get a mark each."""
+
+_LEVEL = 0.025
+"""Height at which trials that were not trained in full are marked, as a share of the picture's."""
 
 _UNITS = (("hours", 3600.0, 3.0), ("minutes", 60.0, 3.0), ("seconds", 1.0, 0.0))
 """Units of time, their seconds, and how many of them there must be."""
@@ -36,7 +42,8 @@ def search_course(search: dict[str, Any]) -> Picture | None:
     figure = canvas(260)
     axes = figure.subplots()
     best = _best(axes, done, (seconds, total), metric.higher_is_better)
-    _ticks(axes, [t["elapsed"] / seconds for t in trials if t["state"] != "complete"])
+    short = [t for t in trials if t["state"] != "complete"]
+    _ticks(axes, [t["elapsed"] / seconds for t in short])
     axes.margins(y=0.15)
     axes.set_xlim(0, 1.02 * total / seconds or 1)
     axes.grid(axis="y")
@@ -44,7 +51,8 @@ def search_course(search: dict[str, Any]) -> Picture | None:
     axes.set_xlabel(f"{unit} of training, those of all trials so far together")
     score_axis(axes, "y", metric)
     figure.legend(loc="outside upper left", ncols=2)
-    return Picture(svg(figure), _description(search, len(done), best))
+    tips = _told(axes, done, best, seconds, search["metric"]) + _untrained(axes, short, seconds)
+    return Picture(svg(figure, tips), _description(search, len(done), best))
 
 
 def score_axis(axes: Axes, which: str, metric: Metric) -> None:
@@ -78,7 +86,37 @@ def _best(
 def _ticks(axes: Axes, times: list[float]) -> None:
     if 0 < len(times) <= _MARKED:
         style = {"color": MUTED, "markersize": 7, "transform": axes.get_xaxis_transform()}
-        axes.plot(times, [0.025] * len(times), "|", label="not trained in full", **style)
+        axes.plot(times, [_LEVEL] * len(times), "|", label="not trained in full", **style)
+
+
+def _told(
+    axes: Axes, done: list[dict[str, Any]], best: list[float], unit: float, metric: str
+) -> list[Tip]:
+    """Return words about trials that were trained in full; of many, about the best so far."""
+    tips = []
+    for k in spaced(len(done), _MARKED):
+        trial, score = done[k], done[k]["score"]
+        when = f"trial {trial['number']}, after {duration(trial['elapsed'])}"
+        text = f"{when}: {written(score, metric)}, best so far {written(best[k], metric)}"
+        at = score if len(done) <= _MARKED else best[k]
+        tips.append(Tip(axes, trial["elapsed"] / unit, at, text))
+    return tips
+
+
+def _untrained(axes: Axes, trials: list[dict[str, Any]], unit: float) -> list[Tip]:
+    """Return words about trials that have a tick only; of many, none."""
+    low, high = axes.get_ylim()
+    height = low + _LEVEL * (high - low)
+    return [
+        Tip(
+            axes,
+            t["elapsed"] / unit,
+            height,
+            f"trial {t['number']}, after {duration(t['elapsed'])}: {STATES[t['state']]}",
+        )
+        for t in trials
+        if len(trials) <= _MARKED
+    ]
 
 
 def _description(search: dict[str, Any], n: int, best: list[float]) -> str:

@@ -86,7 +86,13 @@ def places(found: Found) -> Picture | None:
         + ", ".join(f"{percent(v)} at {t:g}" for v, t in zip(row, tests, strict=True))
         for ratio, row in zip(trained, grid, strict=True)
     )
-    return Picture(svg(figure), f"Accuracy, corrected to the place of use. {told}.")
+    tips = [
+        Tip(axes, j, i, f"trained at {ratio}, used at {test:g}: {percent(grid[i, j])}", side=1.0)
+        for i, ratio in enumerate(trained)
+        for j, test in enumerate(tests)
+    ]
+    drawn = svg(figure, tips, columns=len(tests))
+    return Picture(drawn, f"Accuracy, corrected to the place of use. {told}.")
 
 
 def _squares(axes: Axes, grid: np.ndarray) -> None:

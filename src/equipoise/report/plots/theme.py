@@ -96,18 +96,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Tip:
-    """Words about a point of a picture.
+    """Words about a point or a cell of a picture.
 
     Parameters
     ----------
     axes : Axes
         Where the point is drawn.
     x, y : float
-        The point, in the data's units.
+        The point, or the middle of the cell, in the data's units.
     text : str
         What is said about it.
     of : str, default=""
-        The class, or the value of a study, that it is of, as the tables of the page call it.
+        The class, the method, or the value of a study, that it is of, as the tables of the page
+        call it.
+    side : float, default=0.0
+        Of a square cell, in the data's units; 0 for a point.
     """
 
     axes: Axes
@@ -115,6 +118,7 @@ class Tip:
     y: float
     text: str
     of: str = ""
+    side: float = 0.0
 
 
 REACH = 6.0
@@ -188,7 +192,12 @@ def percent_axis(axes: Axes, which: str) -> None:
     )
 
 
-def svg(figure: Figure, tips: Sequence[Tip] = (), lines: Mapping[str, str] | None = None) -> str:
+def svg(
+    figure: Figure,
+    tips: Sequence[Tip] = (),
+    lines: Mapping[str, str] | None = None,
+    columns: int = 1,
+) -> str:
     """Return a figure as one ``<svg>`` element for HTML, without colours or fonts of its own.
 
     Parameters
@@ -199,6 +208,8 @@ def svg(figure: Figure, tips: Sequence[Tip] = (), lines: Mapping[str, str] | Non
         Words about points.
     lines : mapping of str to str or None, default=None
         Of artists that are known by a ``gid``, the class that they are of; as in `Tip`.
+    columns : int, default=1
+        Of tips that fill a table row by row: arrow keys then go up and down in it, too.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -212,20 +223,36 @@ def svg(figure: Figure, tips: Sequence[Tip] = (), lines: Mapping[str, str] | Non
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.set("aria-hidden", "true")
-    root.extend(_circle(figure, tip) for tip in tips)
+    if columns > 1:
+        root.set("data-columns", str(columns))
+    root.extend(_unseen(figure, tip) for tip in tips)
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _circle(figure: Figure, tip: Tip) -> ElementTree.Element:
-    """Return an unseen circle around a point, where the last layout has put it."""
-    across, up = tip.axes.transData.transform((tip.x, tip.y)) * 72 / figure.dpi
-    place = {"cx": f"{across:.1f}", "cy": f"{72 * figure.get_figheight() - up:.1f}"}
-    unseen = {"class": "tip", "r": f"{REACH:g}", "fill": "none", "pointer-events": "all"}
-    circle = ElementTree.Element("circle", unseen | place)
+def _unseen(figure: Figure, tip: Tip) -> ElementTree.Element:
+    """Return the circle around a point, or the cell, where the last layout has put it."""
+    if tip.side:
+        halves = (-tip.side / 2, tip.side / 2)
+        corners = [_place(figure, tip.axes, tip.x + half, tip.y + half) for half in halves]
+        (left, right), (top, bottom) = (sorted(each) for each in zip(*corners, strict=True))
+        size = {"width": right - left, "height": bottom - top}
+        name, numbers = "rect", {"x": left, "y": top, **size}
+    else:
+        across, down = _place(figure, tip.axes, tip.x, tip.y)
+        name, numbers = "circle", {"r": REACH, "cx": across, "cy": down}
+    element = ElementTree.Element(name, {"class": "tip"})
+    for key, number in numbers.items():
+        element.set(key, f"{number:.1f}")
     if tip.of:
-        circle.set("data-of", tip.of)
-    ElementTree.SubElement(circle, "title").text = tip.text
-    return circle
+        element.set("data-of", tip.of)
+    ElementTree.SubElement(element, "title").text = tip.text
+    return element
+
+
+def _place(figure: Figure, axes: Axes, x: float, y: float) -> tuple[float, float]:
+    """Return a point of the data in units of the picture, from its upper left corner."""
+    across, up = axes.transData.transform((x, y)) * 72 / figure.dpi
+    return float(across), float(72 * figure.get_figheight() - up)
 
 
 def _tidy(element: ElementTree.Element, used: set[str]) -> None:
