@@ -92,6 +92,13 @@ def test_nothing_of_a_comparison_is_executed_or_fetched(page: str) -> None:
             assert (attributes.get(name) or "#").startswith(("#", "data:"))
 
 
+def test_a_page_is_called_by_what_it_is_about(folder: Path, page: str, tmp_path: Path) -> None:
+    """One comparison by its name, several by their number."""
+    assert "<title>mine &amp; yours</title>" in page
+    write_report([folder, folder], tmp_path / "both.html")
+    assert "<title>2 comparisons</title>" in (tmp_path / "both.html").read_text("utf-8")
+
+
 def test_several_comparisons_stand_on_one_page(folder: Path, tmp_path: Path) -> None:
     """Each with its own pictures."""
     out = tmp_path / "both.html"

@@ -270,8 +270,8 @@ def _environment() -> Environment:
 def _page(template: str, things: str, names: Sequence[str], **parts: Any) -> str:
     """Return a page, with what each holds so that it needs nothing else: style and one script."""
     environment = _environment()
-    names = ("sort.js.j2", "explore.js.j2")
-    script = "".join(environment.get_template(name).render() for name in names)
+    scripts = ("sort.js.j2", "explore.js.j2")
+    script = "".join(environment.get_template(name).render() for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(
         title=names[0] if len(names) == 1 else f"{len(names)} {things}",

@@ -18,7 +18,6 @@ from equipoise.report.plots.theme import (
     Tip,
     canvas,
     label,
-    percent_axis,
     svg,
 )
 
@@ -54,7 +53,7 @@ def groups(found: Found) -> Picture | None:
     if len(found["values"]) < 2 or len(names) < 2:
         return None
     panels = [(name, _recall(found, ratio, name)) for name in names]
-    picture = _panelled(found, panels, f"recall at ratio {ratio}", as_percent=True)
+    picture = _panelled(found, panels, f"recall in per cent, {_at(ratio)}", as_percent=True)
     told = "; ".join(
         f"{_labels(found)[method]} "
         + ", ".join(f"{name} {percent(each['value'])}" for name, each in by_group.items())
@@ -144,8 +143,8 @@ def _panelled(
         axes.grid(axis="x")
         axes.locator_params(axis="x", nbins=2)
         axes.tick_params(axis="y", length=0)
-        if as_percent:
-            percent_axis(axes, "x")
+        if as_percent:  # without the sign, for which narrow panels have no room
+            axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     drawn[0].set_yticks(range(len(methods)), [_wrapped(names[m]) for m in methods])
     drawn[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.supxlabel(title, color=MUTED, fontsize=10.5)
@@ -161,6 +160,10 @@ def _wrapped(name: str) -> str:
     """
     lines = textwrap.wrap(name, 26) or [""]
     return "\n".join([*lines[:1], *([label(" ".join(lines[1:]), 26)] if lines[1:] else [])])
+
+
+def _at(ratio: str) -> str:
+    return "the data as it is" if ratio == "as it is" else f"ratio {ratio}"
 
 
 def _labels(found: Found) -> dict[str, str]:
