@@ -166,6 +166,7 @@ def make_study(
     values = tuple(values_of(component, base, choices.values))
     methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
     reference = methods[values.index(component.reference(base, values))]
+    metric, reasons = _metric(plan, choices.metric, list(by_ratio))
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -174,9 +175,10 @@ def make_study(
             control=reference,
             n_seeds=choices.n_seeds,
             budget=choices.budget,
-            metric=choices.metric or _metric(plan),
+            metric=metric,
             search=bool(choices.retune),
             n_trials=choices.n_trials if choices.retune else None,
+            reasons=reasons if choices.retune else {**reasons, "search": "for nothing is retuned"},
             resume=resume,
         )
         for ratio, thinned in by_ratio.items()
@@ -278,11 +280,18 @@ def _frozen(
     return {**{k: v for k, v in automatic.items() if k not in own}, **experiment.params}, own
 
 
-def _metric(plan: Plan) -> str:
-    """Return what epochs are chosen by in all cells: what is fit for the largest ratio."""
+def _metric(plan: Plan, given: str | None, ratios: Sequence[float]) -> tuple[str, dict[str, str]]:
+    """Return what epochs are chosen by in all cells, and why if it is not given.
+
+    It is what is fit for the largest ratio, of which the plan is.
+    """
+    if given is not None:
+        return given, {}
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(held)[0]
+    chosen, why = choose_metric(held)
+    where = f"as fits ratio {max(ratios):g}, the largest: " if len(ratios) > 1 else ""
+    return chosen, {"metric": f"{where}{why}"}
 
 
 def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:
