@@ -131,7 +131,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:
         _carried_out(contest, place, seen)
-        failures = {_named(unit): fault for unit, fault in contest.failures.items()}
+        failures = {str(unit): fault for unit, fault in contest.failures.items()}
         show(_concluded(contest, failures), folder, as_json=json)
         if failures:
             raise _failed(contest, failures, "the verdict is without them")
@@ -191,11 +191,6 @@ def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     return seen
 
 
-def _named(unit: Unit) -> str:
-    order = f", order {unit.order}" if unit.order else ""
-    return f"{unit.method}, seed {unit.seed}{order}"
-
-
 def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
     """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
     try:
@@ -204,7 +199,7 @@ def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
                 console.say(line)
 
             def watch(unit: Unit, fault: str | None) -> None:
-                console.say(f"{_named(unit)}: {'done' if fault is None else fault}")
+                console.say(f"{unit}: {'done' if fault is None else fault}")
                 advance()
 
             contest.run(where, [watch])

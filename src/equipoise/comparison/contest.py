@@ -1,6 +1,7 @@
 """A comparison under way: which runs are missing, and having them carried out."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
@@ -62,7 +63,7 @@ class Contest:
     terms : mapping of str to value
         Versions and device of the runs to come.
     failures : dict of Unit to str
-        What went wrong in this process.
+        The runs that failed in this process, and why.
     """
 
     folder: Path
@@ -130,6 +131,13 @@ class Contest:
     def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
         """Carry out what is missing; a run that fails leaves the others alone.
 
+        Parameters
+        ----------
+        executor : Executor
+            Where it is carried out.
+        watchers : sequence of Watcher
+            Told of each run that has ended. Without any, each run that fails is warned of.
+
         Raises
         ------
         InputError
@@ -167,8 +175,13 @@ class Contest:
         fault = None if error is None else f"{type(error).__name__}: {error}"
         if fault is not None:
             self.failures[unit] = fault
-        for watcher in watchers:
+        for watcher in watchers or (_warn,):
             watcher(unit, fault)
+
+
+def _warn(unit: Unit, fault: str | None) -> None:
+    if fault is not None:
+        warnings.warn(f"{unit} failed: {fault}", stacklevel=4)  # where `run` was called
 
 
 def make_contest(  # noqa: PLR0913 (each is a choice of the user)

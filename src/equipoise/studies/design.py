@@ -1,6 +1,7 @@
 """A study laid out: which cells there are, what they share, and having them carried out."""
 
 import re
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.recipes import find_recipe
 from equipoise.runs import Run
-from equipoise.studies.cells import AS_IT_IS, NAME, folder_of
+from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of
 from equipoise.studies.components import Base, Component, Value, values_of
 from equipoise.tuning.scores import choose_metric
 
@@ -47,7 +48,7 @@ class Study:
     told : dict
         What is kept of the study, as JSON holds it.
     failures : dict of str to str
-        What went wrong in this process.
+        The runs that failed in this process, and why.
     """
 
     folder: Path
@@ -70,6 +71,13 @@ class Study:
     def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
         """Carry out what is missing, one ratio after the other; failures leave the rest alone.
 
+        Parameters
+        ----------
+        executor : Executor
+            Where it is carried out.
+        watchers : sequence of Watcher
+            Told of each run that has ended. Without any, each run that fails is warned of.
+
         Raises
         ------
         InputError
@@ -81,7 +89,10 @@ class Study:
 
             def tell(unit: Unit, fault: str | None, ratio: float = ratio) -> None:
                 if fault is not None:
-                    self.failures[f"{unit.method}, ratio {ratio:g}, seed {unit.seed}"] = fault
+                    name = f"{unit.method}, ratio {name_of(ratio)}, seed {unit.seed}"
+                    self.failures[name] = fault
+                    if not watchers:
+                        warnings.warn(f"{name} failed: {fault}", stacklevel=5)
                 for watcher in watchers:
                     watcher(ratio, unit, fault)
 
