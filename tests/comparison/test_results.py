@@ -272,6 +272,8 @@ def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
         '{"methods": ["plain"]}',
         '{"methods": {"../plain": {}}}',
         '{"methods": {"..": {}}}',
+        '{"methods": {"": {}}}',
+        '{"methods": {"=1+1": {}}}',  # a formula in the leaderboard's table
     ],
 )
 def test_a_damaged_comparison_is_told_in_words(text: str, folder: Path) -> None:
