@@ -202,8 +202,14 @@ def test_a_folder_that_cannot_hold_a_study_is_refused_before_data_is_read(
     ):
         assert main([*study, str(place)]) == 2
         assert said in capsys.readouterr().err
-    (tmp_path / "study.json").write_text('{"component": "epochs"}')
+    told = {**dict.fromkeys(("claim", "fixed", "hold", "data"), ""), "unit": None, "retune": []}
+    told |= {"component": "epochs", "reference": "one", "ratios": [None]}
+    told |= {"values": [{"label": "one", "number": 1, "method": "one"}]}
+    (tmp_path / "study.json").write_text(json.dumps(told))
     assert main([*study, str(tmp_path)]) == 2
     assert "holds a study already" in capsys.readouterr().err
     assert main([*study, str(tmp_path), "--resume"]) == 2
     assert "a study of epochs, and smoothing is asked for" in capsys.readouterr().err
+    (tmp_path / "study.json").write_text("{}")
+    assert main([*study, str(tmp_path), "--resume"]) == 2
+    assert "A study must be as `equipoise study` wrote it." in capsys.readouterr().err

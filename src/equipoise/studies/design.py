@@ -20,7 +20,7 @@ from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.recipes import find_recipe
 from equipoise.runs import Run
-from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of
+from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
 from equipoise.studies.components import Base, Component, Value, values_of
 from equipoise.tuning.scores import choose_metric
 
@@ -224,9 +224,7 @@ def _described(component: Component, choices: Choices) -> dict[str, Any]:
 
 def _check_place(component: Component, folder: Path, *, resume: bool) -> None:
     require_own(folder, NAME, "study", resume=resume)
-    if (folder / NAME).exists() and (
-        was := Run(folder).read_json(NAME)["component"]
-    ) != component.name:
+    if (folder / NAME).exists() and (was := read_told(folder)["component"]) != component.name:
         raise InputError(
             "A study is gone on with by the component of its start.",
             f"`{folder}` holds a study of {was}, and {component.name} is asked for.",
