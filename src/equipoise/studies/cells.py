@@ -11,6 +11,7 @@ import numpy as np
 from equipoise.comparison.results import Results, read_results
 from equipoise.errors import InputError
 from equipoise.metrics import groups_by_frequency, shift_logits
+from equipoise.metrics.groups import in_order
 from equipoise.runs import Run
 from equipoise.shapes import MAYBE, TEXT, TEXT_OR_NULL, mismatch
 from equipoise.statistics.paired import Predictions
@@ -29,9 +30,6 @@ TOLD = {
 
 AS_IT_IS = 0.0
 """Stands for the ratio of data that is not thinned."""
-
-GROUPS = ("all", "many", "medium", "few", "largest", "middle", "smallest")
-"""Groups of classes whose mean recall is told."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,7 +210,7 @@ def recall_of_groups(predictions: Predictions, counts: np.ndarray) -> dict[str, 
     recall = np.bincount(codes, weights=right, minlength=len(counts)) / np.maximum(n, 1)
     bands = np.array(groups_by_frequency(counts))
     found = {"all": recall[n > 0].mean()}
-    for group in GROUPS[1:]:
+    for group in in_order(bands):
         here = (bands == group) & (n > 0)
         if here.any():
             found[group] = recall[here].mean()

@@ -8,6 +8,7 @@ from typing import Any
 
 from equipoise.comparison.results import PRIORS
 from equipoise.errors import InputError
+from equipoise.metrics.groups import in_order
 from equipoise.runs import Run, write_text
 from equipoise.shapes import NUMBER, TEXT, mismatch
 from equipoise.statistics.scores import METRICS
@@ -252,13 +253,14 @@ def as_csv(found: Mapping[str, Any]) -> str:
     """Return the table of a study: scores in their own unit, recall in [0, 1]."""
     out = io.StringIO()
     labels = {value["method"]: value["label"] for value in found["values"]}
-    groups = dict.fromkeys(
+    known = {
         group
         for prior in PRIORS
         for own in found[prior]["ratios"].values()
         for each in own["groups"].values()
         for group in each
-    )
+    }
+    groups = ("all", *in_order(known))
     columns = ("value", "low", "high", "error", "percent", "percent_error")
     writer = csv.writer(out)
     recall = [f"recall_{group}{end}" for group in groups for end in ("", "_error")]
