@@ -93,7 +93,7 @@ def test_orders_are_no_seeds(folder: Path, written: ModuleType) -> None:
         path.unlink()
     told = concluded(read_results(folder))["balanced"]
     assert told["sentences"][0].endswith("the mean over 3 orders of classes with 1 seed.")
-    assert told["sentences"][1].startswith("With 1 seed, intervals and tests know nothing")
+    assert told["reading"][0].startswith("With 1 seed, intervals and tests know nothing")
     assert not told["facts"]["holds_seed_noise"]
 
 

@@ -25,7 +25,7 @@ from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import TUNED
 from equipoise.comparison.setup import Unit
-from equipoise.comparison.verdict import conclude, note_cautions
+from equipoise.comparison.verdict import conclude, note_cautions, readings
 from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.statistics.wording import counted
@@ -224,6 +224,9 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
         console.results.print(f"\n[bold]{title}[/bold]")
         for sentence in verdict["sentences"]:
             console.results.print(f"  {sentence}", markup=False)
+    console.results.print("\n[bold]How to read this[/bold]")
+    for sentence in readings(found):
+        console.results.print(f"  {sentence}", markup=False)
     for line in found["cautions"]:
         console.say(line)
     if found["unfinished"]:
