@@ -1,5 +1,6 @@
 """Laws of the run folder: files are whole or absent, and none of them can run code."""
 
+import errno
 import json
 import os
 import pickle
@@ -20,7 +21,16 @@ from hypothesis import strategies as st
 
 from equipoise.errors import InputError
 from equipoise.resuming import open_or_create
-from equipoise.runs import FORMAT, Run, leftovers, replacing, write_arrays, write_json, write_text
+from equipoise.runs import (
+    FORMAT,
+    Run,
+    leftovers,
+    replacing,
+    require_writable,
+    write_arrays,
+    write_json,
+    write_text,
+)
 
 ARRAYS = {
     "ids": np.array(["a", "bc", "dé"]),
@@ -116,6 +126,22 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
         _write_and_fail(file)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whether_a_folder_can_be_written_to_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing stays of it; whatever permissions say, what the system answers is told."""
+    require_writable(tmp_path / "new" / "run")
+    assert not list(tmp_path.iterdir())
+
+    def refuse(*, dir: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(InputError) as error:
+        require_writable(tmp_path / "new" / "run")
+    assert error.value.actual == f"`{tmp_path}` refuses: Read-only file system."
 
 
 def test_nothing_has_its_name_before_it_is_whole(tmp_path: Path) -> None:

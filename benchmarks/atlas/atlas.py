@@ -90,7 +90,7 @@ def compare(name: str, case: dict[str, Any], args: argparse.Namespace) -> None:
         place: dict[str, Any] = {"workers": args.workers, "threads": 1}
         with open_executor("processes", **place) as executor:
             contest.run(executor, [lambda unit, fault: print(unit, fault or "done", flush=True)])
-    failures = {f"{unit.method}, seed {unit.seed}": why for unit, why in contest.failures.items()}
+    failures = {str(unit): why for unit, why in contest.failures.items()}
     conclude(contest.folder, failures)
     (RESULTS / name).mkdir(parents=True, exist_ok=True)
     for kept in KEPT:

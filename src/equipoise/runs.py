@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -315,16 +316,33 @@ def require_writable(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        The folder; the nearest one that exists is looked at.
+        The folder; in the nearest one that exists a file is made and removed again.
     """
     # Unlike `Path.exists`, this is False for what lies below a folder that may not be entered.
     nearest = next(p for p in (folder, *folder.absolute().parents) if os.path.exists(p))  # noqa: PTH110
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    refused = refusal(nearest)
+    if refused is not None:
         raise InputError(
             "Results need a folder that can be written to.",
-            f"`{nearest}` {'does not permit it' if nearest.is_dir() else 'is a file'}.",
+            f"`{nearest}` {f'refuses: {refused}' if nearest.is_dir() else 'is a file'}.",
             "Give another --out.",
         )
+
+
+def refusal(folder: Path) -> str | None:
+    """Return why no file can be made in a folder that exists; None: one was made, and removed.
+
+    Examples
+    --------
+    >>> refusal(Path(tempfile.gettempdir())) is None
+    True
+    """
+    # Tried, not asked for: permissions tell nothing of read-only mounts, and root has them all.
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _other_place(*, is_run: bool, after_search: bool) -> str:

@@ -46,14 +46,10 @@ def validation_scores(logits: LogitArray, codes: CodeArray) -> dict[str, float]:
     >>> scores["accuracy"], round(scores["log_loss"], 3)
     (0.5, 1.127)
     """
-    n_classes = logits.shape[1]
-    predicted = logits.argmax(axis=1)
-    totals = np.bincount(codes, minlength=n_classes)
-    hits = np.bincount(codes[predicted == codes], minlength=n_classes)
-    claims = np.bincount(predicted, minlength=n_classes)
+    hits, totals, claims = _counts(logits, codes)
     here = totals > 0
     losses = log_losses(log_softmax(logits.astype(np.float64)), codes).values
-    class_losses = np.bincount(codes, losses, n_classes)[here] / totals[here]
+    class_losses = np.bincount(codes, losses, len(totals))[here] / totals[here]
     return {
         **{name: float(value) for name, value in scores_of_counts(hits, totals, claims).items()},
         "log_loss": float(losses.mean()),
@@ -83,10 +79,21 @@ def class_recalls(logits: LogitArray, codes: CodeArray) -> list[float | None]:
     >>> class_recalls(np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), np.array([0, 0]))
     [0.5, None, None]
     """
+    hits, totals, _ = _counts(logits, codes)
+    return [
+        round(h / n, 4) if n else None for h, n in zip(hits.tolist(), totals.tolist(), strict=True)
+    ]
+
+
+def _counts(logits: LogitArray, codes: CodeArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return of each class its right predictions, its examples, and all predictions of it."""
     n_classes = logits.shape[1]
-    totals = np.bincount(codes, minlength=n_classes).tolist()
-    hits = np.bincount(codes[logits.argmax(axis=1) == codes], minlength=n_classes).tolist()
-    return [round(h / n, 4) if n else None for h, n in zip(hits, totals, strict=True)]
+    predicted = logits.argmax(axis=1)
+    right = codes[predicted == codes]
+    hits, totals, claims = (
+        np.bincount(each, minlength=n_classes) for each in (right, codes, predicted)
+    )
+    return hits, totals, claims
 
 
 def scores_of_counts(hits: np.ndarray, totals: np.ndarray, claims: np.ndarray) -> dict[str, Any]:

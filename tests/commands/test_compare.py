@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from equipoise.cli import main
+from equipoise.commands.compare import show
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.data.options import ReadOptions
@@ -166,12 +167,27 @@ def test_workers_may_have_another_working_folder(
     if not sees:
         monkeypatch.setattr(contest_module, "carry_out", len)
         monkeypatch.setattr(Contest, "_job", lambda *_: [])
-    contest.run(importlib.import_module("errands").Astray(tmp_path / "away"))
+    away = importlib.import_module("errands").Astray(tmp_path / "away")
     if sees:
+        contest.run(away)
         assert (contest.failures, contest.missing) == ({}, [])
     else:
+        with pytest.warns(match="under the same path"):
+            contest.run(away)
         assert "under the same path" in next(iter(contest.failures.values()))
     assert not list((tmp_path / "away").iterdir())
+
+
+def test_how_to_read_a_verdict_is_printed_once(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below all verdicts, of which each has the same to say of chance."""
+    show(json.loads((whole / "verdict.json").read_text()), whole, as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    _, _, below = told.partition("How to read this")
+    for said in "chance alone would", "with a chance of 80 %":
+        assert told.lower().count(said) == below.lower().count(said) <= 1
+    assert "Holm's correction over" in below
 
 
 def test_a_run_that_fails_leaves_the_others_alone(

@@ -90,6 +90,28 @@ def test_probabilities_have_six_digits_and_still_sum_to_one(
     np.testing.assert_allclose(values, expected, rtol=2e-6)
 
 
+def test_text_that_spreadsheets_execute_is_written_as_it_is_and_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels are read back equal to those of training; Parquet is for machines."""
+    names = {"sick": "=cmd|' /C calc'!A0", "well": "-1"}
+    frame = _frame().assign(outcome=lambda t: t["outcome"].map(names))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    quick = ["--epochs", "2", "--device", "cpu", "--drop", "patient"]
+    fit = ["fit", str(tmp_path / "t.csv"), "--label", "outcome", "--out", str(tmp_path / "run")]
+    assert main([*fit, *quick]) == 0
+    command = ["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--id", "outcome"]
+    capsys.readouterr()
+    for out, is_said in ("p.csv", True), ("p.parquet", False):
+        assert main([*command, "--json", "--out", str(tmp_path / out)]) == 0
+        notes = json.loads(capsys.readouterr().out)["notes"]
+        told = [note for note in notes if note.startswith(f"Text such as {names['sick']!r} is")]
+        assert len(told) == is_said
+    written = _written(tmp_path)
+    assert written["outcome"].tolist() == frame["outcome"].tolist()
+    assert set(written["predicted"]) <= set(names.values())
+
+
 def test_an_existing_file_is_kept_unless_told_otherwise(
     predict: Predict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

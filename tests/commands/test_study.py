@@ -164,6 +164,32 @@ def test_a_dry_run_for_machines_prints_the_cells(
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "metric", "search"),
+    [
+        (
+            ["--ratios", "1,10"],
+            "balanced_log_loss (as fits ratio 10, the largest: with 1 held-out example",
+            "no, for there is no time budget",
+        ),
+        (["--ratios", "10", "--budget", "9s"], "balanced_log_loss (with 1 held", "no, for nothing"),
+        (
+            ["--ratios", "1,10", "--metric", "macro_f1", "--budget", "9s", "--retune", "rate"],
+            "macro_f1 (as given)",
+            "yes, as given",
+        ),
+    ],
+)
+def test_only_what_was_given_is_said_to_be(
+    more: list[str], metric: str, search: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A metric that follows from the data says from which ratio, and why."""
+    assert _study(tmp_path / "s", *more, "--seeds", "1", "--dry-run", "--json") == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    for start, said in (("metric", metric), ("search", search)):
+        assert [note for note in notes if note.startswith(f"{start}: {said}")], notes
+
+
 def test_a_folder_that_cannot_hold_a_study_is_refused_before_data_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,8 +202,14 @@ def test_a_folder_that_cannot_hold_a_study_is_refused_before_data_is_read(
     ):
         assert main([*study, str(place)]) == 2
         assert said in capsys.readouterr().err
-    (tmp_path / "study.json").write_text('{"component": "epochs"}')
+    told = {**dict.fromkeys(("claim", "fixed", "hold", "data"), ""), "unit": None, "retune": []}
+    told |= {"component": "epochs", "reference": "one", "ratios": [None]}
+    told |= {"values": [{"label": "one", "number": 1, "method": "one"}]}
+    (tmp_path / "study.json").write_text(json.dumps(told))
     assert main([*study, str(tmp_path)]) == 2
     assert "holds a study already" in capsys.readouterr().err
     assert main([*study, str(tmp_path), "--resume"]) == 2
     assert "a study of epochs, and smoothing is asked for" in capsys.readouterr().err
+    (tmp_path / "study.json").write_text("{}")
+    assert main([*study, str(tmp_path), "--resume"]) == 2
+    assert "A study must be as `equipoise study` wrote it." in capsys.readouterr().err

@@ -11,7 +11,7 @@ from equipoise import recipes
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison import methods as methods_module
 from equipoise.comparison import opposing
-from equipoise.comparison.carrying import carry_out, clock_folder
+from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import NAME
 from equipoise.data.options import ReadOptions
@@ -96,6 +96,30 @@ def test_without_a_search_it_does_not_matter_what_would_be_searched(
     monkeypatch.setattr(methods_module, "SHARED", ())
     monkeypatch.setitem(recipes.RECIPES, "plain", replace(recipes.RECIPES["plain"], within=()))
     assert _contest(table).missing == []
+
+
+def test_runs_that_fail_are_warned_of_where_nobody_watches(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a line that points to the caller; the others are carried out."""
+
+    def fail(job: Job) -> None:
+        if job.method.name == "focal":
+            raise MemoryError("no room")
+        carry_out(job)
+
+    monkeypatch.setattr(contest_module, "carry_out", fail)
+    contest = _contest(table, "focal", n_seeds=2)
+    with Here() as here, pytest.warns() as warned:
+        contest.run(here)
+    told = [f"focal, seed {seed} failed: MemoryError: no room" for seed in (0, 1)]
+    assert [str(each.message) for each in warned] == told
+    assert {each.filename for each in warned} == {__file__}
+    assert {unit.method for unit in contest.missing} == {"focal"}
+    seen: list[str | None] = []
+    with Here() as here:  # warnings would be errors
+        contest.run(here, [lambda _, fault: seen.append(fault)])
+    assert seen == ["MemoryError: no room"] * 2
 
 
 def test_runs_of_another_device_are_refused(table: str) -> None:

@@ -93,7 +93,7 @@ def test_orders_are_no_seeds(folder: Path, written: ModuleType) -> None:
         path.unlink()
     told = concluded(read_results(folder))["balanced"]
     assert told["sentences"][0].endswith("the mean over 3 orders of classes with 1 seed.")
-    assert told["sentences"][1].startswith("With 1 seed, intervals and tests know nothing")
+    assert told["reading"][0].startswith("With 1 seed, intervals and tests know nothing")
     assert not told["facts"]["holds_seed_noise"]
 
 
@@ -272,6 +272,8 @@ def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
         '{"methods": ["plain"]}',
         '{"methods": {"../plain": {}}}',
         '{"methods": {"..": {}}}',
+        '{"methods": {"": {}}}',
+        '{"methods": {"=1+1": {}}}',  # a formula in the leaderboard's table
     ],
 )
 def test_a_damaged_comparison_is_told_in_words(text: str, folder: Path) -> None:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -35,6 +36,17 @@ def filled(cache, pixels):
         draft.broken.append((7, "is empty"))
         draft.notes.append("Noted.")
     return cache
+
+
+def test_a_cache_on_a_read_only_disk_is_refused(cache, monkeypatch):
+    """Permissions would not tell: it is found out by trying."""
+
+    def refuse(*, dir):
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(InputError, match=r"images` refuses .*: Read-only file system\..*CACHE"):
+        Cache(cache.folder.parent)
 
 
 def test_an_entry_gives_back_what_was_written(filled, pixels):

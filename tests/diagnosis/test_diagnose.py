@@ -1,9 +1,11 @@
 """Laws of a whole diagnosis, on real runs."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
 from equipoise.diagnosis.diagnose import diagnose
 from equipoise.diagnosis.evidence import Evidence, Seen, observe
+from equipoise.report.plots.course import recall_course
 from equipoise.runs import Run
 
 # The package has a function of the module's name.
@@ -40,6 +43,34 @@ def test_the_ledger_adds_up_where_a_class_is_not_held_out(evidence: Evidence) ->
     assert "9 of 10 classes: of 3 there" in found["notes"][-1]
     few = (np.bincount(lacking.codes, minlength=10) < 10).sum()
     assert f"Of {few} classes fewer than ten examples are held out" in found["readings"]["suspects"]
+
+
+def _keys(value: Any) -> Iterator[list[str]]:
+    """Return the keys of every object in JSON."""
+    if isinstance(value, dict):
+        yield list(value)
+    if isinstance(value, dict | list):
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from _keys(inside)
+
+
+def test_groups_come_from_the_most_frequent_on(evidence: Evidence) -> None:
+    """In JSON, in sentences and in pictures, also where the first class is the rarest."""
+    turned = replace(evidence, groups=evidence.groups[::-1])
+    assert list(dict.fromkeys(turned.groups)) == ["few", "medium", "many"]
+    found = diagnose(turned, hessian=True)
+    order = ["many", "medium", "few"]
+    told = [[key for key in keys if key in order] for keys in _keys(found)]
+    assert sum(keys == order for keys in told) > 20
+    assert all(keys == order for keys in told if len(keys) > 1)
+    for name in "gap", "course", "margins", "sharpness":
+        for sentence in found["readings"][name].split(". "):
+            groups = re.findall(r"(many|medium|few) [+-]?\d", sentence)
+            assert groups in (order, []), sentence
+        assert "; medium " in found["readings"][name] or ", medium " in found["readings"][name]
+    picture = recall_course(found)
+    assert picture is not None
+    assert re.findall(r"(many|medium|few) \d", picture.description) == order
 
 
 def test_suspects_are_the_same_in_pieces(

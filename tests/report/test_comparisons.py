@@ -67,6 +67,9 @@ def test_the_page_says_all_that_the_verdict_says(folder: Path, page: str) -> Non
     for prior in ("as_trained", "balanced"):
         for sentence in found[prior]["sentences"]:
             assert " ".join(sentence.split()) in text
+    assert len(found["reading"]) >= 2
+    for sentence in found["reading"]:
+        assert text.count(" ".join(sentence.split())) == 1
     for row in found["leaderboard"]:
         for column in found["columns"]:
             value = row[column["name"]]["value"]

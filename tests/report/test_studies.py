@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,17 @@ from equipoise.report import write_report
 from equipoise.report.studies import is_study, summarise_study
 
 QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
+COMMAND = [
+    *("study", "smoothing", "digits", "--examples", "120", *QUICK, "--ratios", "1,10"),
+    *("--seeds", "2", "--values", "None", "Uniform()", "--test-ratios", "1,10"),
+]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study with places of use."""
     out = tmp_path_factory.mktemp("made") / "mine & yours"
-    command = ["study", "smoothing", "digits", "--examples", "120", *QUICK, "--ratios", "1,10"]
-    more = ["--seeds", "2", "--values", "None", "Uniform()", "--test-ratios", "1,10"]
-    assert main([*command, *more, "--out", str(out)]) == 0
+    assert main([*COMMAND, "--out", str(out)]) == 0
     return out
 
 
@@ -71,3 +74,17 @@ def test_studies_and_other_things_are_not_mixed(folder: Path, tmp_path: Path) ->
         write_report([folder, run], tmp_path / "page.html")
     write_report([folder / "ratio1"], tmp_path / "page.html")  # a ratio is a comparison
     assert "Equipoise comparison" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_findings_of_a_stranger_make_no_page(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says what is wrong with them; going on with the study mends it."""
+    out = tmp_path / "s"
+    shutil.copytree(folder, out)
+    (out / "findings.json").write_text('{"deployment": [1]}')
+    assert main(["report", str(out), "--out", str(tmp_path / "page.html")]) == 2
+    assert "The findings of a study must be as" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+    assert main([*COMMAND, "--out", str(out), "--resume"]) == 0
+    assert main(["report", str(out), "--out", str(tmp_path / "page.html")]) == 0

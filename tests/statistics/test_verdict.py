@@ -30,9 +30,36 @@ def test_the_best_is_named_and_others_stand_below_it():
     found = _told({"ldam": 0.10, "plain": 0.30, "focal": 0.1025})
     assert found.facts["best"] == "ldam"
     assert found.sentences[0].startswith("The best balanced accuracy is that of ldam: 90.0 % (95 %")
-    assert found.sentences[2].startswith("Worse than ldam: plain by 20.0 points (1")
-    assert "Not told apart from ldam: focal." in found.sentences[3]
-    assert "points would have been found with a chance of 80 %." in found.sentences[3]
+    assert found.sentences[1].startswith("Worse than ldam: plain by 20.0 points (1")
+    (detectable,) = [r["detectable"] for r in found.facts["to_best"] if not r["told_apart"]]
+    assert found.sentences[2:] == (
+        f"Not told apart from ldam: focal (detectable: {100 * detectable:.1f} points).",
+    )
+    assert "would have been found with a chance of 80 %" in found.reading[-1]
+
+
+def test_what_chance_explains_is_said_once():
+    """Of all gains together, and below all sentences, however many there are."""
+    random = np.random.default_rng(0)
+    plain = random.normal(size=(800, 2)) + 2 * np.eye(2)[CODES] + [3.0, 0.0]
+    corrected = plain - [3.0, 0.0]
+    wrong = np.flatnonzero(corrected.argmax(axis=1) != CODES)
+    better = {name: corrected.copy() for name in "ab"}
+    for name, at in ("a", wrong[:2]), ("b", wrong[-3:]):
+        better[name][at] = 9.0 * np.eye(2)[CODES[at]]  # too few to be told apart
+    as_is, equal = {"plain": plain, **better}, {"plain": corrected, **better}
+    compared = [
+        differences({m: [Predictions(codes=CODES, logits=z)] for m, z in each.items()})
+        for each in (as_is, equal)
+    ]
+    found = verdict(compared[0], control="plain", balanced=compared[1])
+    assert [fact["told_apart_balanced"] for fact in found.facts["prior_bias"]] == [False, False]
+    text = " ".join(found.sentences)
+    assert text.count("corrected to equal priors") == 1
+    assert text.endswith(" What is left of a and b may be chance.")
+    for said in "a chance of 80 %", "chance alone":
+        assert said not in text.lower()
+        assert " ".join(found.reading).count(said) == 1
 
 
 def test_lower_log_loss_is_better():
@@ -56,7 +83,7 @@ def test_one_seed_is_warned_of(n_seeds, words):
     methods = {name: [_wrong(share)] * n_seeds for name, share in (("a", 0.1), ("b", 0.3))}
     found = verdict(differences(methods))
     assert found.sentences[0].endswith(words)
-    assert any("With 1 seed" in line for line in found.sentences) == (n_seeds == 1)
+    assert any("With 1 seed" in line for line in found.reading) == (n_seeds == 1)
     assert found.facts["holds_seed_noise"] == (n_seeds > 1)
 
 
@@ -77,9 +104,13 @@ def test_a_gain_that_is_a_mere_shift_of_the_prior_is_unmasked():
     assert fact["gain_as_is"]["value"] > 0.05
     assert fact["gain_balanced"]["value"] == 0
     assert fact["removed"] == fact["gain_as_is"]["value"]
-    assert any("nothing of it is left (0.0 points, 0.0 to 0.0)" in s for s in found.sentences)
+    gain = 100 * fact["gain_as_is"]["value"]
+    assert found.sentences[-1] == (
+        "Gains over plain that are left with both corrected to equal priors: shifted 0.0 "
+        f"(0.0 to 0.0) of {gain:.1f} points, so all of it was prior bias."
+    )
     kept = verdict(compared[0], control="plain", balanced=compared[0])
-    assert any("none of it is prior bias" in line for line in kept.sentences)
+    assert kept.sentences[-1].endswith(f" of {gain:.1f} points, so none of it was prior bias.")
 
 
 def test_looks_at_the_best_are_corrected_over_all_pairs():
@@ -100,7 +131,8 @@ def test_facts_are_plain_data():
 
 def test_one_method_alone_has_no_rule_and_an_unknown_control_is_refused():
     """There is nothing to correct for, and nothing to compare with."""
-    assert len(_told({"a": 0.1}).sentences) == 2
+    alone = _told({"a": 0.1})
+    assert (len(alone.sentences), len(alone.reading)) == (1, 1)
     with pytest.raises(InputError):
         _told({"a": 0.1}, control="plain")
 
@@ -108,9 +140,9 @@ def test_one_method_alone_has_no_rule_and_an_unknown_control_is_refused():
 def test_the_rule_claims_a_level_for_each_list_only():
     """Two families at 5 % each are not one at 5 %; without a control there is one."""
     shares = {"a": 0.10, "b": 0.13, "c": 0.14}
-    both = _told(shares, control="a").sentences[-1]
+    both = _told(shares, control="a").reading[1]
     assert both.startswith("In each list, to the best and to a, chance alone would show any")
     assert "over 3 pairs, and over 2 pairs with a" in both
     assert both.endswith("in one of several lists it does so more often.")
-    one = _told(shares).sentences[-1]
+    one = _told(shares).reading[1]
     assert one.endswith("in at most 5 % of comparisons (Holm's correction over 3 pairs).")

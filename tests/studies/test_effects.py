@@ -193,3 +193,12 @@ def test_the_table_has_a_row_for_each_cell_and_prior() -> None:
     assert len(rows) == 1 + 2 * 3 * 3
     assert "recall_many" in rows[0]
     assert "recall_few_error" in rows[0]
+
+
+def test_groups_come_from_the_most_frequent_on() -> None:
+    """Though the first seed lacks a group that later ones have."""
+    cells = _cells(NULL)
+    counts = [np.array([500, 200, 10, 5]), np.array([500, 200, 50, 5])]
+    object.__setattr__(cells, "counts", lambda _, seed: counts[min(seed, 1)])
+    found = at_ratio(cells, 10.0, "balanced", "accuracy")
+    assert {tuple(own) for own in found["groups"].values()} == {("all", "many", "medium", "few")}

@@ -25,7 +25,7 @@ from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import TUNED
 from equipoise.comparison.setup import Unit
-from equipoise.comparison.verdict import conclude, note_cautions
+from equipoise.comparison.verdict import conclude, note_cautions, readings
 from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.statistics.wording import counted
@@ -131,7 +131,7 @@ def compare(  # noqa: PLR0913 (each is an option)
     seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:
         _carried_out(contest, place, seen)
-        failures = {_named(unit): fault for unit, fault in contest.failures.items()}
+        failures = {str(unit): fault for unit, fault in contest.failures.items()}
         show(_concluded(contest, failures), folder, as_json=json)
         if failures:
             raise _failed(contest, failures, "the verdict is without them")
@@ -191,11 +191,6 @@ def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     return seen
 
 
-def _named(unit: Unit) -> str:
-    order = f", order {unit.order}" if unit.order else ""
-    return f"{unit.method}, seed {unit.seed}{order}"
-
-
 def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
     """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
     try:
@@ -204,7 +199,7 @@ def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
                 console.say(line)
 
             def watch(unit: Unit, fault: str | None) -> None:
-                console.say(f"{_named(unit)}: {'done' if fault is None else fault}")
+                console.say(f"{unit}: {'done' if fault is None else fault}")
                 advance()
 
             contest.run(where, [watch])
@@ -229,6 +224,9 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
         console.results.print(f"\n[bold]{title}[/bold]")
         for sentence in verdict["sentences"]:
             console.results.print(f"  {sentence}", markup=False)
+    console.results.print("\n[bold]How to read this[/bold]")
+    for sentence in readings(found):
+        console.results.print(f"  {sentence}", markup=False)
     for line in found["cautions"]:
         console.say(line)
     if found["unfinished"]:

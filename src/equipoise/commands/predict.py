@@ -21,6 +21,9 @@ from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prio
 from equipoise.runs import Run, replacing
 from equipoise.settings import from_text
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With what a cell begins that spreadsheet programs take for a formula, unless it is a number."""
+
 
 def predict(  # noqa: PLR0913 (each is an option)
     run: Path,
@@ -46,7 +49,8 @@ def predict(  # noqa: PLR0913 (each is an option)
         files without class folders.
     out : Path
         Where to write: .csv or .parquet, one row an example: id (its row number or path),
-        predicted, and the probability of each class.
+        predicted, and the probability of each class. Text is written as it is, so a spreadsheet
+        program may execute a name that begins as a formula does: import such columns as text.
     carry : list of str
         Columns of the table, once for each, that are written in place of the row number,
         whether or not the model uses them.
@@ -79,6 +83,8 @@ def predict(  # noqa: PLR0913 (each is an option)
     frame = new.carried.reset_index(drop=True) if carry else pd.DataFrame({"id": new.ids})
     frame = frame.assign(predicted=predicted, **dict(zip(columns, proba.T, strict=True)))
     _write(frame, columns, out)
+    if out.suffix.lower() == ".csv":
+        notes = (*notes, *_formulas(frame.drop(columns=columns)))
     counts = {str(c): int((predicted == c).sum()) for c in classes}
     for note in notes:
         console.say(note)
@@ -155,6 +161,39 @@ def _refuse_clash(carry: Sequence[str], written: Sequence[str]) -> None:
             f"{clash[0]!r} would be there twice.",
             "Rename it in the table, or leave it out of `--id`.",
         )
+
+
+def _formulas(frame: pd.DataFrame) -> list[str]:
+    """Return a caution if some text would be a formula in a spreadsheet program.
+
+    It is not changed: labels must stay equal to those of training, and what would disarm them
+    in one program is data to all others.
+
+    >>> _formulas(pd.DataFrame({"id": ["-1", "+1.5"], "predicted": ["a", "b"]}))
+    []
+    """
+    cells = [*frame.columns, *(cell for name in frame.columns for cell in frame[name].tolist())]
+    texts = dict.fromkeys(cell for cell in cells if isinstance(cell, str))
+    found = (text for text in texts if text.startswith(FORMULA) and not _is_harmless(text))
+    if (first := next(found, None)) is None:
+        return []
+    return [
+        f"Text such as {first!r} is written as it is, and a spreadsheet program may "
+        "execute it as a formula: import such columns as text there."
+    ]
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether what begins as a formula is a number, or a sign alone.
+
+    >>> _is_harmless("-"), _is_harmless("-1e5"), _is_harmless("-A1")
+    (True, True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return len(text) == 1
+    return True
 
 
 def _write(frame: pd.DataFrame, probabilities: Sequence[str], out: Path) -> None:

@@ -1,6 +1,7 @@
 """A comparison under way: which runs are missing, and having them carried out."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
@@ -62,7 +63,7 @@ class Contest:
     terms : mapping of str to value
         Versions and device of the runs to come.
     failures : dict of Unit to str
-        What went wrong in this process.
+        The runs that failed in this process, and why.
     """
 
     folder: Path
@@ -130,6 +131,13 @@ class Contest:
     def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
         """Carry out what is missing; a run that fails leaves the others alone.
 
+        Parameters
+        ----------
+        executor : Executor
+            Where it is carried out.
+        watchers : sequence of Watcher
+            Told of each run that has ended. Without any, each run that fails is warned of.
+
         Raises
         ------
         InputError
@@ -167,8 +175,13 @@ class Contest:
         fault = None if error is None else f"{type(error).__name__}: {error}"
         if fault is not None:
             self.failures[unit] = fault
-        for watcher in watchers:
+        for watcher in watchers or (_warn,):
             watcher(unit, fault)
+
+
+def _warn(unit: Unit, fault: str | None) -> None:
+    if fault is not None:
+        warnings.warn(f"{unit} failed: {fault}", stacklevel=4)  # where `run` was called
 
 
 def make_contest(  # noqa: PLR0913 (each is a choice of the user)
@@ -183,6 +196,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     metric: str | None = None,
     search: bool | None = None,
     n_trials: int | None = None,
+    reasons: Mapping[str, str] | None = None,
     resume: bool = False,
 ) -> Contest:
     """Read the data, measure this machine, and lay a comparison out; nothing is written.
@@ -209,6 +223,8 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         Whether the numbers of each method are searched; None: if there is time.
     n_trials : int or None, default=None
         At most so many recipes in each search.
+    reasons : mapping of str to str, optional
+        Why ``metric`` and ``search`` are what they are, where no user has given them.
     resume : bool, default=False
         Go on with the comparison in the folder, with more methods, seeds or orders if so wished.
 
@@ -222,10 +238,9 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     kind, terms = plan.fit.task.facts["kind"], terms_of(plan.fit.device)
     found = _found((control, *methods), kind)
     _check_given(found, experiment, kind)
-    before = stored(folder)
-    was: Mapping[str, Any] = {} if before is None else before["setup"]
-    chosen, why = _metric(plan, metric, was)
-    searches, why_searched = _searches(plan, budget, search, n_trials, was)
+    was: Mapping[str, Any] = (stored(folder) or {"setup": {}})["setup"]
+    chosen, why = _metric(plan, metric, was, reasons or {})
+    searches, why_searched = _searches(plan, budget, search, n_trials, was, reasons or {})
     network, why_network = _network(plan, None if searches else budget, was)
     setup = Setup(
         experiment=experiment,
@@ -319,12 +334,14 @@ def _check_searchable(setup: Setup, methods: Sequence[Method], given: bool | Non
         )
 
 
-def _metric(plan: Plan, given: str | None, was: Mapping[str, Any]) -> tuple[str, str]:
+def _metric(
+    plan: Plan, given: str | None, was: Mapping[str, Any], reasons: Mapping[str, str]
+) -> tuple[str, str]:
     if "metric" in was and given is None:
         return was["metric"], "as the comparison began"
     if given is not None:
         check_metric(given)
-        return given, "as given"
+        return given, reasons.get("metric", "as given")
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     return choose_metric(held)
@@ -336,6 +353,7 @@ def _searches(
     given: bool | None,
     n_trials: int | None,
     was: Mapping[str, Any],
+    reasons: Mapping[str, str],
 ) -> tuple[bool, str]:
     """Return whether the numbers of each method are searched, and why."""
     if "searches" in was and given is None:
@@ -345,7 +363,7 @@ def _searches(
             return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
         return False, "no, for there is no time budget: every method has its epochs"
     if given is not None:
-        return given, f"{'yes' if given else 'no'}, as given"
+        return given, f"{'yes' if given else 'no'}, {reasons.get('search', 'as given')}"
     fit = plan.fit
     whole = measure_pace(fit, min(2.0, 0.02 * budget)).epoch * fit.settings.epochs
     n = budget / whole

@@ -172,7 +172,8 @@ def _told(folder: Path) -> dict[str, Any]:
     if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
         raise _damaged(folder / NAME, "it does not say which methods there are")
     for name in methods:
-        if Path(name).name != name or name in (".", ".."):
+        # Neither leads a path elsewhere, nor is a formula in a spreadsheet of the leaderboard.
+        if Path(name).name != name or name in ("", ".", "..") or name[0] in "=+-@\t\r":
             raise _damaged(folder / NAME, f"{name!r} is no name of a method")
     return told
 

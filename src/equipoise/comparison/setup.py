@@ -89,7 +89,7 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """One run of a comparison.
+    """One run of a comparison; as text, what it is called in words.
 
     Parameters
     ----------
@@ -99,11 +99,20 @@ class Unit:
         Seed of training; the split has the same.
     order : int
         Which order of the classes; 0: as given, others are drawn.
+
+    Examples
+    --------
+    >>> print(Unit(method="focal", seed=1))
+    focal, seed 1
     """
 
     method: str
     seed: int
     order: int = 0
+
+    def __str__(self) -> str:
+        order = f", order {self.order}" if self.order else ""
+        return f"{self.method}, seed {self.seed}{order}"
 
     def folder(self, root: Path) -> Path:
         """Return where the run is."""

@@ -60,12 +60,12 @@ def concluded(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``as_trained`` and ``balanced`` (each ``sentences`` and ``facts`` of a verdict by balanced
-        accuracy, see `equipoise.statistics.verdict`; the first tells how much of each gain is
-        prior bias), ``by_metric`` (the same by what epochs and numbers were chosen by, corrected
-        only where all classes count alike in it, with ``metric``, its name in words, ``title``,
-        and its ``column`` in the leaderboard; None where that is balanced accuracy, or a score
-        that cannot be compared), ``leaderboard``,
+        ``as_trained`` and ``balanced`` (each ``sentences``, ``reading``, how to read them, and
+        ``facts`` of a verdict by balanced accuracy, see `equipoise.statistics.verdict`; the first
+        tells how much of each gain is prior bias), ``by_metric`` (the same by what epochs and
+        numbers were chosen by, corrected only where all classes count alike in it, with
+        ``metric``, its name in words, ``title``, and its ``column`` in the leaderboard; None
+        where that is balanced accuracy, or a score that cannot be compared), ``leaderboard``,
         ``repeats`` (seeds and orders that all methods have), ``unfinished`` (methods without any
         run), ``classes``, ``rarest`` (names; empty where runs differ in which these are),
         ``looks`` (at the test set, by method and run), ``cautions`` (what to mind).
@@ -125,7 +125,27 @@ def _told(results: Results, metric: str, priors: Sequence[str] = PRIORS) -> dict
     told = {"as_trained": verdict(found["as_trained"], control=control, balanced=corrected)}
     if corrected is not None:
         told["balanced"] = verdict(corrected, control=control)
-    return {k: {"sentences": list(v.sentences), "facts": v.facts} for k, v in told.items()}
+    return {
+        k: {"sentences": list(v.sentences), "reading": list(v.reading), "facts": v.facts}
+        for k, v in told.items()
+    }
+
+
+def readings(found: Mapping[str, Any]) -> list[str]:
+    """Return how to read all verdicts of a comparison, each sentence once.
+
+    Parameters
+    ----------
+    found : mapping
+        As `concluded` returns it.
+    """
+    verdicts = [
+        each[prior]
+        for each in (found["by_metric"] or {}, found)
+        for prior in PRIORS
+        if prior in each
+    ]
+    return list(dict.fromkeys(line for verdict in verdicts for line in verdict["reading"]))
 
 
 def _heuristic(rows: Sequence[Mapping[str, Any]]) -> list[str]:

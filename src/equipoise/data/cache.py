@@ -25,6 +25,7 @@ import platformdirs
 
 from equipoise._typing import ImageArray
 from equipoise.errors import InputError
+from equipoise.runs import refusal
 
 READER_VERSION = 1
 """Part of every key; raised whenever the same files would give other pixels."""
@@ -151,8 +152,8 @@ class Cache:
             self._index.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unusable(str(error)) from error
-        if not os.access(self.folder, os.W_OK):
-            raise self._unusable(f"{self.folder} cannot be written")
+        if (refused := refusal(self.folder)) is not None:
+            raise self._unusable(f"`{self.folder}` refuses to be written to: {refused}")
 
     def open(self, key: str) -> Entry | None:
         """Return an entry, or None if there is none or it is not what it must be."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from equipoise.diagnosis.evidence import Evidence
 from equipoise.diagnosis.ledger import Recalls, by_group
+from equipoise.metrics.groups import in_order
 
 FEWEST = 8
 """Of fewer epochs nothing is said about a late change."""
@@ -102,7 +103,7 @@ class Course:
             "held_out": [_numbers(own) for own in self.held_out.T],
             **values,
             "by_group": {
-                "held_out": {g: [row.get(g) for row in rows] for g in dict.fromkeys(groups)},
+                "held_out": {g: [row.get(g) for row in rows] for g in in_order(groups)},
                 **{name: dict(by_group(own, groups)) for name, own in values.items()},
             },
         }

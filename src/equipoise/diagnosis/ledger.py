@@ -8,6 +8,7 @@ import numpy as np
 from equipoise._typing import CodeArray
 from equipoise.diagnosis.evidence import Evidence, Seen
 from equipoise.diagnosis.suspects import mislabelled_counts
+from equipoise.metrics.groups import in_order
 from equipoise.metrics.intervals import normal_quantile
 
 CAUSES = ("prior bias", "shifted test", "mislabelled", "too few examples", "not learnt")
@@ -164,18 +165,18 @@ def mean_recall(values: np.ndarray, variances: np.ndarray, z: float) -> tuple[fl
 
 
 def by_group(values: Sequence[float | None], groups: Sequence[str]) -> Mapping[str, float]:
-    """Return the mean of each group of classes, in the order in which the groups come.
+    """Return the mean of each group of classes, the most frequent classes first.
 
     Examples
     --------
-    >>> by_group([0.5, 0.25, None], ["many", "few", "few"])
+    >>> by_group([0.25, 0.5, None], ["few", "many", "few"])
     {'many': 0.5, 'few': 0.25}
     """
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {name: [] for name in in_order(groups)}
     for value, group in zip(values, groups, strict=True):
         if value is not None:
-            found.setdefault(group, []).append(value)
-    return {group: float(np.mean(own)) for group, own in found.items()}
+            found[group].append(value)
+    return {group: float(np.mean(own)) for group, own in found.items() if own}
 
 
 def _recalls(seen: Seen, n: int, *, corrected: bool = True) -> Recalls:

@@ -21,6 +21,7 @@ from equipoise.diagnosis.gradients import gradient_shares, slope_with_counts
 from equipoise.diagnosis.ledger import Recalls
 from equipoise.diagnosis.margins import boundary_distances, by_class, margins
 from equipoise.diagnosis.sharpness import LossSurface
+from equipoise.metrics.groups import in_order
 
 RHO = 0.05
 """Radius of the ball in which the loss rises, that of SAM's default."""
@@ -30,9 +31,6 @@ CURVED = 16
 
 RISING = 64
 """Examples of each class of which the rise of the loss is taken."""
-
-RAREST = ("few", "smallest", "medium", "middle", "many", "largest")
-"""Groups, from the rarest on."""
 
 ClassValues = dict[str, np.ndarray]
 
@@ -104,7 +102,7 @@ def sharpness(evidence: Evidence, *, hessian: bool = True) -> tuple[ClassValues,
     if not hessian:
         return {"rise": rises}, {}
     groups = np.array(evidence.groups)
-    members = {"all": np.ones(n, bool), **{g: groups == g for g in dict.fromkeys(groups.tolist())}}
+    members = {"all": np.ones(n, bool), **{g: groups == g for g in in_order(evidence.groups)}}
     surfaces = {name: _surface(evidence, own, CURVED) for name, own in members.items()}
     return {"rise": rises}, {
         name: surface.top_eigenvalue() for name, surface in surfaces.items() if surface is not None
@@ -156,7 +154,7 @@ def rarest(groups: tuple[str, ...]) -> str:
     >>> rarest(("many", "few", "many"))
     'few'
     """
-    return next(name for name in RAREST if name in groups)
+    return in_order(groups)[-1]
 
 
 def _of_head(evidence: Evidence, means: ClassMeans) -> dict[str, float]:

@@ -20,7 +20,7 @@ from equipoise.metrics.calibration import calibration_error, reliability
 from equipoise.metrics.calibration_intervals import calibration_interval
 from equipoise.metrics.confusion import ClassScores, class_scores, confusion_matrix
 from equipoise.metrics.confusion_intervals import ConfusionIntervals
-from equipoise.metrics.groups import groups_by_frequency
+from equipoise.metrics.groups import groups_by_frequency, in_order
 from equipoise.metrics.intervals import corrected_wilson, wilson
 from equipoise.metrics.losses import Losses, brier_scores, log_losses, loss_interval
 from equipoise.metrics.ranking import Ranking
@@ -292,11 +292,10 @@ def _group_recalls(
     measured: _Measured, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
-    for name in ("many", "medium", "few", "largest", "middle", "smallest"):
+    for name in in_order(groups):
         members = np.array([group == name for group in groups])
-        if members.any():
-            names = [classes[k] for k in np.flatnonzero(members).tolist()]
-            result[name] = {"classes": names, "recall": _mean_recall(measured, members)}
+        names = [classes[k] for k in np.flatnonzero(members).tolist()]
+        result[name] = {"classes": names, "recall": _mean_recall(measured, members)}
     return result
 
 

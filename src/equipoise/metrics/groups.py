@@ -1,7 +1,29 @@
 """Classes grouped by how many training examples they have."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+GROUPS = ("many", "medium", "few", "largest", "middle", "smallest")
+"""Names of groups in the order in which they are told: the most frequent classes first."""
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """Return the groups that occur, each once, in the order of `GROUPS`.
+
+    Parameters
+    ----------
+    groups : iterable of str
+        As `groups_by_frequency` returns them.
+
+    Examples
+    --------
+    >>> in_order(["few", "many", "few"])
+    ['many', 'few']
+    """
+    found = set(groups)
+    return [name for name in GROUPS if name in found]
 
 
 def groups_by_frequency(train_counts: ArrayLike) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from equipoise.citations import PAPERS
 from equipoise.comparison.leaderboard import columns_of
 from equipoise.comparison.results import NAME, Results, read_results
-from equipoise.comparison.verdict import concluded
+from equipoise.comparison.verdict import concluded, readings
 from equipoise.errors import InputError
 from equipoise.runs import Run
 from equipoise.statistics.wording import listed
@@ -59,6 +59,7 @@ def summarise_comparison(folder: Path) -> dict[str, Any]:
             for k in columns_of(results.metric)
         ],
         "control": results.control,
+        "reading": readings(found),
         "setup": {k: v for k, v in setup.items() if v not in (None, [], {})},
         "choices": results.told.get("choices", []),
         "methods": [_described(name, told) for name, told in results.told["methods"].items()],

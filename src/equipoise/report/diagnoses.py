@@ -1,6 +1,5 @@
 """A diagnosis as plain data for its page."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from equipoise.errors import InputError
 from equipoise.report.pictures import data_uri
 from equipoise.runs import Run
+from equipoise.shapes import MAYBE, NUMBER, TEXT, mismatch
 
 NAME = "diagnosis.json"
 """The file by which a folder is known as a diagnosis."""
@@ -53,9 +53,6 @@ TOGETHER = {
     "log_loss_corrected": ("log-loss, corrected", False),
 }
 """Measures of a run that stand side by side."""
-
-NUMBER, MAYBE, TEXT = "a number", "a number or null", "text"
-"""What a value can be."""
 
 _ENDS = {"value": NUMBER, "low": NUMBER, "high": NUMBER}
 
@@ -149,45 +146,6 @@ def _disagreement(told: Mapping[str, Any]) -> str | None:
             return f"{name} has {len(values)} values for {n} classes"
     has_rows = {isinstance(suspect.get("row"), dict) for suspect in told["suspects"]}
     return "examples to look at are rows and pictures" if len(has_rows) > 1 else None
-
-
-def mismatch(value: Any, shape: Any, at: str = "all of it") -> str | None:
-    """Return where a value of JSON is not of a shape, and how; None if it is.
-
-    Parameters
-    ----------
-    value : JSON value
-        Any.
-    shape : dict, list or str
-        A dict has the value's keys and their shapes, `...` standing for others; a list has the
-        shape of each item; else `NUMBER` (finite), `MAYBE` or `TEXT`.
-    at : str, default="all of it"
-        What the value is called.
-
-    Examples
-    --------
-    >>> mismatch({"runs": [1, "two"]}, {"runs": [NUMBER]})
-    'runs[1] is not a number'
-    """
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{at} is no object"
-        named = {key: own for key, own in shape.items() if key is not ...}
-        if lacking := named.keys() - value.keys():
-            return f"{at} lacks {min(lacking)}"
-        rest = dict.fromkeys(value.keys() - named.keys(), shape[...]) if ... in shape else {}
-        pairs = [(key, value[key], own) for key, own in {**named, **rest}.items()]
-        prefix = "" if at == "all of it" else f"{at}."
-        each = (mismatch(one, own, f"{prefix}{key}") for key, one, own in pairs)
-        return next((found for found in each if found is not None), None)
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{at} is no list"
-        each = (mismatch(one, shape[0], f"{at}[{i}]") for i, one in enumerate(value))
-        return next((found for found in each if found is not None), None)
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    fits = {TEXT: isinstance(value, str), NUMBER: is_number, MAYBE: value is None or is_number}
-    return None if fits[shape] else f"{at} is not {shape}"
 
 
 def _summary(run: Run, told: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.report.formats import percent
-from equipoise.runs import Run
 from equipoise.studies.cells import NAME, read_cells
-from equipoise.studies.findings import FOUND, found_in
+from equipoise.studies.findings import found_in, read_found
 
 TITLES = {"balanced": "Corrected to equal classes", "as_trained": "As trained"}
 """How the two kinds of predictions are headed."""
@@ -28,11 +27,10 @@ def summarise_study(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If no seed is finished for all values at all ratios.
+        If no seed is finished for all values at all ratios, or a file is damaged.
     """
     cells = read_cells(folder)
-    run = Run(folder)
-    stored = run.read_json(FOUND) if run.has(FOUND) else {}
+    stored = read_found(folder)
     tests = sorted({row["test_ratio"] for row in stored.get("deployment", [])})
     found = found_in(cells, stored.get("metric", "balanced_accuracy"), tuple(tests))
     first = next(iter(cells.by_ratio.values()))

@@ -12,22 +12,20 @@ from equipoise.statistics.wording import (
     counted,
     interval,
     listed,
+    number,
     score,
     unit,
 )
 
 
-def opening(comparison: Comparison, best: str) -> list[str]:
-    """Return who is best, and whether the seeds are few enough to warn of."""
+def opening(comparison: Comparison, best: str) -> str:
+    """Return who is best."""
     found, metric = comparison.means[best], comparison.metric
-    return [
+    return (
         f"The best {METRIC_NAMES[metric]} is that of {best}: {score(found.value, metric)} "
         f"({100 * comparison.level:g} % interval {interval(found, metric)}), "
         f"{_repeats(comparison.n_seeds, comparison.n_runs)}."
-    ] + [
-        "With 1 seed, intervals and tests know nothing of what training again would change: "
-        "differences may be due to the seed alone."
-    ] * (comparison.n_seeds == 1)
+    )
 
 
 def _repeats(n_seeds: int, n_runs: int) -> str:
@@ -61,9 +59,9 @@ def standing(reference: str, against: Sequence[Judged], metric: str) -> list[str
         if some
     ]
     if unsure:
+        names = listed([each.found.method for each in unsure])
         lines.append(
-            f"Not told apart from {reference}: {listed([each.found.method for each in unsure])}. "
-            f"{_blind(unsure, metric)}"
+            f"Not told apart from {reference}: {names} (detectable: {_seen(unsure, metric)})."
         )
     if copies:
         lines.append(f"No example tells {listed(copies)} from {reference}.")
@@ -76,39 +74,73 @@ def _by(each: Judged, metric: str) -> str:
     return f"{each.found.method} by {size} ({interval(each.found, metric, sign)})"
 
 
-def _blind(unsure: Sequence[Judged], metric: str) -> str:
-    ends = [f(each.detectable for each in unsure) for f in (min, max)]
-    if unit(metric) == "points" and ends[0] >= 1:
-        return "These seeds and examples are too few: a difference of any size may be missed."
-    least, most = (amount(end, metric) for end in ends)
-    if unit(metric) == "points" and ends[1] >= 1:
-        size = f"{least} or more, depending on the method,"
-    else:
-        size = least if least == most else f"{least} to {most}, depending on the method,"
-    return (
-        f"A true difference of {size} would have been found with a chance of {100 * POWER:.0f} %."
-    )
+def _seen(unsure: Sequence[Judged], metric: str) -> str:
+    """Return which true differences would have been found, over methods."""
+    least, most = (f(each.detectable for each in unsure) for f in (min, max))
+    is_share = unit(metric) == "points"
+    if is_share and least >= 1:
+        return "none"
+    if is_share and most >= 1:
+        return f"{amount(least, metric)} or more"
+    ends = [number(end, metric) for end in (least, most)]
+    return amount(most, metric) if ends[0] == ends[1] else f"{ends[0]} to {amount(most, metric)}"
 
 
-def bias_sentence(fact: dict[str, Any], control: str | None, metric: str) -> str:
-    """Return how much of one gain, an entry of `prior_bias`, equal priors leave."""
+def bias_sentences(facts: Sequence[dict[str, Any]], control: str | None, metric: str) -> list[str]:
+    """Return how much of each gain, entries of `prior_bias`, equal priors leave."""
+    gained = [fact for fact in facts if fact["told_apart"]]
+    if not gained:
+        return []
+    told = "; ".join(_left(fact, metric) for fact in gained)
+    unsure = [
+        fact["method"]
+        for fact in gained
+        if not fact["told_apart_balanced"] and fact["gain_balanced"]["value"] > 0
+    ]
+    chance = f" What is left of {listed(unsure)} may be chance." if unsure else ""
+    return [
+        f"Gains over {control} that are left with both corrected to equal priors: {told}.{chance}"
+    ]
+
+
+def _left(fact: dict[str, Any], metric: str) -> str:
     gain, left = fact["gain_as_is"]["value"], fact["gain_balanced"]
     ends = interval(Estimate(**left, error=0.0), metric)
-    start = f"As trained, {fact['method']} gains {amount(gain, metric)} over {control}; "
-    both = "with both corrected to equal priors"
-    if left["value"] <= 0:
-        return f"{start}{both}, nothing of it is left ({amount(left['value'], metric)}, {ends})."
-    if left["value"] >= gain:
-        return f"{start}{both}, {amount(left['value'], metric)} ({ends}): none of it is prior bias."
-    share = f"{1 - left['value'] / gain:.0%}".replace("%", " %")
-    unsure = "" if fact["told_apart_balanced"] else ", and what is left may be chance"
+    bias = min(max(1 - left["value"] / gain, 0.0), 1.0)
+    share = {0.0: "none", 1.0: "all"}.get(bias, f"{100 * bias:.0f} %")
     return (
-        f"{start}{both}, {amount(left['value'], metric)} ({ends}): {share} of the gain was "
-        f"prior bias{unsure}."
+        f"{fact['method']} {number(left['value'], metric)} ({ends}) of {amount(gain, metric)}, "
+        f"so {share} of it was prior bias"
     )
 
 
-def rule(comparison: Comparison, control: str | None) -> list[str]:
+def reading(comparison: Comparison, control: str | None, judged: Sequence[Judged]) -> list[str]:
+    """Return how to read a verdict: what is the same for all verdicts on the same methods."""
+    return [
+        *_of_one_seed(comparison),
+        *_rule(comparison, control),
+        *_of_detectable(judged),
+    ]
+
+
+def _of_one_seed(comparison: Comparison) -> list[str]:
+    return [
+        "With 1 seed, intervals and tests know nothing of what training again would change: "
+        "differences may be due to the seed alone."
+    ] * (comparison.n_seeds == 1)
+
+
+def _of_detectable(judged: Sequence[Judged]) -> list[str]:
+    if all(each.is_told_apart or each.is_copy for each in judged):
+        return []
+    return [
+        "Detectable is the true difference that would have been found with a chance of "
+        f"{100 * POWER:.0f} %, or its range over methods. Where none is, seeds and examples are "
+        "too few, and a difference of any size may be missed."
+    ]
+
+
+def _rule(comparison: Comparison, control: str | None) -> list[str]:
     """Return when a difference counts."""
     n = len(comparison.means)
     if n < 2:

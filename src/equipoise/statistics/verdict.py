@@ -8,7 +8,7 @@ from equipoise.errors import InputError
 from equipoise.statistics.judging import judged, numbers, prior_bias
 from equipoise.statistics.results import Comparison
 from equipoise.statistics.scores import METRICS
-from equipoise.statistics.sentences import bias_sentence, opening, rule, standing
+from equipoise.statistics.sentences import bias_sentences, opening, reading, standing
 from equipoise.statistics.wording import unit
 
 
@@ -20,11 +20,14 @@ class Verdict:
     ----------
     sentences : tuple of str
         Plain text, the most important first.
+    reading : tuple of str
+        How to read them, which is the same for all verdicts on the same methods.
     facts : dict
         The same as plain data, ready for JSON.
     """
 
     sentences: tuple[str, ...]
+    reading: tuple[str, ...]
     facts: dict[str, Any]
 
 
@@ -77,7 +80,7 @@ def verdict(
     ...     "ldam": [Predictions(codes=codes, logits=np.eye(2)[codes])],
     ...     "plain": [Predictions(codes=codes, logits=np.eye(2)[worse])],
     ... }))
-    >>> print(told.sentences[2])
+    >>> print(told.sentences[1])
     Worse than ldam: plain by 25.0 points (18.9 to 31.1).
     """
     if control is not None and control not in comparison.means:
@@ -96,12 +99,12 @@ def verdict(
     metric = comparison.metric
     return Verdict(
         sentences=(
-            *opening(comparison, best),
+            opening(comparison, best),
             *standing(best, to_best, metric),
             *(() if control in (None, best) else standing(control, to_control, metric)),
-            *(bias_sentence(fact, control, metric) for fact in bias if fact["told_apart"]),
-            *rule(comparison, control),
+            *bias_sentences(bias, control, metric),
         ),
+        reading=tuple(reading(comparison, control, [*to_best, *to_control])),
         facts={
             "metric": metric,
             "unit": unit(metric),

@@ -11,17 +11,25 @@ import numpy as np
 from equipoise.comparison.results import Results, read_results
 from equipoise.errors import InputError
 from equipoise.metrics import groups_by_frequency, shift_logits
+from equipoise.metrics.groups import in_order
 from equipoise.runs import Run
+from equipoise.shapes import MAYBE, TEXT, TEXT_OR_NULL, mismatch
 from equipoise.statistics.paired import Predictions
 
 NAME = "study.json"
 """The file of a study, in its folder."""
 
+TOLD = {
+    **dict.fromkeys(("component", "claim", "fixed", "hold", "data", "reference"), TEXT),
+    "unit": TEXT_OR_NULL,
+    "retune": [TEXT],
+    "values": [{"label": TEXT, "number": MAYBE, "method": TEXT}],
+    "ratios": [MAYBE],
+}
+"""What is read of it."""
+
 AS_IT_IS = 0.0
 """Stands for the ratio of data that is not thinned."""
-
-GROUPS = ("all", "many", "medium", "few", "largest", "middle", "smallest")
-"""Groups of classes whose mean recall is told."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,8 +126,7 @@ def read_cells(folder: Path) -> Cells:
             f"`{folder}` does not.",
             "Give the --out of `equipoise study`.",
         )
-    told = Run(folder).read_json(NAME)
-    _check(folder, told)
+    told = read_told(folder)
     by_ratio = {
         ratio: read_results(folder / folder_of(ratio))
         for ratio in ratios_of(told)
@@ -160,25 +167,33 @@ def folder_of(ratio: float) -> str:
     return "as-it-is" if ratio == AS_IT_IS else f"ratio{ratio:g}"
 
 
-def _check(folder: Path, told: Any) -> None:
-    """Refuse the file of a study, which may be a stranger's, if it does not say all."""
-    try:
-        ratios_of(told)
-        names = [value["method"] for value in told["values"]]
-        fault = None if told["reference"] in names else "its reference is none of its values"
-        for value in told["values"]:
-            if not isinstance(value["label"], str) or not isinstance(value["method"], str):
-                fault = "a value has no label"
-            if value["number"] is not None:
-                float(value["number"])
-    except (KeyError, TypeError, ValueError) as error:
-        fault = f"something is missing or wrong: {error!r}"
+def read_told(folder: Path) -> dict[str, Any]:
+    """Return the file of the study in a folder, which may be a stranger's.
+
+    Raises
+    ------
+    InputError
+        If it does not say all.
+    """
+    told = Run(folder).read_json(NAME)
+    fault = mismatch(told, TOLD) or _disagreement(told)
     if fault is not None:
         raise InputError(
             "A study must be as `equipoise study` wrote it.",
             f"In `{folder / NAME}`, {fault}.",
             "Restore the file, or begin a new study.",
         )
+    return told
+
+
+def _disagreement(told: Mapping[str, Any]) -> str | None:
+    if told["reference"] not in [value["method"] for value in told["values"]]:
+        return "the reference is none of the values"
+    if told["ratios"] == [None] or (
+        told["ratios"] and all(ratio is not None and ratio >= 1 for ratio in told["ratios"])
+    ):
+        return None
+    return "ratios are neither numbers from 1 on nor null alone"
 
 
 def recall_of_groups(predictions: Predictions, counts: np.ndarray) -> dict[str, float]:
@@ -195,7 +210,7 @@ def recall_of_groups(predictions: Predictions, counts: np.ndarray) -> dict[str, 
     recall = np.bincount(codes, weights=right, minlength=len(counts)) / np.maximum(n, 1)
     bands = np.array(groups_by_frequency(counts))
     found = {"all": recall[n > 0].mean()}
-    for group in GROUPS[1:]:
+    for group in in_order(bands):
         here = (bands == group) & (n > 0)
         if here.any():
             found[group] = recall[here].mean()

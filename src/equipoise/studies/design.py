@@ -1,6 +1,7 @@
 """A study laid out: which cells there are, what they share, and having them carried out."""
 
 import re
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.recipes import find_recipe
 from equipoise.runs import Run
-from equipoise.studies.cells import AS_IT_IS, NAME, folder_of
+from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
 from equipoise.studies.components import Base, Component, Value, values_of
 from equipoise.tuning.scores import choose_metric
 
@@ -47,7 +48,7 @@ class Study:
     told : dict
         What is kept of the study, as JSON holds it.
     failures : dict of str to str
-        What went wrong in this process.
+        The runs that failed in this process, and why.
     """
 
     folder: Path
@@ -70,6 +71,13 @@ class Study:
     def run(self, executor: Executor, watchers: Sequence[Watcher] = ()) -> None:
         """Carry out what is missing, one ratio after the other; failures leave the rest alone.
 
+        Parameters
+        ----------
+        executor : Executor
+            Where it is carried out.
+        watchers : sequence of Watcher
+            Told of each run that has ended. Without any, each run that fails is warned of.
+
         Raises
         ------
         InputError
@@ -81,7 +89,10 @@ class Study:
 
             def tell(unit: Unit, fault: str | None, ratio: float = ratio) -> None:
                 if fault is not None:
-                    self.failures[f"{unit.method}, ratio {ratio:g}, seed {unit.seed}"] = fault
+                    name = f"{unit.method}, ratio {name_of(ratio)}, seed {unit.seed}"
+                    self.failures[name] = fault
+                    if not watchers:
+                        warnings.warn(f"{name} failed: {fault}", stacklevel=5)
                 for watcher in watchers:
                     watcher(ratio, unit, fault)
 
@@ -166,6 +177,7 @@ def make_study(
     values = tuple(values_of(component, base, choices.values))
     methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
     reference = methods[values.index(component.reference(base, values))]
+    metric, reasons = _metric(plan, choices.metric, list(by_ratio))
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -174,9 +186,10 @@ def make_study(
             control=reference,
             n_seeds=choices.n_seeds,
             budget=choices.budget,
-            metric=choices.metric or _metric(plan),
+            metric=metric,
             search=bool(choices.retune),
             n_trials=choices.n_trials if choices.retune else None,
+            reasons=reasons if choices.retune else {**reasons, "search": "for nothing is retuned"},
             resume=resume,
         )
         for ratio, thinned in by_ratio.items()
@@ -211,9 +224,7 @@ def _described(component: Component, choices: Choices) -> dict[str, Any]:
 
 def _check_place(component: Component, folder: Path, *, resume: bool) -> None:
     require_own(folder, NAME, "study", resume=resume)
-    if (folder / NAME).exists() and (
-        was := Run(folder).read_json(NAME)["component"]
-    ) != component.name:
+    if (folder / NAME).exists() and (was := read_told(folder)["component"]) != component.name:
         raise InputError(
             "A study is gone on with by the component of its start.",
             f"`{folder}` holds a study of {was}, and {component.name} is asked for.",
@@ -278,11 +289,18 @@ def _frozen(
     return {**{k: v for k, v in automatic.items() if k not in own}, **experiment.params}, own
 
 
-def _metric(plan: Plan) -> str:
-    """Return what epochs are chosen by in all cells: what is fit for the largest ratio."""
+def _metric(plan: Plan, given: str | None, ratios: Sequence[float]) -> tuple[str, dict[str, str]]:
+    """Return what epochs are chosen by in all cells, and why if it is not given.
+
+    It is what is fit for the largest ratio, of which the plan is.
+    """
+    if given is not None:
+        return given, {}
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(held)[0]
+    chosen, why = choose_metric(held)
+    where = f"as fits ratio {max(ratios):g}, the largest: " if len(ratios) > 1 else ""
+    return chosen, {"metric": f"{where}{why}"}
 
 
 def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:

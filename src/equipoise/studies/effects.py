@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.metrics.groups import in_order
 from equipoise.statistics.judging import judged
 from equipoise.statistics.multiplicity import holm
 from equipoise.statistics.paired import contrasts, differences
@@ -90,9 +91,8 @@ def _groups(cells: Cells, ratio: float, own: Sequence[Any]) -> dict[str, dict[st
         recall_of_groups(each, cells.counts(ratio, seed))
         for seed, each in zip(cells.seeds, own, strict=True)
     ]
-    names = dict.fromkeys(name for each in by_seed for name in each)
     found = {}
-    for name in names:
+    for name in ("all", *in_order(name for each in by_seed for name in each)):
         values = [each[name] for each in by_seed if name in each]
         error = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
         found[name] = {"value": float(np.mean(values)), "error": float(error)}

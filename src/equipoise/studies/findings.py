@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.comparison.results import PRIORS
+from equipoise.errors import InputError
+from equipoise.metrics.groups import in_order
 from equipoise.runs import Run, write_text
+from equipoise.shapes import NUMBER, TEXT, mismatch
+from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
 from equipoise.studies.cells import Cells, accuracy_under, name_of, read_cells
 from equipoise.studies.claims import answers
@@ -18,6 +22,9 @@ TABLE = "study.csv"
 
 FOUND = "findings.json"
 """What a study found, as plain data."""
+
+STORED = {"metric": TEXT, "deployment": [{"test_ratio": NUMBER}], "failures": {...: TEXT}}
+"""What is read of it; the rest is found anew from the runs."""
 
 ALPHA = 1 - LEVEL
 
@@ -57,6 +64,36 @@ def find(
     found = {**found_in(read_cells(folder), metric, test_ratios), "failures": dict(failures or {})}
     Run(folder).write_json(FOUND, found)
     write_text(folder / TABLE, as_csv(found))
+    return found
+
+
+def read_found(folder: Path) -> dict[str, Any]:
+    """Return what a study found when it was last gone on with; nothing if that is not there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study, whose file may be a stranger's.
+
+    Raises
+    ------
+    InputError
+        If it is not of the shape that `find` writes.
+    """
+    if not (folder / FOUND).exists():
+        return {}
+    found = Run(folder).read_json(FOUND)
+    fault = mismatch(found, STORED)
+    if fault is None and found["metric"] not in METRICS.keys() - {"recall"}:
+        fault = f"metric is {found['metric']!r}"
+    if fault is None and any(row["test_ratio"] <= 0 for row in found["deployment"]):
+        fault = "a test_ratio of deployment is not above 0"
+    if fault is not None:
+        raise InputError(
+            "The findings of a study must be as `equipoise study` wrote them.",
+            f"In `{folder / FOUND}`, {fault}.",
+            "Write them anew by `equipoise study ... --resume`.",
+        )
     return found
 
 
@@ -216,13 +253,14 @@ def as_csv(found: Mapping[str, Any]) -> str:
     """Return the table of a study: scores in their own unit, recall in [0, 1]."""
     out = io.StringIO()
     labels = {value["method"]: value["label"] for value in found["values"]}
-    groups = dict.fromkeys(
+    known = {
         group
         for prior in PRIORS
         for own in found[prior]["ratios"].values()
         for each in own["groups"].values()
         for group in each
-    )
+    }
+    groups = ("all", *in_order(known))
     columns = ("value", "low", "high", "error", "percent", "percent_error")
     writer = csv.writer(out)
     recall = [f"recall_{group}{end}" for group in groups for end in ("", "_error")]
