@@ -119,6 +119,10 @@ def test_damage_is_told(folder: Path, tmp_path: Path) -> None:
         (("runs", 0, "overall", "nc3"), "x"),
         (("runs", 0, "readings"), []),
         (("runs", 0, "calibration", 0, "brier"), None),
+        (("runs", 0, "groups", 0), "none"),
+        (("runs", 0, "groups"), ["many"]),
+        (("runs", 0, "course", "held_out", 0), [0.5]),
+        (("runs", 0, "course", "by_group", "train"), []),
         (("order", "orders", 0, "correlation"), {}),
     ],
 )

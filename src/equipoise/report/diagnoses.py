@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import InputError
+from equipoise.metrics.groups import GROUPS
 from equipoise.report.pictures import data_uri
 from equipoise.runs import Run
 from equipoise.shapes import MAYBE, NUMBER, TEXT, mismatch
@@ -76,6 +77,14 @@ RUN = {
 }
 """What a page needs of each run; `...` stands for any other key."""
 
+COURSE = {
+    "epochs": [NUMBER],
+    "kept": MAYBE,
+    "held_out": [[MAYBE]],
+    "by_group": {"held_out": {...: [MAYBE]}, "train": {...: MAYBE}, ...: {...: MAYBE}},
+}
+"""What it needs of how recall went over epochs, where that is known."""
+
 ORDER = {
     "score": TEXT,
     "orders": [{"measure": TEXT, **dict.fromkeys(("correlation", "low", "high", "n"), NUMBER)}],
@@ -144,8 +153,23 @@ def _disagreement(told: Mapping[str, Any]) -> str | None:
     for name, values in {"counts": told["counts"], **told["by_class"]}.items():
         if len(values) != n:
             return f"{name} has {len(values)} values for {n} classes"
+    if told.get("course") is not None and (fault := _off_course(told, told["course"])) is not None:
+        return fault
     has_rows = {isinstance(suspect.get("row"), dict) for suspect in told["suspects"]}
     return "examples to look at are rows and pictures" if len(has_rows) > 1 else None
+
+
+def _off_course(told: Mapping[str, Any], course: Any) -> str | None:
+    """Return what keeps the course of recall over epochs from being drawn."""
+    if (found := mismatch(course, COURSE, "course")) is not None:
+        return found
+    groups, n = told.get("groups"), len(told["classes"])
+    if not isinstance(groups, list) or len(groups) != n or not {*groups} <= {*GROUPS}:
+        return f"groups are not one of {', '.join(GROUPS)} for each of {n} classes"
+    lines = [*course["held_out"], *course["by_group"]["held_out"].values()]
+    if len(course["held_out"]) != n or any(len(own) != len(course["epochs"]) for own in lines):
+        return "course.held_out has not a line for each class with a value for each epoch"
+    return None
 
 
 def _summary(run: Run, told: Mapping[str, Any], number: int) -> dict[str, Any]:

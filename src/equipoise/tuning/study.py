@@ -1,6 +1,5 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from equipoise.errors import InputError
+from equipoise.runs import refusal
 from equipoise.selection import MONITORS
 
 REDUCTION = 3
@@ -218,8 +218,8 @@ def check_reached(storage: str) -> None:
     try:
         if url.get_backend_name() != "sqlite":
             create_engine(url).connect().close()
-        elif url.database and not os.access(Path(url.database).parent, os.W_OK):
-            raise OSError("its folder is not there, or cannot be written to")
+        elif url.database and (refused := refusal(Path(url.database).parent)) is not None:
+            raise OSError(f"its folder is not there, or cannot be written to: {refused}")
     except Exception as error:
         raise _unreached(error) from error
 
