@@ -28,7 +28,7 @@ def summarise_study(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If no seed is finished for all values at all ratios.
+        If no seed is finished for all values at all ratios, or the reference is not.
     """
     cells = read_cells(folder)
     run = Run(folder)
