@@ -39,8 +39,9 @@ def _cells(
             }
             for number, (name, accuracy) in enumerate(own.items())
         }
+        params = {name: {"params": {"optimizer": _optimizer(name)}} for name in own}
         by_ratio[ratio] = Results(
-            folder=Path(), told={"methods": own}, entries=entries, classes=("a", "b", "c")
+            folder=Path(), told={"methods": params}, entries=entries, classes=("a", "b", "c")
         )
     names = list(next(iter(accuracies.values())))
     numbers = [float(name) if name.isdecimal() else None for name in names]
@@ -59,6 +60,11 @@ def _cells(
     counts = np.array([90, 30, 9])
     object.__setattr__(cells, "counts", lambda ratio, seed: counts)  # noqa: ARG005
     return cells
+
+
+def _optimizer(name: str) -> str:
+    """Return what a study over SGD gives a value: another optimizer only if that is the value."""
+    return name if name == "AdamW()" else "SGD()"
 
 
 def _verdicts(cells: Cells, metric: str = "balanced_accuracy") -> list[str]:
@@ -192,11 +198,12 @@ def test_next_to_nothing_is_judged_over_the_whole_of_a_study() -> None:
 
 def test_values_may_stand_in_any_order_and_leave_out_what_is_usual() -> None:
     """SAM as the first value is no training without; rates that are left out are the usual ones."""
-    sharp = {
-        1.0: {"SAM()": 0.8, "no sharpness": 0.8, "SGD()": 0.5},
-        100.0: {"SAM()": 0.7, "no sharpness": 0.6, "SGD()": 0.9},
-    }
-    assert _verdicts(_cells("optimizer", sharp)) == ["reproduced"]
+    for plain in ("no sharpness", "SGD()"):
+        sharp = {
+            1.0: {"SAM()": 0.8, "AdamW()": 0.5, plain: 0.8},
+            100.0: {"SAM()": 0.7, "AdamW()": 0.9, plain: 0.6},
+        }
+        assert _verdicts(_cells("optimizer", sharp)) == ["reproduced"]
     head, usual = "ClassConditional(head=0.1)", "ClassConditional()"
     smooth = {
         1.0: dict.fromkeys(("no smoothing", head, usual), 0.8),
@@ -207,6 +214,12 @@ def test_values_may_stand_in_any_order_and_leave_out_what_is_usual() -> None:
     assert found["verdict"] == "reproduced"
     both = ClassConditional()
     assert {"head": both.head, "tail": both.tail} == SMOOTHED
+
+
+def test_sharpness_is_not_measured_against_another_optimizer() -> None:
+    """SAM over SGD beside AdamW alone: the difference would be one of two."""
+    own = {1.0: {"AdamW()": 0.8, "SAM()": 0.8}, 100.0: {"AdamW()": 0.6, "SAM()": 0.7}}
+    assert _verdicts(_cells("optimizer", own)) == []
 
 
 def test_of_equal_classes_nothing_that_is_claimed_of_imbalance_is_said() -> None:

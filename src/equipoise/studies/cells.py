@@ -57,6 +57,11 @@ class Cells:
         """The value that others are measured against."""
         return str(self.told["reference"])
 
+    def params(self, method: str) -> Mapping[str, str]:
+        """Return the parameters that a value sets, as text."""
+        first = next(iter(self.by_ratio.values()))
+        return first.told["methods"][method].get("params", {})
+
     @cached_property
     def methods(self) -> list[str]:
         """Values with finished runs at every ratio."""

@@ -260,9 +260,8 @@ def _policies(cells: Cells) -> list[_Question]:
 def _sharpness(cells: Cells) -> list[_Question]:
     kinds = {name: _parsed(cells.labels[name]) for name in cells.methods}
     sharp = [name for name, (kind, _) in kinds.items() if kind in SHARP]
-    without = (name for name in cells.methods if cells.labels[name] == "no sharpness")
-    plain, found = next(without, cells.reference), []
-    if len(cells.by_ratio) > 1 and sharp and plain in cells.methods and plain not in sharp:
+    plain, found = _without(cells, sharp), []
+    if len(cells.by_ratio) > 1 and sharp and plain is not None:
         told = "the gain of SAM and its kin over training without"
         found.append(_growing(cells, told, _mean_less(sharp, [plain])))
     classes = [name for name in sharp if kinds[name][0] == "SAMA"]
@@ -271,6 +270,16 @@ def _sharpness(cells: Cells) -> list[_Question]:
         where, weights = _at_last(cells, _mean_less(classes, alike))
         found.append(_Question(what=f"{where}, the gain of SAM-A over SAM is", weights=weights))
     return found
+
+
+def _without(cells: Cells, sharp: Sequence[str]) -> str | None:
+    """Return the value that has the optimizer of the sharp ones and is not; None: there is none."""
+    used = {cells.params(name).get("optimizer") for name in sharp}
+    for name in cells.methods:
+        has_it = used == {cells.params(name).get("optimizer")}
+        if name not in sharp and (has_it or cells.labels[name] == "no sharpness"):
+            return name
+    return None
 
 
 def _smoothing(cells: Cells) -> list[_Question]:
