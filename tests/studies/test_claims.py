@@ -9,7 +9,7 @@ import pytest
 from equipoise.comparison.results import Entry, Results
 from equipoise.standard.sharpness import SHARPNESSES
 from equipoise.standard.smoothing import ClassConditional
-from equipoise.statistics.paired import Predictions
+from equipoise.statistics.paired import Predictions, differences
 from equipoise.studies.cells import Cells
 from equipoise.studies.claims import SHARP, SMOOTHED, answers
 from equipoise.studies.findings import found_in
@@ -144,6 +144,18 @@ def test_an_effect_that_is_surely_small_is_not_reproduced_and_an_unsure_one_unde
     for name, accuracy in ((TAIL, 0.75), (HEAD, 0.65), ("no smoothing", 0.6)):
         results.entries[name][1, 0] = _entry(accuracy, 1, 77)
     assert set(_verdicts(cells)) == {"undecided"}
+
+
+def test_claims_of_one_study_are_corrected_for_each_other() -> None:
+    """Holm by hand, of the p-values of the same two differences at the largest ratio."""
+    own = {r: {"no smoothing": 0.7, TAIL: 0.715, HEAD: 0.7} for r in (1.0, 100.0)}
+    cells = _cells("smoothing", own)
+    found = answers(cells, "balanced", "balanced_accuracy")
+    apart = differences(cells.predictions(100.0, "balanced"))
+    least, most = sorted(apart.between(TAIL, other).p for other in (HEAD, "no smoothing"))
+    told = sorted(each["p"] for each in found)
+    assert told == pytest.approx([min(2 * least, 1), min(max(2 * least, most), 1)])
+    assert told[0] > least
 
 
 HARMS = {

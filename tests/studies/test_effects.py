@@ -8,7 +8,7 @@ from scipy import stats
 
 from equipoise.comparison.results import Entry, Results
 from equipoise.statistics.paired import Predictions
-from equipoise.studies.cells import Cells
+from equipoise.studies.cells import AS_IT_IS, Cells
 from equipoise.studies.effects import at_ratio, interactions, trend
 from equipoise.studies.findings import as_csv, found_in
 
@@ -51,7 +51,10 @@ def _cells(accuracies: dict[float, dict[str, float]], n_seeds: int = 4) -> Cells
         by_ratio[ratio] = Results(
             folder=Path(), told={"methods": own}, entries=entries, classes=("a",)
         )
-    values = [{"method": m, "label": f"size {m}", "number": float(m)} for m in accuracies[1.0]]
+    values = [
+        {"method": m, "label": f"size {m}", "number": float(m)}
+        for m in next(iter(accuracies.values()))
+    ]
     told = {
         "values": values,
         "reference": "64",
@@ -95,6 +98,12 @@ def test_slopes_are_those_of_least_squares() -> None:
     assert [own["value"] for own in along["by_ratio"].values()] == pytest.approx(doublings)
     both = stats.linregress(np.log10(ratios), doublings).slope
     assert along["interaction"]["value"] == pytest.approx(both)
+
+
+def test_ratios_of_trends_are_called_as_all_others_are() -> None:
+    """Also that of data that is not thinned."""
+    found = found_in(_cells({AS_IT_IS: PLANTED[10.0]}))
+    assert list(found["balanced"]["trend"]["by_ratio"]) == found["ratios"] == ["as it is"]
 
 
 def test_one_seed_tells_no_error() -> None:
