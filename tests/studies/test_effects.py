@@ -141,6 +141,20 @@ def test_a_planted_interaction_is_found_with_its_size_and_sign() -> None:
     assert along["interaction"]["value"] == pytest.approx(-0.025, abs=0.006)
 
 
+def test_p_values_of_several_values_are_corrected_for_each_other() -> None:
+    """Holm by hand, of those that studies of one value and the reference tell."""
+    both = {r: {"16": 0.7, "64": 0.69, "256": 0.68} for r in (1.0, 100.0)}
+    both[1.0] = dict.fromkeys(both[1.0], 0.69)
+    alone = {}
+    for name in ("16", "256"):
+        own = {r: {k: v for k, v in each.items() if k in (name, "64")} for r, each in both.items()}
+        alone[name] = interactions(_cells(own), "balanced", "balanced_accuracy")[name].p
+    found = interactions(_cells(both), "balanced", "balanced_accuracy")
+    least, most = sorted(alone, key=lambda name: alone[name])
+    assert found[least].p == pytest.approx(min(2 * alone[least], 1))
+    assert found[most].p == pytest.approx(min(max(2 * alone[least], alone[most]), 1))
+
+
 def test_values_that_are_alike_are_not_told_apart() -> None:
     """No interaction is claimed, and no value is better than the reference."""
     cells = _cells(NULL)
