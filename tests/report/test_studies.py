@@ -65,6 +65,20 @@ def test_nothing_is_fetched(page: str) -> None:
     assert page.count("<script") == 1
 
 
+def test_a_study_without_its_reference_is_refused_and_without_another_value_read(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Where all runs of a value have failed at one ratio."""
+    for value, other in (("no-smoothing", None), ("Uniform()", "no-smoothing")):
+        copy = shutil.copytree(folder, tmp_path / value)
+        shutil.rmtree(copy / "ratio10" / "runs" / value)
+        if other is None:
+            with pytest.raises(InputError, match="no smoothing is not finished at every ratio"):
+                summarise_study(copy)
+        else:
+            assert list(summarise_study(copy)["balanced"]["ratios"]["1"]["means"]) == [other]
+
+
 def test_studies_and_other_things_are_not_mixed(folder: Path, tmp_path: Path) -> None:
     """A run inside a study is a run; with the study itself there is no page."""
     run = next(folder.glob("ratio1/runs/*/seed0"))

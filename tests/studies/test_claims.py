@@ -8,9 +8,10 @@ import pytest
 
 from equipoise.comparison.results import Entry, Results
 from equipoise.standard.sharpness import SHARPNESSES
-from equipoise.statistics.paired import Predictions
+from equipoise.standard.smoothing import ClassConditional
+from equipoise.statistics.paired import Predictions, differences
 from equipoise.studies.cells import Cells
-from equipoise.studies.claims import SHARP, answers
+from equipoise.studies.claims import SHARP, SMOOTHED, answers
 from equipoise.studies.findings import found_in
 
 N, CLASSES = 3000, 3
@@ -38,8 +39,9 @@ def _cells(
             }
             for number, (name, accuracy) in enumerate(own.items())
         }
+        params = {name: {"params": {"optimizer": _optimizer(name)}} for name in own}
         by_ratio[ratio] = Results(
-            folder=Path(), told={"methods": own}, entries=entries, classes=("a", "b", "c")
+            folder=Path(), told={"methods": params}, entries=entries, classes=("a", "b", "c")
         )
     names = list(next(iter(accuracies.values())))
     numbers = [float(name) if name.isdecimal() else None for name in names]
@@ -60,6 +62,11 @@ def _cells(
     return cells
 
 
+def _optimizer(name: str) -> str:
+    """Return what a study over SGD gives a value: another optimizer only if that is the value."""
+    return name if name == "AdamW()" else "SGD()"
+
+
 def _verdicts(cells: Cells, metric: str = "balanced_accuracy") -> list[str]:
     return [each["verdict"] for each in answers(cells, "balanced", metric)]
 
@@ -73,8 +80,18 @@ PLANTED = {
         100.0: {"64": 0.6, "16": 0.7, "256": 0.5},
     },
     "augmentation": {
-        1.0: {"CropFlip()": 0.8, "no augmentation": 0.8, "Mixup()": 0.8},
-        100.0: {"CropFlip()": 0.8, "no augmentation": 0.6, "Mixup()": 0.7},
+        1.0: {
+            "CropFlip()": 0.8,
+            "no augmentation": 0.8,
+            "CropFlip() | TrivialAugment()": 0.8,
+            "CropFlip() | AutoAugment()": 0.8,
+        },
+        100.0: {
+            "CropFlip()": 0.8,
+            "no augmentation": 0.6,
+            "CropFlip() | TrivialAugment()": 0.7,
+            "CropFlip() | AutoAugment()": 0.8,
+        },
     },
     "pretraining": {
         1.0: {"no auxiliary": 0.8, "VICReg()": 0.8},
@@ -129,6 +146,101 @@ def test_an_effect_that_is_surely_small_is_not_reproduced_and_an_unsure_one_unde
     assert set(_verdicts(cells)) == {"undecided"}
 
 
+def test_claims_of_one_study_are_corrected_for_each_other() -> None:
+    """Holm by hand, of the p-values of the same two differences at the largest ratio."""
+    own = {r: {"no smoothing": 0.7, TAIL: 0.715, HEAD: 0.7} for r in (1.0, 100.0)}
+    cells = _cells("smoothing", own)
+    found = answers(cells, "balanced", "balanced_accuracy")
+    apart = differences(cells.predictions(100.0, "balanced"))
+    least, most = sorted(apart.between(TAIL, other).p for other in (HEAD, "no smoothing"))
+    told = sorted(each["p"] for each in found)
+    assert told == pytest.approx([min(2 * least, 1), min(max(2 * least, most), 1)])
+    assert told[0] > least
+
+
+HARMS = {
+    "batch-size": {
+        1.0: {"64": 0.7, "16": 0.5, "256": 0.9},
+        100.0: {"64": 0.55, "16": 0.5, "256": 0.6},
+    },
+    "augmentation": {
+        1.0: {"no augmentation": 0.8, "CropFlip()": 0.5},
+        100.0: {"no augmentation": 0.6, "CropFlip()": 0.55},
+    },
+    "pretraining": {
+        1.0: {"no auxiliary": 0.8, "VICReg()": 0.5},
+        100.0: {"no auxiliary": 0.6, "VICReg()": 0.55},
+    },
+    "optimizer": {
+        1.0: {"SGD()": 0.8, "SAM()": 0.5},
+        100.0: {"SGD()": 0.6, "SAM()": 0.55},
+    },
+}
+"""What the paper says helps is a harm at both ratios, and less of one at the larger."""
+
+
+@pytest.mark.parametrize("component", HARMS)
+def test_a_harm_that_becomes_less_is_not_the_gain_that_is_claimed_to_grow(component: str) -> None:
+    """The slope is above 0 all the same, and so is the sentence's first number."""
+    [found] = answers(_cells(component, HARMS[component]), "balanced", "balanced_accuracy")
+    assert found["verdict"] == "not reproduced"
+    assert found["low"] > 0
+    assert "; at ratio 100 it is -" in found["sentence"]
+
+
+def test_a_gain_that_grows_to_nothing_told_is_undecided() -> None:
+    """The slope is told from chance, and the gain at the largest ratio is not."""
+    own = {1.0: {"no augmentation": 0.8, "CropFlip()": 0.6}, 100.0: {}}
+    own[100.0] = dict.fromkeys(own[1.0], 0.6)
+    cells = _cells("augmentation", own)
+    assert set(_verdicts(cells)) == {"undecided"}
+
+
+def test_next_to_nothing_is_judged_over_the_whole_of_a_study() -> None:
+    """Gains that grow by up to 0.3 points a halving and tenfold are 4 points over the study."""
+    sizes, ratios = (8, 16, 32, 64, 128, 256), (1.0, 10.0, 100.0, 1000.0)
+    own = {
+        r: {str(b): 0.8 + 0.0008 * np.log2(256 / b) * np.log10(r) for b in sizes} for r in ratios
+    }
+    [found] = answers(_cells("batch-size", own, n_seeds=3), "balanced", "balanced_accuracy")
+    assert found["high"] < 0.01 < 5 * 3 * found["high"]
+    assert found["p"] > 0.05
+    assert found["verdict"] == "undecided"
+
+
+def test_values_may_stand_in_any_order_and_leave_out_what_is_usual() -> None:
+    """SAM as the first value is no training without; rates that are left out are the usual ones."""
+    for plain in ("no sharpness", "SGD()"):
+        sharp = {
+            1.0: {"SAM()": 0.8, "AdamW()": 0.5, plain: 0.8},
+            100.0: {"SAM()": 0.7, "AdamW()": 0.9, plain: 0.6},
+        }
+        assert _verdicts(_cells("optimizer", sharp)) == ["reproduced"]
+    head, usual = "ClassConditional(head=0.1)", "ClassConditional()"
+    smooth = {
+        1.0: dict.fromkeys(("no smoothing", head, usual), 0.8),
+        100.0: {"no smoothing": 0.6, head: 0.7, usual: 0.7},
+    }
+    [found] = answers(_cells("smoothing", smooth), "balanced", "balanced_accuracy")
+    assert found["value"] == pytest.approx(0.1, abs=0.03)
+    assert found["verdict"] == "reproduced"
+    both = ClassConditional()
+    assert {"head": both.head, "tail": both.tail} == SMOOTHED
+
+
+def test_sharpness_is_not_measured_against_another_optimizer() -> None:
+    """SAM over SGD beside AdamW alone: the difference would be one of two."""
+    own = {1.0: {"AdamW()": 0.8, "SAM()": 0.8}, 100.0: {"AdamW()": 0.6, "SAM()": 0.7}}
+    assert _verdicts(_cells("optimizer", own)) == []
+
+
+def test_of_equal_classes_nothing_that_is_claimed_of_imbalance_is_said() -> None:
+    """A study of ratio 1 alone, however large its effects."""
+    only = {1.0: PLANTED["smoothing"][100.0]}
+    assert _verdicts(_cells("smoothing", only)) == []
+    assert len(_verdicts(_cells("smoothing", {100.0: only[1.0]}))) == 2
+
+
 def test_the_numbers_are_those_of_the_scores() -> None:
     """By hand: halving gains 2.5 points more for each tenfold ratio; the interval holds it."""
     [found] = answers(_cells("batch-size", PLANTED["batch-size"]), "balanced", "balanced_accuracy")
@@ -149,8 +261,26 @@ def test_whether_an_order_of_networks_carries_over_is_told_by_its_correlation() 
     last = dict(zip(first, reversed(first.values()), strict=True))
     [told] = _verdicts(_cells("architecture", {1.0: first, 100.0: last}))
     assert told == "reproduced"
+    same = _cells("architecture", {1.0: first, 100.0: first})
+    for results in same.by_ratio.values():
+        results.entries.update(dict.fromkeys(results.entries, results.entries[names[0]]))
+    assert _verdicts(same) == []
     few = {name: first[name] for name in names[:3]}
     assert _verdicts(_cells("architecture", {1.0: few, 100.0: few})) == []
+
+
+def test_an_order_that_is_noise_does_not_fail_to_carry_over() -> None:
+    """Of 12 networks that are alike, whose order by chance is another at each ratio."""
+    alike = {f"ResNet(depth={depth})": 0.7 for depth in range(12)}
+    last, most = {}, 1.0
+    for shift in range(8):
+        cells = _cells("architecture", {1.0: alike, 100.0 + shift: alike}, n_seeds=2)
+        [found] = answers(cells, "balanced", "balanced_accuracy")
+        if found["high"] < most:
+            last, most = found, found["high"]
+    assert last["high"] < 0.5
+    assert last["verdict"] == "undecided"
+    assert "no two networks are told apart" in last["sentence"]
 
 
 @pytest.mark.parametrize("component", PLANTED)

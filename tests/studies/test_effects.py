@@ -8,7 +8,7 @@ from scipy import stats
 
 from equipoise.comparison.results import Entry, Results
 from equipoise.statistics.paired import Predictions
-from equipoise.studies.cells import Cells
+from equipoise.studies.cells import AS_IT_IS, Cells
 from equipoise.studies.effects import at_ratio, interactions, trend
 from equipoise.studies.findings import as_csv, found_in
 
@@ -51,7 +51,10 @@ def _cells(accuracies: dict[float, dict[str, float]], n_seeds: int = 4) -> Cells
         by_ratio[ratio] = Results(
             folder=Path(), told={"methods": own}, entries=entries, classes=("a",)
         )
-    values = [{"method": m, "label": f"size {m}", "number": float(m)} for m in accuracies[1.0]]
+    values = [
+        {"method": m, "label": f"size {m}", "number": float(m)}
+        for m in next(iter(accuracies.values()))
+    ]
     told = {
         "values": values,
         "reference": "64",
@@ -97,6 +100,12 @@ def test_slopes_are_those_of_least_squares() -> None:
     assert along["interaction"]["value"] == pytest.approx(both)
 
 
+def test_ratios_of_trends_are_called_as_all_others_are() -> None:
+    """Also that of data that is not thinned."""
+    found = found_in(_cells({AS_IT_IS: PLANTED[10.0]}))
+    assert list(found["balanced"]["trend"]["by_ratio"]) == found["ratios"] == ["as it is"]
+
+
 def test_one_seed_tells_no_error() -> None:
     """What training again would change is not known."""
     found = interactions(_cells(PLANTED, n_seeds=1), "balanced", "balanced_accuracy")["16"]
@@ -130,6 +139,20 @@ def test_a_planted_interaction_is_found_with_its_size_and_sign() -> None:
     assert along["by_ratio"]["1"]["value"] == pytest.approx(0, abs=0.01)
     assert along["by_ratio"]["100"]["value"] == pytest.approx(-0.05, abs=0.01)
     assert along["interaction"]["value"] == pytest.approx(-0.025, abs=0.006)
+
+
+def test_p_values_of_several_values_are_corrected_for_each_other() -> None:
+    """Holm by hand, of those that studies of one value and the reference tell."""
+    both = {r: {"16": 0.7, "64": 0.69, "256": 0.68} for r in (1.0, 100.0)}
+    both[1.0] = dict.fromkeys(both[1.0], 0.69)
+    alone = {}
+    for name in ("16", "256"):
+        own = {r: {k: v for k, v in each.items() if k in (name, "64")} for r, each in both.items()}
+        alone[name] = interactions(_cells(own), "balanced", "balanced_accuracy")[name].p
+    found = interactions(_cells(both), "balanced", "balanced_accuracy")
+    least, most = sorted(alone, key=lambda name: alone[name])
+    assert found[least].p == pytest.approx(min(2 * alone[least], 1))
+    assert found[most].p == pytest.approx(min(max(2 * alone[least], alone[most]), 1))
 
 
 def test_values_that_are_alike_are_not_told_apart() -> None:

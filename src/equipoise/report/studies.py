@@ -27,7 +27,8 @@ def summarise_study(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If no seed is finished for all values at all ratios, or a file is damaged.
+        If no seed is finished for all values at all ratios, the reference is not, or a file is
+        damaged.
     """
     cells = read_cells(folder)
     stored = read_found(folder)

@@ -65,6 +65,11 @@ class Cells:
         """The value that others are measured against."""
         return str(self.told["reference"])
 
+    def params(self, method: str) -> Mapping[str, str]:
+        """Return the parameters that a value sets, as text."""
+        first = next(iter(self.by_ratio.values()))
+        return first.told["methods"][method].get("params", {})
+
     @cached_property
     def methods(self) -> list[str]:
         """Values with finished runs at every ratio."""
@@ -118,7 +123,8 @@ def read_cells(folder: Path) -> Cells:
     Raises
     ------
     InputError
-        If there is none, or no seed is finished for all values at all ratios.
+        If there is none, no seed is finished for all values at all ratios, or the reference is
+        not finished.
     """
     if not (folder / NAME).exists():
         raise InputError(
@@ -138,6 +144,12 @@ def read_cells(folder: Path) -> Cells:
             "A study is read by seeds that are finished for all values at all ratios.",
             "There is no such seed yet.",
             "Go on with `equipoise study ... --resume`.",
+        )
+    if cells.reference not in cells.methods:
+        raise InputError(
+            "A study is read by its reference, which others are measured against.",
+            f"{cells.labels[cells.reference]} is not finished at every ratio.",
+            "Go on with `equipoise study ... --resume`, or begin one with other --values.",
         )
     return cells
 

@@ -22,10 +22,13 @@ Weights = dict[tuple[float, str], float]
 """By ratio and value: a weighted sum of scores."""
 
 NOTHING = {"points": 0.01, "nats": 0.03}
-"""A change whose interval stays below this is none to speak of."""
+"""A change whose interval stays below this over all values and ratios is none to speak of."""
 
 SHARP = ("SAM", "ASAM", "SAMA", "ImbSAM", "FocalSAM")
 """Sharpness-aware methods; named here, for reports must not import torch."""
+
+SMOOTHED = {"head": 0.0, "tail": 0.2}
+"""What `ClassConditional` is where a value leaves it out; told here for the same reason."""
 
 UNRELATED = 0.5
 """The order of networks is said to carry over, or not, where its correlation is surely above this,
@@ -40,11 +43,13 @@ class Answer:
     ----------
     verdict : {"reproduced", "not reproduced", "undecided"}
         Reproduced: told from chance, in the claimed direction. Not reproduced: told from chance in
-        the other direction, or surely next to nothing.
+        the other direction, or surely next to nothing. Of a gain that is claimed to grow with the
+        ratio, both its growth and the gain at the largest ratio are asked: a harm that becomes
+        less is not what is claimed.
     sentence : str
         The verdict and its numbers.
     value, low, high : float
-        What was asked for, and its interval.
+        What was asked for, or its growth, and the interval.
     p : float or None
         Two-sided, corrected after Holm for the claims of the study; None where not tested so.
     """
@@ -59,10 +64,21 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class _Question:
-    """A weighted sum of scores, above 0 where the claim holds and higher scores are better."""
+    """Weighted sums of scores, above 0 where the claim holds and higher scores are better.
+
+    The first is asked for in words; there may be a second, the gain at the largest ratio. Over
+    the whole study the first makes so many times its number, its reach.
+    """
 
     what: str
     weights: Weights
+    gain: Weights | None = None
+    where: str = ""
+    reach: float = 1.0
+
+    @property
+    def sums(self) -> list[Weights]:
+        return [self.weights, *([] if self.gain is None else [self.gain])]
 
 
 def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
@@ -80,16 +96,19 @@ def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Each an `Answer`; empty where the values or ratios that a claim is about are not there, or
-        where there is one seed, which tells nothing of chance.
+        Each an `Answer`; empty where the values or ratios that a claim is about are not there, as
+        where all classes are equal, or where there is one seed, which tells nothing of chance.
 
     Notes
     -----
     *Matters more under imbalance* is a slope over the logarithm of the ratio, as in
-    `equipoise.studies.effects.interactions`; what is claimed of imbalanced data alone is asked at
-    the largest ratio. Of several values of one kind the mean is asked.
+    `equipoise.studies.effects.interactions`, and a gain at the largest ratio: both must be told
+    for the claim, either against it. What is claimed of imbalanced data alone is asked at the
+    largest ratio. Of several values of one kind the mean is asked. The interval of a rank
+    correlation is that of drawing other networks; noise of scores brings it near 0 of itself, so
+    that an order is said not to carry over only where networks are told apart at both ratios.
     """
-    if len(cells.seeds) < 2:
+    if len(cells.seeds) < 2 or max(cells.by_ratio) == 1:
         return []
     asked = [q for ask in _ASKED.get(cells.told["component"], ()) for q in ask(cells)]
     found = [asdict(each) for each in _tested(cells, asked, prior, metric)]
@@ -102,27 +121,35 @@ def _tested(cells: Cells, asked: Sequence[_Question], prior: str, metric: str) -
     if not asked:
         return []
     sign = -1 if metric.endswith("log_loss") else 1
-    tables = [{str(k): sign * w for k, w in each.weights.items()} for each in asked]
-    found = contrasts(cells.all_predictions(prior), tables, metric, level=LEVEL)
-    p = holm([each.p for each in found])
+    tables = [{str(k): sign * w for k, w in own.items()} for each in asked for own in each.sums]
+    found = iter(contrasts(cells.all_predictions(prior), tables, metric, level=LEVEL))
+    parts = [[next(found) for _ in each.sums] for each in asked]
+    p = holm([_p(each) for each in parts])
     return [
         _answered(question, each, float(own), metric)
-        for question, each, own in zip(asked, found, p, strict=True)
+        for question, each, own in zip(asked, parts, p, strict=True)
     ]
 
 
-def _answered(question: _Question, found: Contrast, p: float, metric: str) -> Answer:
-    least = NOTHING["nats" if metric.endswith("log_loss") else "points"]
+def _p(parts: Sequence[Contrast]) -> float:
+    """Return how likely chance is where all speak for a claim, or else one of several against."""
+    against = [each.p for each in parts if each.value < 0]
+    return min(len(parts) * min(against), 1.0) if against else max(each.p for each in parts)
+
+
+def _answered(question: _Question, parts: Sequence[Contrast], p: float, metric: str) -> Answer:
+    first, least = parts[0], NOTHING["nats" if metric.endswith("log_loss") else "points"]
     verdict: Verdict = "undecided"
     if p <= 1 - LEVEL:
-        verdict = "reproduced" if found.value > 0 else "not reproduced"
-    elif max(-found.low, found.high) < least:
+        verdict = "not reproduced" if any(each.value < 0 for each in parts) else "reproduced"
+    elif max(-first.low, first.high) < least / max(question.reach, 1):
         verdict = "not reproduced"
-    told = f"{question.what} {amount(found.value, metric)} ({interval(found, metric)})"
+    numbers = [f"{amount(each.value, metric)} ({interval(each, metric)})" for each in parts]
+    told = f"; {question.where} it is ".join(numbers)
     return Answer(
         verdict=verdict,
-        sentence=f"The paper's claim is {verdict} here: {told}.",
-        **{name: getattr(found, name) for name in ("value", "low", "high")},
+        sentence=f"The paper's claim is {verdict} here: {question.what} {told}.",
+        **{name: getattr(first, name) for name in ("value", "low", "high")},
         p=p,
     )
 
@@ -132,20 +159,25 @@ def _carried_over(cells: Cells, prior: str, metric: str) -> list[Answer]:
     ratios, n = list(cells.by_ratio), len(cells.methods)
     if len(ratios) < 2 or n < FEWEST:
         return []
-    first, last = (
-        differences(cells.predictions(ratio, prior), metric, pairs=[]).means
+    ends = [
+        differences(cells.predictions(ratio, prior), metric, level=LEVEL)
         for ratio in (ratios[0], ratios[-1])
-    )
-    value = spearman(*([own[name].value for name in cells.methods] for own in (first, last)))
+    ]
+    scores = [[own.means[name].value for name in cells.methods] for own in ends]
+    if any(len(set(own)) < 2 for own in scores):
+        return []
+    value = spearman(*scores)
     low, high = spearman_interval(value, n, LEVEL)
-    verdict: Verdict = (
-        "reproduced" if high < UNRELATED else "not reproduced" if low > UNRELATED else "undecided"
-    )
+    differ = all(holm([pair.p for pair in own.differences]).min() <= 1 - LEVEL for own in ends)
+    verdict: Verdict = "not reproduced" if low > UNRELATED else "undecided"
+    if high < UNRELATED and differ:
+        verdict = "reproduced"
     told = (
         f"over {n} networks the rank correlation of scores at ratio {name_of(ratios[0])} with "
         f"those at ratio {name_of(ratios[-1])} is {value:.2f} ({low:.2f} to {high:.2f})"
     )
-    sentence = f"The paper's claim is {verdict} here: {told}."
+    chance = "" if differ else "; at one of them, or both, no two networks are told apart"
+    sentence = f"The paper's claim is {verdict} here: {told}{chance}."
     return [Answer(verdict=verdict, sentence=sentence, value=value, low=low, high=high, p=None)]
 
 
@@ -157,6 +189,18 @@ def _along_ratios(cells: Cells, own: Mapping[str, float]) -> Weights:
         for ratio, weight in zip(cells.by_ratio, along, strict=True)
         for name, share in own.items()
     }
+
+
+def _growing(cells: Cells, what: str, own: Mapping[str, float], reach: float = 1.0) -> _Question:
+    """Return whether a gain grows with the ratio, and at the largest is one."""
+    where, gain = _at_last(cells, own)
+    return _Question(
+        what=f"for each tenfold ratio, {what} changes by",
+        weights=_along_ratios(cells, own),
+        gain=gain,
+        where=where,
+        reach=reach * float(np.ptp(np.log10(list(cells.by_ratio)))),
+    )
 
 
 def _at_last(cells: Cells, own: Mapping[str, float]) -> tuple[str, Weights]:
@@ -179,8 +223,8 @@ def _small_batches(cells: Cells) -> list[_Question]:
         return []
     halvings = slope_weights(-np.log2(list(sizes.values())))
     own = dict(zip(sizes, halvings, strict=True))
-    what = "for each tenfold ratio, the gain of halving the batch size changes by"
-    return [_Question(what=what, weights=_along_ratios(cells, own))]
+    reach = float(np.ptp(np.log2(list(sizes.values()))))
+    return [_growing(cells, "the gain of halving the batch size", own, reach)]
 
 
 def _gain_over_none(what: str, none: str) -> Callable[[Cells], list[_Question]]:
@@ -191,22 +235,35 @@ def _gain_over_none(what: str, none: str) -> Callable[[Cells], list[_Question]]:
         others = [name for name in cells.methods if name not in without]
         if len(cells.by_ratio) < 2 or not without or not others:
             return []
-        told = f"for each tenfold ratio, the gain of {what} over none changes by"
-        return [_Question(what=told, weights=_along_ratios(cells, _mean_less(others, without)))]
+        return [_growing(cells, f"the gain of {what} over none", _mean_less(others, without))]
 
     return ask
+
+
+def _policies(cells: Cells) -> list[_Question]:
+    kinds = {
+        name: {_parsed(part.strip())[0] for part in cells.labels[name].split("|")}
+        for name in cells.methods
+    }
+    policies = {"AutoAugment", "TrivialAugment"}
+    learnt, trivial = (
+        [name for name, own in kinds.items() if own & policies == {policy}]
+        for policy in sorted(policies)
+    )
+    if not learnt or not trivial:
+        return []
+    where, weights = _at_last(cells, _mean_less(learnt, trivial))
+    what = f"{where}, the gain of AutoAugment over TrivialAugment is"
+    return [_Question(what=what, weights=weights)]
 
 
 def _sharpness(cells: Cells) -> list[_Question]:
     kinds = {name: _parsed(cells.labels[name]) for name in cells.methods}
     sharp = [name for name, (kind, _) in kinds.items() if kind in SHARP]
-    plain, found = cells.reference, []
-    if len(cells.by_ratio) > 1 and sharp and plain in cells.methods and plain not in sharp:
-        told = (
-            "for each tenfold ratio, the gain of SAM and its kin over training without changes by"
-        )
-        own = _mean_less(sharp, [plain])
-        found.append(_Question(what=told, weights=_along_ratios(cells, own)))
+    plain, found = _without(cells, sharp), []
+    if len(cells.by_ratio) > 1 and sharp and plain is not None:
+        told = "the gain of SAM and its kin over training without"
+        found.append(_growing(cells, told, _mean_less(sharp, [plain])))
     classes = [name for name in sharp if kinds[name][0] == "SAMA"]
     alike = [name for name in sharp if kinds[name][0] == "SAM"]
     if classes and alike:
@@ -215,13 +272,24 @@ def _sharpness(cells: Cells) -> list[_Question]:
     return found
 
 
+def _without(cells: Cells, sharp: Sequence[str]) -> str | None:
+    """Return the value that has the optimizer of the sharp ones and is not; None: there is none."""
+    used = {cells.params(name).get("optimizer") for name in sharp}
+    for name in cells.methods:
+        has_it = used == {cells.params(name).get("optimizer")}
+        if name not in sharp and (has_it or cells.labels[name] == "no sharpness"):
+            return name
+    return None
+
+
 def _smoothing(cells: Cells) -> list[_Question]:
     fields = {name: _parsed(cells.labels[name]) for name in cells.methods}
-    leaning = {
-        name: values.get("tail", 0.0) - values.get("head", 0.0)
+    rates = {
+        name: {**SMOOTHED, **values}
         for name, (kind, values) in fields.items()
         if kind == "ClassConditional"
     }
+    leaning = {name: own["tail"] - own["head"] for name, own in rates.items()}
     rare = [name for name, lean in leaning.items() if lean > 0]
     frequent = [name for name, lean in leaning.items() if lean < 0]
     none = [name for name in cells.methods if cells.labels[name] == "no smoothing"]
@@ -243,7 +311,7 @@ def _parsed(label: str) -> tuple[str, dict[str, Any]]:
 
 _ASKED: Mapping[str, Sequence[Callable[[Cells], list[_Question]]]] = {
     "batch-size": (_small_batches,),
-    "augmentation": (_gain_over_none("augmentation", "no augmentation"),),
+    "augmentation": (_gain_over_none("augmentation", "no augmentation"), _policies),
     "pretraining": (_gain_over_none("self-supervision", "no auxiliary"),),
     "optimizer": (_sharpness,),
     "smoothing": (_smoothing,),

@@ -11,7 +11,7 @@ from equipoise.metrics.groups import in_order
 from equipoise.statistics.judging import judged
 from equipoise.statistics.multiplicity import holm
 from equipoise.statistics.paired import contrasts, differences
-from equipoise.studies.cells import Cells, recall_of_groups
+from equipoise.studies.cells import Cells, name_of, recall_of_groups
 
 LEVEL = 0.95
 """Of all intervals."""
@@ -161,7 +161,7 @@ def trend(cells: Cells, prior: str, metric: str) -> dict[str, Any] | None:
         weights.append({(r, name): along[r] * w for r in ratios for name, w in own.items()})
     found = [vars(each) for each in _sums(cells, weights, prior, metric)]
     return {
-        "by_ratio": dict(zip([f"{ratio:g}" for ratio in ratios], found, strict=False)),
+        "by_ratio": dict(zip(map(name_of, ratios), found, strict=False)),
         "interaction": found[-1] if len(ratios) > 1 else None,
     }
 
