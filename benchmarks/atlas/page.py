@@ -62,7 +62,8 @@ def page(found: Found, pictures: Path) -> str:
         lines += [f"## {title}", "", f"{', '.join(own) or 'None yet'}.", ""]
         for prior, heading in PRIORS:
             diagram = pictures / f"atlas-{part}-{prior}.svg"
-            lines += [f"### {heading}", "", *_ranks(own, prior, diagram), *_against(own, prior), ""]
+            told = [*_ranks(own, prior, diagram), *_to_best(own, prior), "", *_against(own, prior)]
+            lines += [f"### {heading}", "", *told, ""]
     return "\n".join([*lines, *_all(found)]) + "\n"
 
 
@@ -103,6 +104,20 @@ def _draw(ranked: Ranked, path: Path) -> str:
         picture = critical_differences(ranked.ranks, ranked.cliques, ranked.critical_difference)
     write_picture(picture, path)
     return picture.description
+
+
+def _to_best(found: Found, prior: str) -> list[str]:
+    """Return in how many comparisons each method wins, ties with the best, and loses to it."""
+    counts: dict[str, list[int]] = {}
+    for told in found.values():
+        facts = told[prior]["facts"]
+        counts.setdefault(facts["best"], [0, 0, 0])[0] += 1
+        for fact in facts["to_best"]:
+            counts.setdefault(fact["method"], [0, 0, 0])[2 if fact["told_apart"] else 1] += 1
+    ordered = sorted(counts.items(), key=lambda each: (each[1][2], -each[1][0]))
+    rows = [f"| {m} | {best} | {ties} | {worse} |" for m, (best, ties, worse) in ordered]
+    head = "| comparisons of | best mean | not told apart from the best | worse than the best |"
+    return [head, "|---|---|---|---|", *rows] if rows else []
 
 
 def _against(found: Found, prior: str) -> list[str]:
