@@ -5,7 +5,7 @@ Runs are kept in a folder of work, from which any stop is gone on with; what the
 
     python benchmarks/atlas/atlas.py --work WORK --only yeast shuttle
     python benchmarks/atlas/atlas.py --work WORK --workers 2
-    python benchmarks/atlas/atlas.py --work WORK --page
+    python benchmarks/atlas/atlas.py --page
 """
 
 import argparse
@@ -44,7 +44,7 @@ RATIOS = (10.0, 100.0)
 def main() -> None:
     """Compare, or write the page."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--work", type=Path, help="folder of the runs")
     parser.add_argument("--assets", type=Path, default=Path.home() / ".cache/imbalance-assets")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these data sets")
     parser.add_argument("--seeds", type=int, default=5)
@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="write docs/atlas.md and stop")
     args = parser.parse_args()
     if not args.page:
+        if args.work is None:
+            parser.error("give --work or --page")
         for name, case in cases(args.assets).items():
             if args.only is None or name in args.only:
                 compare(name, case, args)

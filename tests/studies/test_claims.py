@@ -302,3 +302,20 @@ def test_verdicts_are_the_first_sentences_of_a_study() -> None:
 def test_sharpness_aware_methods_are_known_by_name() -> None:
     """All of them."""
     assert set(SHARP) == set(SHARPNESSES)
+
+
+def test_where_nothing_is_learnt_no_claim_is_judged() -> None:
+    """Networks at chance are alike, which says nothing against a component; half of them do."""
+    guessing = {r: dict.fromkeys(own, 1 / CLASSES) for r, own in PLANTED["smoothing"].items()}
+    assert _verdicts(_cells("smoothing", guessing)) == []
+    one = {**guessing, 100.0: {**guessing[100.0], TAIL: 0.8}}
+    assert "reproduced" in _verdicts(_cells("smoothing", one))
+
+
+def test_of_augmentation_of_tables_the_paper_claims_nothing() -> None:
+    """The same scores as of images."""
+    of_table = {
+        ratio: {"FeatureNoise()": max(own.values()), "no augmentation": own["no augmentation"]}
+        for ratio, own in PLANTED["augmentation"].items()
+    }
+    assert _verdicts(_cells("augmentation", of_table)) == []

@@ -30,6 +30,9 @@ SHARP = ("SAM", "ASAM", "SAMA", "ImbSAM", "FocalSAM")
 SMOOTHED = {"head": 0.0, "tail": 0.2}
 """What `ClassConditional` is where a value leaves it out; told here for the same reason."""
 
+OF_TABLES = ("FeatureNoise", "FeatureMasking", "FeatureSwap", "QuantileJitter")
+"""Augmentations of tables, of which the paper claims nothing."""
+
 UNRELATED = 0.5
 """The order of networks is said to carry over, or not, where its correlation is surely above this,
 or below."""
@@ -97,7 +100,8 @@ def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
     -------
     list of dict
         Each an `Answer`; empty where the values or ratios that a claim is about are not there, as
-        where all classes are equal, or where there is one seed, which tells nothing of chance.
+        where all classes are equal, where there is one seed, which tells nothing of chance, or
+        where no value is told from guessing at the largest ratio.
 
     Notes
     -----
@@ -108,13 +112,23 @@ def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
     correlation is that of drawing other networks; noise of scores brings it near 0 of itself, so
     that an order is said not to carry over only where networks are told apart at both ratios.
     """
-    if len(cells.seeds) < 2 or max(cells.by_ratio) == 1:
+    if len(cells.seeds) < 2 or max(cells.by_ratio) == 1 or _guesses(cells, prior, metric):
         return []
     asked = [q for ask in _ASKED.get(cells.told["component"], ()) for q in ask(cells)]
     found = [asdict(each) for each in _tested(cells, asked, prior, metric)]
     if cells.told["component"] == "architecture":
         found += [asdict(each) for each in _carried_over(cells, prior, metric)]
     return found
+
+
+def _guesses(cells: Cells, prior: str, metric: str) -> bool:
+    """Whether no value is told from guessing: where nothing is learnt, nothing can be gained."""
+    last = cells.predictions(list(cells.by_ratio)[-1], prior)
+    k = next(iter(last.values()))[0].logits.shape[1]
+    means = differences(last, metric, pairs=[], level=LEVEL).means.values()
+    if metric.endswith("log_loss"):
+        return all(each.high >= np.log(k) for each in means)
+    return all(each.low <= 1 / k for each in means)
 
 
 def _tested(cells: Cells, asked: Sequence[_Question], prior: str, metric: str) -> list[Answer]:
@@ -233,7 +247,8 @@ def _gain_over_none(what: str, none: str) -> Callable[[Cells], list[_Question]]:
     def ask(cells: Cells) -> list[_Question]:
         without = [name for name in cells.methods if cells.labels[name] == none]
         others = [name for name in cells.methods if name not in without]
-        if len(cells.by_ratio) < 2 or not without or not others:
+        is_table = any(_parsed(cells.labels[name])[0] in OF_TABLES for name in others)
+        if len(cells.by_ratio) < 2 or not without or not others or is_table:
             return []
         return [_growing(cells, f"the gain of {what} over none", _mean_less(others, without))]
 
@@ -266,9 +281,10 @@ def _sharpness(cells: Cells) -> list[_Question]:
         found.append(_growing(cells, told, _mean_less(sharp, [plain])))
     classes = [name for name in sharp if kinds[name][0] == "SAMA"]
     alike = [name for name in sharp if kinds[name][0] == "SAM"]
-    if classes and alike:
-        where, weights = _at_last(cells, _mean_less(classes, alike))
-        found.append(_Question(what=f"{where}, the gain of SAM-A over SAM is", weights=weights))
+    for name in classes if alike else ():  # the paper's text and its code are two methods
+        where, weights = _at_last(cells, _mean_less([name], alike))
+        what = f"{where}, the gain of {cells.labels[name]} over SAM is"
+        found.append(_Question(what=what, weights=weights))
     return found
 
 
