@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 
 from equipoise.errors import InputError
-from equipoise.spec import parse
 from equipoise.statistics.correlation import FEWEST, spearman, spearman_interval
 from equipoise.statistics.multiplicity import holm
 from equipoise.statistics.paired import contrasts, differences
@@ -319,6 +318,9 @@ def _smoothing(cells: Cells) -> list[_Question]:
 
 
 def _parsed(label: str) -> tuple[str, dict[str, Any]]:
+    # Here, for reports of other things must not import scikit-learn, which that needs.
+    from equipoise.spec import parse  # noqa: PLC0415
+
     try:
         return parse(label)
     except InputError:
