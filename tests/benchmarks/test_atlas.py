@@ -26,8 +26,15 @@ def _write(results: Path, name: str, data: str, means: dict[str, float]) -> None
     folder = results / name
     folder.mkdir(parents=True)
     shown = {m: {"value": v, "low": v - 0.1, "high": v + 0.1} for m, v in means.items()}
+    best = max(means, key=lambda m: means[m])
     facts = {
         "means": shown,
+        "best": best,
+        "to_best": [
+            {"method": m, "reference": best, "told_apart": v < means[best] - 0.15}
+            for m, v in means.items()
+            if m != best
+        ],
         "to_control": [
             {"method": m, "reference": "plain", "told_apart": True, "value": v - means["plain"]}
             for m, v in means.items()
@@ -56,6 +63,8 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
     ranks = stats.rankdata([[-0.5, -0.45], [-0.5, -0.7]], axis=1).mean(axis=0)
     assert f"| plain | {ranks[0]:.2f} |" in chosen
     assert "| focal | plain | 2 | 0 | 1 |" in chosen
+    assert "| focal | 2 | 0 | 1 |" in chosen  # best of two, told to be worse than the best of one
+    assert "| plain | 1 | 1 | 1 |" in chosen
     drawn = {path.name for path in pictures.iterdir()}
     assert drawn == {"atlas-chosen-balanced.svg", "atlas-chosen-as_trained.svg"}
     for name in drawn:
