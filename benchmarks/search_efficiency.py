@@ -130,21 +130,33 @@ def table() -> str:
             }
             for method in METHODS
         }
-        cells = [
-            f"{np.mean(list(found.values())):.4f} ± {np.std(list(found.values()), ddof=1):.4f}"
-            if len(found) > 1
-            else ", ".join(f"{value:.4f}" for value in found.values())
-            for found in ends.values()
-        ]
+        most = max(map(len, ends.values()))
+        cells = [_cell(list(found.values()), most) for found in ends.values()]
         metric = own[0]["metric"]
         passed = [
-            reached(r["curve"], ends["random"][r["seed"]], metric)
+            _passed(r["curve"], ends["random"].get(r["seed"]), metric)
             for r in own
-            if r["method"] == "ours" and r["seed"] in ends["random"]
+            if r["method"] == "ours"
         ]
-        when = ", ".join("never" if p is None else f"{p:.0f} s" for p in passed)
+        when = ", ".join(passed)
         told.append(f"| {data} | {metric} | {' | '.join(cells)} | {when} | {len(passed)} |")
     return "\n".join(told)
+
+
+def _cell(values: list[float], most: int) -> str:
+    """Return the mean and deviation, and of how many seeds where others have more."""
+    if len(values) < 2:
+        return ", ".join(f"{value:.4f}" for value in values)
+    told = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+    return told if len(values) == most else f"{told} (n = {len(values)})"
+
+
+def _passed(curve: list[list[float]], end: float | None, metric: str) -> str:
+    """Return when a curve passes the end of random search, which may have come to none."""
+    if end is None:
+        return f"{curve[0][0]:.0f} s (random: no trial ended)" if curve else "neither has a result"
+    seconds = reached(curve, end, metric)
+    return "never" if seconds is None else f"{seconds:.0f} s"
 
 
 def main() -> None:

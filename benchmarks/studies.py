@@ -93,7 +93,7 @@ def page() -> None:
         paths = sorted(RESULTS.glob(f"{component}-*.json"))
         lines = [line for path in paths for line in told(path, path.stem[len(component) + 1 :])]
         if not lines:
-            command = f"python benchmarks/studies.py --work WORK --only {component}-DATA"
+            command = f"python benchmarks/studies.py --work WORK --only {component}-fashion-mnist"
             lines = [f"None is finished yet: `{command}`."]
         PAGE.joinpath(f"studies-{component}.md").write_text("\n".join(lines) + "\n", "utf-8")
     PAGE.joinpath("claims.md").write_text(claims(), "utf-8")

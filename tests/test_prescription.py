@@ -172,6 +172,20 @@ def _recipes() -> str:
     return _rows(["recipe", "what it is", "settings", "source", "published"], rows)
 
 
+def _methods() -> str:
+    """Recipes that go over another, in the order of `equipoise recipes`."""
+    rows = []
+    for recipe in (each for each in RECIPES.values() if each.base is not None):
+        params = {**recipe.params, **recipe.images, **recipe.table}
+        set_ = ", ".join(f"`{k}` {_code(v)}" for k, v in params.items())
+        only = "" if len(recipe.kinds) > 1 else f" ({recipe.kinds[0]} only)"
+        within = ", ".join(f"`{name}`" for name in recipe.within)
+        told = [recipe.summary + only, recipe.base, set_, within, _linked(recipe.source)]
+        rows.append([recipe.name, *told, recipe.published or ""])
+    heads = ["method", "what it is", "over", "settings", "searched", "source", "published"]
+    return _rows(heads, rows)
+
+
 def _papers() -> str:
     return "\n".join(f"- {name}: {full}" for name, full in PAPERS.items())
 
@@ -185,6 +199,7 @@ def rewritten(page: str) -> str:
         "budget": _budgets(),
         "narrower": _narrower(),
         "recipes": _recipes(),
+        "methods": _methods(),
         "papers": _papers(),
     }
     for name, text in made.items():

@@ -21,6 +21,9 @@ PARTS = (
     (True, "chosen", "Data that defaults or the portfolio of the search were chosen on"),
 )
 
+IMAGES, N_IMAGES, N_TABLES = ("fashion-mnist-", "cifar10-"), 4, 26
+"""How sets of images are called, and how many data sets of each kind there are to measure."""
+
 PRIORS = (("balanced", "Corrected to equal classes"), ("as_trained", "As trained"))
 
 
@@ -52,6 +55,11 @@ def page(found: Found, pictures: Path) -> str:
         "better or worse where the comparison's own verdict tells it apart ({doc}`comparison`).",
         "Ranks are over data sets: the same data at two imbalance ratios counts once, by the mean.",
         "",
+        "Each run has 15 seconds of one core on tables and two minutes on images, searches",
+        "included; five seeds on tables, three on images, each with a split of its own.",
+        f"**{_measured(found)}** The command goes on where it stopped. It needs",
+        '`pip install -e ".[opponents]"` and `python benchmarks/assets`.',
+        "",
         "The defaults of `prescribed` and the recipes that `tuned` tries first were chosen on some",
         "of these data (on other splits or on training parts, {doc}`log`), the other methods were",
         "not. So only the first part is a fair trial of these two.",
@@ -65,6 +73,13 @@ def page(found: Found, pictures: Path) -> str:
             told = [*_ranks(own, prior, diagram), *_to_best(own, prior), "", *_against(own, prior)]
             lines += [f"### {heading}", "", *told, ""]
     return "\n".join([*lines, *_all(found)]) + "\n"
+
+
+def _measured(found: Found) -> str:
+    """Return how much of the atlas there is."""
+    images = sum(name.startswith(IMAGES) for name in found)
+    told = f"{len(found) - images} of {N_TABLES} tables and {images} of {N_IMAGES} sets of images"
+    return f"{told} are measured so far."
 
 
 def _means(found: Found, prior: str) -> dict[str, dict[str, float]]:

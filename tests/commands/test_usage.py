@@ -1,5 +1,10 @@
 """Laws of command lines that cannot be understood."""
 
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from typing import get_type_hints
+
 import pytest
 
 from equipoise.cli import main
@@ -57,3 +62,20 @@ def test_wrong_values_are_told_in_words(
     told = capsys.readouterr().err
     assert option in told
     assert words in told
+
+
+def _options(function: Callable[..., object]) -> list[str]:
+    """Return the names of a command's options, those of its groups of options included."""
+    names = []
+    for name, hint in get_type_hints(function).items():
+        if name != "return":
+            names += [field.name for field in fields(hint)] if is_dataclass(hint) else [name]
+    return names
+
+
+@pytest.mark.parametrize("name", ["fit", "tune", "compare", "study", "pretrain", "evaluate"])
+def test_no_option_hides_another(name: str) -> None:
+    """Each option of a command, also one of the classifier's, can be given."""
+    names = _options(getattr(import_module(f"equipoise.commands.{name}"), name))
+    assert sorted(names) == sorted(set(names))
+    assert name == "evaluate" or "sampler" in names

@@ -48,8 +48,9 @@ def diagnose(  # noqa: PLR0913 (each is an option)
 ) -> int:
     """Say why RUN, or each of several RUNS on the same data, succeeds or fails, and what to try.
 
-    The networks are run over training, validation and test examples. Advice rests on validation
-    examples; what is said about the test set counts as a look at it.
+    The networks are run over training, validation and test examples. Advice rests on training
+    and validation examples; a run without any that are held out, such as one of `tune`, is judged
+    by its test examples instead. What is said about the test set counts as a look at it.
 
     Parameters
     ----------

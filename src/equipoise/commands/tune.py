@@ -40,7 +40,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     within: list[str] | None = None,
     trials: int | None = None,
     folds: int | None = None,
-    sampler: Literal["tpe", "random"] = "tpe",
+    search_sampler: Literal["tpe", "random"] = "tpe",
     portfolio: bool = True,
     ensemble: int = 1,
     storage: str | None = None,
@@ -86,7 +86,7 @@ def tune(  # noqa: PLR0913 (each is an option)
     folds : int
         Folds by which each recipe is judged; 1 is a single split. By default by the size of the
         rarest class, and the time.
-    sampler : {"tpe", "random"}
+    search_sampler : {"tpe", "random"}
         How recipes are drawn once the first ones are tried.
     portfolio : bool
         Try recipes first that helped elsewhere.
@@ -114,7 +114,7 @@ def tune(  # noqa: PLR0913 (each is an option)
         within=tuple(within or ()),
         n_trials=trials,
         n_folds=folds,
-        sampler=sampler,
+        sampler=search_sampler,
         portfolio=portfolio,
         ensemble=ensemble,
         storage=storage,

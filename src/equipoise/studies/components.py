@@ -312,7 +312,7 @@ COMPONENTS: dict[str, Component] = {
         ),
         Component(
             "weight-decay",
-            "Weight decay matters more than most choices under imbalance.",
+            "It tunes weight decay with the rest and prescribes no value.",
             ("optimizer",),
             _decays,
             _decay,
@@ -321,7 +321,7 @@ COMPONENTS: dict[str, Component] = {
         ),
         Component(
             "epochs",
-            "Long training overfits rare classes.",
+            "It prescribes no number of epochs.",
             ("epochs",),
             _lengths,
             _length,
