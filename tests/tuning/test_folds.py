@@ -105,6 +105,18 @@ def test_folds_are_for_rare_classes_and_where_there_is_time(held: int, fits: flo
     assert f"{held} {'examples ' if held == 20 else ''}of the rarest class" in reason
 
 
+def test_a_class_of_one_example_asks_for_no_folds() -> None:
+    """None holds it out; the rarest of the other classes decides, and is named as that."""
+    found, reason = choose_n_folds(np.array([9000, 500, 1]), np.array([900, 50, 0]), fits=1e9)
+    assert found == 1
+    assert "50 examples of the rarest class of two or more" in reason
+    few, reason = choose_n_folds(np.array([9000, 50, 1]), np.array([900, 5, 0]), fits=1e9)
+    assert few == 5
+    assert "5 of the rarest class of two or more" in reason
+    # Held out by a split that the data brings, a class of one is judged, but by no fold.
+    assert choose_n_folds(np.array([1, 1]), np.array([0, 1]), fits=1e9)[0] == 1
+
+
 def test_without_a_part_that_is_held_out_there_are_folds() -> None:
     """Or nothing could be judged, however little time there is."""
     assert choose_n_folds(np.array([900, 130]), np.array([0, 0]), fits=1.0)[0] == 2
