@@ -12,6 +12,7 @@ from sklearn.datasets import make_classification
 from equipoise import Classifier, TunedClassifier
 from equipoise.errors import InputError
 from equipoise.metrics import log_softmax
+from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, folder_of, read_held_out
@@ -86,6 +87,11 @@ def test_one_process_at_a_time_is_at_a_search(tmp_path: Path) -> None:
     model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
     with only_here(tmp_path), pytest.raises(InputError, match="One process at a time"):
         model.fit(X, Y)
+    (tmp_path / "new").mkdir()
+    model.set_params(folder=str(tmp_path / "new"))
+    with only_here(tmp_path / "new"), pytest.raises(InputError, match="One process at a time"):
+        model.fit(X, Y)
+    assert not list((tmp_path / "new").glob("*.json"))
 
 
 def test_a_method_after_training_keeps_its_held_out_examples() -> None:
@@ -176,3 +182,35 @@ def test_ctrl_c_with_a_folder_takes_the_best_so_far(
     proba = np.exp(log_softmax(held.logits))
     np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
     assert len(TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y).trials_) == 3
+
+
+def test_a_search_is_laid_out_anew_until_a_trial_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without time is refused in words; what was measured then is not gone on with."""
+
+    def pressed(_: Job) -> Record:
+        raise KeyboardInterrupt
+
+    kept = {**QUICK, "n_trials": 1, "folder": str(tmp_path)}
+    with pytest.raises(InputError, match="needs time"):
+        TunedClassifier(**{**kept, "time_budget": 0.001}).fit(X, Y)
+    assert not list(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.search.run_trial", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            TunedClassifier(**kept).fit(X, Y)
+    run = Run(tmp_path)
+    run.write_json("layout.json", run.read_json("layout.json") | {"seconds": -2.7, "alone": True})
+    model = TunedClassifier(**kept).fit(X, Y)
+    layout = run.read_json("layout.json")
+    assert layout["seconds"] > 0
+    assert model.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
+    TunedClassifier(**kept).fit(X, Y)
+    assert run.read_json("layout.json") == layout
+
+
+def test_where_no_example_can_be_held_out_nothing_is_tried() -> None:
+    """With one example of each class no recipe can be judged: said once, before any trial."""
+    with pytest.raises(InputError, match="Each class has one example"):
+        TunedClassifier(**{**QUICK, "n_folds": None}).fit(X[[0, 1]], ["no", "yes"])

@@ -1,13 +1,16 @@
 """Laws of folds: each example is held out once, and no class is without one to learn from."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equipoise.errors import InputError
 from equipoise.task import Task
-from equipoise.tuning.folds import choose_n_folds, cross_folds, folds_of
+from equipoise.tuning.folds import choose_n_folds, cross_folds, folds_of, require_held_out
 
 counts_of_classes = st.lists(st.integers(1, 13), min_size=2, max_size=5)
 
@@ -115,6 +118,16 @@ def test_a_class_of_one_example_asks_for_no_folds() -> None:
     assert "5 of the rarest class of two or more" in reason
     # Held out by a split that the data brings, a class of one is judged, but by no fold.
     assert choose_n_folds(np.array([1, 1]), np.array([0, 1]), fits=1e9)[0] == 1
+
+
+def test_recipes_are_judged_only_where_something_can_be_held_out() -> None:
+    """By the split that there is, or by folds; with one example of each class by neither."""
+    codes, X = np.array([0, 1, 1]), pd.DataFrame({"a": np.zeros(3)})
+    for train, validation, can_be in (([0, 1, 2], [], 1), ([0], [1], 1), ([0, 1], [], 0)):
+        parts = {"train": np.array(train), "validation": np.array(validation, dtype=int)}
+        task = Task(X=X, codes=codes, n_classes=2, **parts)
+        with nullcontext() if can_be else pytest.raises(InputError, match="has one example"):
+            require_held_out(task)
 
 
 def test_without_a_part_that_is_held_out_there_are_folds() -> None:

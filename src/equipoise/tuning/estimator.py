@@ -1,7 +1,5 @@
 """The scikit-learn edge of the search: a classifier that tunes itself in a given time."""
 
-import hashlib
-import secrets
 import tempfile
 import time
 import warnings
@@ -22,20 +20,25 @@ from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import check_executor, open_executor
 from equipoise.fitting import Fit
-from equipoise.initial import example_hashes
 from equipoise.runs import Run
 from equipoise.settings import COMPONENTS, as_text
 from equipoise.spec import differing, resolve
-from equipoise.task import Task
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select
-from equipoise.tuning.examples import task_of
-from equipoise.tuning.identity import check_identity, only_here, write_identity
-from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
+from equipoise.tuning.examples import examples_hash, task_of
+from equipoise.tuning.identity import Claim, check_identity
+from equipoise.tuning.layout import Layout, final_epochs
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_record, read_records
 from equipoise.tuning.search import Search
-from equipoise.tuning.setup import base_params, refit_params, set_up
+from equipoise.tuning.setup import (
+    base_params,
+    begin,
+    laid_out,
+    refit_params,
+    searched_roles,
+    set_up,
+)
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import choose_winner
@@ -180,7 +183,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return self._fit(X, y, sample_weight, Path(folder))
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, folder: Path) -> Self:
-        given, options = self._given, self._options
+        given, options, claim = self._given, self._options, Claim(folder)
         options.validate()
         place = {"workers": self.workers, "address": self.address, "threads": self.threads}
         check_executor(self.executor, **place)
@@ -190,20 +193,23 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         _, fit = base.prepare(*examples)
         if self.ensemble > 1:
             _require_text(fit)
-        layout = self._laid_out(folder, fit, given, clock)
+        searched_roles(fit, options, given)
+        layout = laid_out(fit, options, clock)
+        identity = self._identity(fit, given, layout)
+        check_identity(folder, identity)
         clock.reserve = layout.reserve
-        params = base_params(base.get_params(deep=False), layout, given)
-        search = set_up(
-            fit,
-            layout,
-            options,
-            folder=folder,
-            data=fit.task,
-            base=params,
-            given=given,
-            address=self._study(folder, layout),
-        )
-        with only_here(folder):
+        with claim.held():
+            begin(folder, identity, layout)
+            search = set_up(
+                fit,
+                layout,
+                options,
+                folder=folder,
+                data=fit.task,
+                base=base_params(base.get_params(deep=False), layout, given),
+                given=given,
+                address=self._study(folder, layout),
+            )
             is_whole = self._searched(search, clock, **place)
             records, metric = read_records(folder), layout.metrics[0]
             self.winner_ = choose_winner(folder, records, metric)
@@ -282,14 +288,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         fit.training.history = Run(folder_of(search.folder, record.number)).history
         return best.keep(classes, fit), fit
 
-    def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
-        """Return how to search, and keep it in the folder, or go on with what is there."""
-        options, stored = self._options, stored_layout(folder)
-        layout = stored or lay_out(
-            fit, clock.remaining, options.metrics, options.n_folds, ensemble=self.ensemble
-        )
-        identity = {
-            "data": _fingerprint(fit.task),
+    def _identity(self, fit: Fit, given: dict[str, Any], layout: Layout) -> dict[str, Any]:
+        """Return what a search that is gone on with shares with its start."""
+        options = self._options
+        return {
+            "data": examples_hash(fit.task),
             "seed": self._seed,
             "params": {name: as_text(value) for name, value in given.items()},
             "roles": list(options.roles),
@@ -299,12 +302,6 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             "ensemble": options.ensemble,
             "storage": None if self.storage is None else Address(self.storage).public,
         }
-        check_identity(folder, identity)
-        # In a shared storage each search has a study of its own, found again by this name.
-        write_identity(folder, {**identity, "study": f"equipoise-{secrets.token_hex(6)}"})
-        if stored is None:
-            store_layout(folder, layout)
-        return layout
 
     def _study(self, folder: Path, layout: Layout) -> Address:
         """Return where the study is kept."""
@@ -366,12 +363,3 @@ def _require_text(fit: Fit) -> None:
                 f"It is {fit.network[name]}.",
                 "Leave out `ensemble`, or use another.",
             ) from error
-
-
-def _fingerprint(task: Task) -> str:
-    """Return the SHA-256 of all examples, with their classes and weights, in hexadecimal."""
-    digest = hashlib.sha256(example_hashes(task.X, np.arange(len(task.codes))).tobytes())
-    digest.update(np.asarray(task.codes, dtype=np.int64).tobytes())
-    if task.weights is not None:
-        digest.update(np.asarray(task.weights, dtype=np.float64).tobytes())
-    return digest.hexdigest()

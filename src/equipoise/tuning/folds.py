@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise._typing import CodeArray, CountArray, IndexArray
+from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
 from equipoise.task import Task
 
@@ -91,6 +92,16 @@ def held_out_counts(task: Task, n: int) -> CountArray:
     counts = task.counts + held
     # A class of one example is learnt from in each fold, and never held out.
     return held if n == 1 else np.where(counts > 1, counts, 0)
+
+
+def require_held_out(task: Task) -> None:
+    """Raise `InputError` if no division holds out an example, so that no recipe can be judged."""
+    if not any(held_out_counts(task, n).any() for n in (1, 2)):
+        raise InputError(
+            "Recipes are judged by examples that are held out, of a class that has two or more.",
+            "Each class has one example.",
+            "Give more examples.",
+        )
 
 
 def unjudged(task: Task, n: int) -> list[str]:

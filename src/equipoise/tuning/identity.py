@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,53 @@ def only_here(folder: Path, what: str = "search") -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@dataclass(eq=False)
+class Claim:
+    """Keeps other processes from a search, from what is read of it on.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the search, which need not exist yet; what is in it may be read from now on.
+    """
+
+    folder: Path
+    _seen: list[bytes | None] = field(init=False)
+    _is_held: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._seen = self._state()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes out; within itself it does nothing more.
+
+        Raises
+        ------
+        InputError
+            If another process is at the search, or has been since the claim was made.
+        """
+        if self._is_held:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with only_here(self.folder):
+            if self._state() != self._seen:
+                raise InputError(
+                    "One process at a time can go on with a search.",
+                    f"Another one has been at that in `{self.folder}` since this one has read it.",
+                    "Go on from what it has left: by the same command with --resume, or the same "
+                    "`fit` again.",
+                )
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held, self._seen = False, self._state()
+
+    def _state(self) -> list[bytes | None]:
+        """Return what each process writes that is at a search."""
+        paths = [self.folder / name for name in (NAME, "clock.json")]
+        return [path.read_bytes() if path.is_file() else None for path in paths]
