@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -208,6 +209,47 @@ def test_a_search_is_laid_out_anew_until_a_trial_has_begun(
     assert model.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
     TunedClassifier(**kept).fit(X, Y)
     assert run.read_json("layout.json") == layout
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [np.array([0.5, 0.5]), pd.Series({1: 0.4, 0: 0.6}), (0.5, 0.5), {0: np.float64(0.5), 1: 0.5}],
+    ids=["array", "series", "tuple", "mapping"],
+)
+def test_parameters_may_be_of_any_form_that_a_classifier_takes(
+    prior: object, tmp_path: Path
+) -> None:
+    """The same in another process goes on, whatever JSON makes of it; another one is refused."""
+    options = {**QUICK, "estimator": clone(FIXED).set_params(prior=prior), "folder": str(tmp_path)}
+    numbers = {"n_folds": np.int64(2), "n_trials": np.int64(1), "random_state": np.int64(3)}
+    model = TunedClassifier(**{**options, **numbers}).fit(X, CODES)
+    plain = {"n_folds": 2, "n_trials": 1, "random_state": 3}
+    assert TunedClassifier(**{**options, **plain}).fit(X, CODES).trials_ == model.trials_
+    other = clone(FIXED).set_params(prior=[0.1, 0.9])
+    with pytest.raises(InputError, match="params was"):
+        TunedClassifier(**{**options, **plain, "estimator": other}).fit(X, CODES)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)], ids=["none", "state"])
+def test_a_seed_that_is_drawn_stays_that_of_the_search(
+    random_state: object, tmp_path: Path
+) -> None:
+    """Its trials hold out the same examples; a search that has kept none is refused."""
+    options = {**QUICK, "random_state": random_state, "folder": str(tmp_path)}
+    first = TunedClassifier(**{**options, "n_trials": 1}).fit(X, Y)
+    model = TunedClassifier(**{**options, "n_trials": 2}).fit(X, Y)
+    assert model.trials_[0] == first.trials_[0]
+    held = [read_held_out(folder_of(tmp_path, number)) for number in (0, 1)]
+    assert held[0] is not None
+    assert held[1] is not None
+    assert held[0].rows.tolist() == held[1].rows.tolist()
+    seed = Run(tmp_path).read_json("search.json")["seed"]
+    assert model.best_estimator_.random_state == seed
+    other = TunedClassifier(**{**options, "n_trials": 1, "folder": str(tmp_path / "b")}).fit(X, Y)
+    assert other.best_estimator_.random_state != seed
+    Run(tmp_path).write_json("search.json", Run(tmp_path).read_json("search.json") | {"seed": None})
+    with pytest.raises(InputError, match="an earlier version has begun it"):
+        TunedClassifier(**options).fit(X, Y)
 
 
 def test_where_no_example_can_be_held_out_nothing_is_tried() -> None:

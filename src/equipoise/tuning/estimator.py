@@ -20,13 +20,14 @@ from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import check_executor, open_executor
 from equipoise.fitting import Fit
+from equipoise.labels import draw_seed
 from equipoise.runs import Run
 from equipoise.settings import COMPONENTS, as_text
 from equipoise.spec import differing, resolve
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select
 from equipoise.tuning.examples import examples_hash, task_of
-from equipoise.tuning.identity import Claim, check_identity
+from equipoise.tuning.identity import Claim, as_kept, check_identity, is_begun, kept_seed
 from equipoise.tuning.layout import Layout, final_epochs
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_record, read_records
@@ -104,9 +105,10 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     folder : str or None, default=None
         Where the search is kept; None: nowhere. If it holds a search with the same data and
         parameters, that is gone on with; the time that it has used counts.
-    random_state : int, default=0
+    random_state : int, RandomState or None, default=0
         Seed of everything random; that of ``estimator``, if it has another than its default, goes
-        before it. How many recipes there is time for depends on the machine.
+        before it. If it is no number, a seed is drawn, and kept in ``folder``. How many recipes
+        there is time for depends on the machine.
 
     Attributes
     ----------
@@ -153,7 +155,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     address: str | None = None
     storage: str | None = None
     folder: str | None = None
-    random_state: int = 0
+    random_state: int | np.random.RandomState | None = 0
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn what `Classifier` tells it."""
@@ -187,7 +189,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         options.validate()
         place = {"workers": self.workers, "address": self.address, "threads": self.threads}
         check_executor(self.executor, **place)
-        base = Classifier(**given).set_params(random_state=self._seed)
+        base = Classifier(**given).set_params(random_state=self._seed(folder))
         clock = Clock(folder, options.budget)
         examples = (X, y, sample_weight)
         _, fit = base.prepare(*examples)
@@ -293,7 +295,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         options = self._options
         return {
             "data": examples_hash(fit.task),
-            "seed": self._seed,
+            "seed": fit.seed,
             "params": {name: as_text(value) for name, value in given.items()},
             "roles": list(options.roles),
             "within": list(options.within),
@@ -316,10 +318,12 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         given = {} if self.estimator is None else differing(self.estimator)
         return {name: value for name, value in given.items() if name != "random_state"}
 
-    @property
-    def _seed(self) -> int:
+    def _seed(self, folder: Path) -> int:
+        """Return the seed as given, that of the search in a folder, or one that is drawn."""
         own = {} if self.estimator is None else differing(self.estimator)
-        return own.get("random_state", self.random_state)
+        given = own.get("random_state", self.random_state)
+        is_drawn = not isinstance(given, int | np.integer)
+        return kept_seed(folder) if is_drawn and is_begun(folder) else draw_seed(given)
 
     @property
     def _options(self) -> Options:
@@ -328,11 +332,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             metrics=(self.metric,) if isinstance(self.metric, str) else tuple(self.metric or ()),
             roles=tuple(self.search if self.search is not None else () if self.within else ROLES),
             within=tuple(self.within),
-            n_trials=self.n_trials,
-            n_folds=self.n_folds,
+            n_trials=as_kept(self.n_trials),
+            n_folds=as_kept(self.n_folds),
             sampler=self.sampler,
             portfolio=self.portfolio,
-            ensemble=self.ensemble,
+            ensemble=as_kept(self.ensemble),
             storage=self.storage,
         )
 
