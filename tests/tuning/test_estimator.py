@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, folder_of, read_held_out
+from equipoise.tuning.setup import refit_params
 
 X, CODES = make_classification(240, weights=[0.85], n_informative=8, random_state=0)
 Y = np.array(["no", "yes"])[CODES]
@@ -183,6 +186,53 @@ def test_ctrl_c_with_a_folder_takes_the_best_so_far(
     proba = np.exp(log_softmax(held.logits))
     np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
     assert len(TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y).trials_) == 3
+
+
+def test_ctrl_c_in_the_final_training_takes_the_recipe_as_it_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a folder; the time until then counts, and the same fit trains it anew."""
+    pressed: list[float] = []
+
+    def press(*_: object) -> None:
+        pressed.append(Run(tmp_path).read_json("clock.json")["used"] if pressed else 0.0)
+        time.sleep(1.5)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.estimator.refit_params", press)
+        with pytest.raises(KeyboardInterrupt):
+            TunedClassifier(**QUICK).fit(X, Y)
+        with pytest.warns(UserWarning, match="The final training was stopped"):
+            model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+    assert Run(tmp_path).read_json("clock.json")["used"] > pressed[1] + 1
+    held = read_held_out(folder_of(tmp_path, model.winner_.record.number), 0)
+    assert held is not None
+    proba = np.exp(log_softmax(held.logits))
+    np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
+    for _ in range(2):
+        again = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+        assert again.trials_ == model.trials_
+        assert again.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
+
+
+def test_a_fit_that_is_done_has_the_same_time_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its final training is not counted; without time for one the trial's model is taken."""
+
+    def slow(*args: Any) -> dict[str, Any]:
+        time.sleep(2)
+        return refit_params(*args)
+
+    monkeypatch.setattr("equipoise.tuning.estimator.refit_params", slow)
+    options, begun = {**QUICK, "n_trials": 1, "folder": str(tmp_path)}, time.monotonic()
+    TunedClassifier(**options).fit(X, Y)
+    assert Run(tmp_path).read_json("clock.json")["used"] < time.monotonic() - begun - 2
+    Run(tmp_path).write_json("clock.json", {"used": QUICK["time_budget"]})
+    with pytest.warns(UserWarning, match="no time for an epoch of the final training"):
+        late = TunedClassifier(**options).fit(X, Y)
+    assert late.best_estimator_.model_.counts.sum() < len(X)
 
 
 def test_a_search_is_laid_out_anew_until_a_trial_has_begun(

@@ -44,11 +44,19 @@ from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import choose_winner
 
-STOPPED = (
-    "The search was stopped: the best recipe so far is taken, as its trial has trained it on a "
-    "part of the examples. The same fit with the same folder goes on with the search."
-)
+KEPT = "the best recipe so far is taken, as its trial has trained it on a part of the examples."
+"""What is done where no recipe is trained anew."""
+
+STOPPED = f"The search was stopped: {KEPT} The same fit with the same folder goes on with it."
 """What a stop by Ctrl-C says."""
+
+STOPPED_LATE = (
+    f"The final training was stopped: {KEPT} The same fit with the same folder repeats it."
+)
+"""What it says once the search itself has ended."""
+
+NO_TIME = f"There is no time for an epoch of the final training: {KEPT}"
+"""What is said where the trials have taken all the time."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -61,8 +69,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     no test set back and writes no run; keep one for yourself.
 
     Ctrl-C ends `fit`. With ``folder`` the best recipe so far is taken, as its trial has trained it
-    on a part of the examples, with a warning; the same `fit` goes on with the search later.
-    Without, or before any recipe was trained, nothing is kept.
+    on a part of the examples, with a warning, also if it was just being trained anew; the same
+    `fit` goes on later. Without, or before any recipe was trained, nothing is kept.
 
     Parameters
     ----------
@@ -217,7 +225,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             self.winner_ = choose_winner(folder, records, metric)
             self.best_score_ = self.winner_.record.scores[metric]
             self.best_estimator_, record = (
-                self._final(search, layout, clock, examples)
+                self._finished(search, layout, clock, examples)
                 if is_whole and not layout.alone
                 else self._kept(search, examples)
             )
@@ -243,6 +251,24 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return False
         return True
 
+    def _finished(
+        self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
+    ) -> tuple[Classifier, Record]:
+        """Return what `_final` does; if Ctrl-C has ended that, the recipe as its trial left it."""
+        before = clock.used
+        try:
+            with clock.running():
+                found = self._final(search, layout, clock, examples)
+            # The same fit again has as much time for the same training.
+            Run(search.folder).write_json("clock.json", {"used": before})
+            return found
+        except KeyboardInterrupt:
+            if self.folder is None:
+                raise
+            warnings.warn(STOPPED_LATE, stacklevel=4)
+            self.best_score_ = self.winner_.record.scores[layout.metrics[0]]
+            return self._kept(search, examples)
+
     def _final(
         self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
     ) -> tuple[Classifier, Record]:
@@ -253,9 +279,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             self.best_score_ = selection.score
             return self._combined(search, selection, layout.n_folds, examples)
         record = self.winner_.record
-        epochs = search.base["epochs"]
-        if epochs == "auto":
-            epochs = max(final_epochs(layout, record, clock.remaining), 1)
+        fitting, epochs = final_epochs(layout, record, clock.remaining), search.base["epochs"]
+        if not fitting:
+            warnings.warn(NO_TIME, stacklevel=5)
+            return self._kept(search, examples)
+        epochs = fitting if epochs == "auto" else epochs
         trial = folder_of(search.folder, record.number)
         best = Classifier(**refit_params(search.base, record.params, epochs, trial))
         classes, fit = best.prepare(*examples)
