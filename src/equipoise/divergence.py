@@ -8,6 +8,9 @@ from torch import nn
 from equipoise.errors import TrainingError
 from equipoise.standard.optimizers import Optimizer
 
+DIVERGED = "Training diverged"
+"""How the message begins, by which the record of a trial tells this from other failures."""
+
 
 def require_finite(
     network: nn.Module, loss: float, logits: np.ndarray, *, epoch: int, optimizer: Optimizer
@@ -49,6 +52,6 @@ def require_finite(
     }
     if broken := [name for name, is_whole in whole.items() if not is_whole]:
         raise TrainingError(
-            f"Training diverged: infinite or undefined {' and '.join(broken)} in epoch {epoch}. "
+            f"{DIVERGED}: infinite or undefined {' and '.join(broken)} in epoch {epoch}. "
             f"Lower the learning rate of {optimizer!r}, or set a clip_norm."
         )

@@ -76,7 +76,7 @@ def check_weights(sample_weight: Any, n: int) -> WeightArray | None:
     return weights
 
 
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+def draw_seed(random_state: int | np.integer | np.random.RandomState | None) -> int:
     """Return a seed: the number itself, or one that a generator draws."""
     if isinstance(random_state, int | np.integer):
         return int(random_state)

@@ -354,8 +354,13 @@ def _other_place(*, is_run: bool, after_search: bool) -> str:
 
 
 def _is_visible(path: Path) -> bool:
-    is_search = path.name == SEARCH and has_search(path.parent)
+    is_search = path.name == SEARCH and (has_search(path.parent) or _is_unwritten(path))
     return not (is_search or path.name.startswith("."))
+
+
+def _is_unwritten(search: Path) -> bool:
+    """Whether a search was ended before it wrote anything: it takes its lock first."""
+    return search.is_dir() and all(p.name == "lock" or p.name[0] == "." for p in search.iterdir())
 
 
 def _lines(path: Path) -> list[str]:

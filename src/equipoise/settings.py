@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from equipoise.data.scaling import Scaling
 from equipoise.defaults import (
     Choice,
@@ -190,7 +192,7 @@ def as_text(value: Any) -> Any:
         return value.size
     if value is None or isinstance(value, Component):
         return repr(value)
-    return value.item() if hasattr(value, "item") else value
+    return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
 
 
 def from_text(name: str, value: Any) -> Any:

@@ -153,3 +153,9 @@ def test_what_none_beats_is_listed_where_there_are_several_metrics(shown) -> Non
     assert ["1 (taken)", "0.75", "0.5", "head=Cosine(scale=8.12)"] in rows
     assert ["0", "0.65", "0.25", "none: the prescription"] in rows
     assert "seconds an epoch" in table
+
+
+def test_an_error_that_is_not_known_is_told_to_be(shown) -> None:
+    """Where too few examples are held out there is a difference, and no number beside it."""
+    assert "by 0.1000, with a standard error of 0.0400." in shown(_found())[1]
+    assert "by 0.1000, with an unknown error." in shown(_found(over_prescription_error=None))[1]

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from equipoise.cli import main
+from equipoise.errors import InputError
 from equipoise.runs import Run
+from equipoise.tuning.identity import only_here
+from equipoise.tuning.tuner import Tuner
 
 ROWS = [(i % 7, (i * i) % 11, "rare" if i % 6 == 0 else "usual") for i in range(120)]
 QUICK = ["--label", "outcome", "--budget", "60s", "--trials", "3", "--folds", "1", "--epochs", "2"]
@@ -204,6 +207,24 @@ def test_ctrl_c_that_ends_the_command_says_how_to_go_on(
     assert ("before any recipe was trained" in told) == (moment == "in the first trial")
     assert main([*command, "--resume"]) == 0
     assert Run(tmp_path / "run").done
+
+
+def test_the_search_is_held_until_its_run_is_done(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that waits with --resume does not come in between the two."""
+    finish = Tuner.finish
+
+    def held(tuner: Tuner, *args: Any, **more: Any) -> Run:
+        with (
+            pytest.raises(InputError, match="One process at a time"),
+            only_here(tuner.search_folder),
+        ):
+            pass
+        return finish(tuner, *args, **more)
+
+    monkeypatch.setattr(Tuner, "finish", held)
+    assert main(["tune", table, *QUICK, "--out", str(tmp_path / "run")]) == 0
 
 
 def test_the_bar_counts_what_has_ended(

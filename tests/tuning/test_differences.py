@@ -1,5 +1,6 @@
 """Laws of differences: noise that two recipes share is none, and errors are those of resampling."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from equipoise.selection import MONITORS
-from equipoise.tuning.differences import RESAMPLED, RESAMPLES, SCREENED, difference, is_alike
+from equipoise.tuning.differences import (
+    ALIKE,
+    RESAMPLED,
+    RESAMPLES,
+    SCREENED,
+    difference,
+    is_alike,
+)
 from equipoise.tuning.scores import HeldOut
 
 COUNTS = (120, 60, 35)
@@ -111,6 +119,17 @@ def test_a_class_of_one_example_counts_with_the_pooled_deviation() -> None:
     expected = np.sqrt(0.25 / 4 + 0.25 / 1) / 2
     found = difference(better, other, "balanced_accuracy")
     assert found == (pytest.approx((0.25 + 1) / 2), pytest.approx(expected))
+
+
+@pytest.mark.parametrize("metric", MONITORS)
+def test_without_two_examples_alike_nothing_is_sure(metric: str) -> None:
+    """The error is infinite, no number that is none, and any two recipes count as alike."""
+    codes = [0] if metric in ALIKE else [0, 1]
+    better, other = _right([1, 1][: len(codes)], codes), _right([0, 0][: len(codes)], codes)
+    found, error = difference(better, other, metric)
+    assert found > 0
+    assert error == math.inf
+    assert is_alike(better, other, metric)
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)

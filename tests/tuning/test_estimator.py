@@ -2,9 +2,12 @@
 
 import json
 import pickle
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -12,9 +15,11 @@ from sklearn.datasets import make_classification
 from equipoise import Classifier, TunedClassifier
 from equipoise.errors import InputError
 from equipoise.metrics import log_softmax
+from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, folder_of, read_held_out
+from equipoise.tuning.setup import refit_params
 
 X, CODES = make_classification(240, weights=[0.85], n_informative=8, random_state=0)
 Y = np.array(["no", "yes"])[CODES]
@@ -86,6 +91,11 @@ def test_one_process_at_a_time_is_at_a_search(tmp_path: Path) -> None:
     model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
     with only_here(tmp_path), pytest.raises(InputError, match="One process at a time"):
         model.fit(X, Y)
+    (tmp_path / "new").mkdir()
+    model.set_params(folder=str(tmp_path / "new"))
+    with only_here(tmp_path / "new"), pytest.raises(InputError, match="One process at a time"):
+        model.fit(X, Y)
+    assert not list((tmp_path / "new").glob("*.json"))
 
 
 def test_a_method_after_training_keeps_its_held_out_examples() -> None:
@@ -176,3 +186,123 @@ def test_ctrl_c_with_a_folder_takes_the_best_so_far(
     proba = np.exp(log_softmax(held.logits))
     np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
     assert len(TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y).trials_) == 3
+
+
+def test_ctrl_c_in_the_final_training_takes_the_recipe_as_it_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a folder; the time until then counts, and the same fit trains it anew."""
+    pressed: list[float] = []
+
+    def press(*_: object) -> None:
+        pressed.append(Run(tmp_path).read_json("clock.json")["used"] if pressed else 0.0)
+        time.sleep(1.5)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.estimator.refit_params", press)
+        with pytest.raises(KeyboardInterrupt):
+            TunedClassifier(**QUICK).fit(X, Y)
+        with pytest.warns(UserWarning, match="The final training was stopped"):
+            model = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+    assert Run(tmp_path).read_json("clock.json")["used"] > pressed[1] + 1
+    held = read_held_out(folder_of(tmp_path, model.winner_.record.number), 0)
+    assert held is not None
+    proba = np.exp(log_softmax(held.logits))
+    np.testing.assert_allclose(model.predict_proba(X[held.rows]), proba, atol=1e-5)
+    for _ in range(2):
+        again = TunedClassifier(**QUICK, folder=str(tmp_path)).fit(X, Y)
+        assert again.trials_ == model.trials_
+        assert again.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
+
+
+def test_a_fit_that_is_done_has_the_same_time_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its final training is not counted; without time for one the trial's model is taken."""
+
+    def slow(*args: Any) -> dict[str, Any]:
+        time.sleep(2)
+        return refit_params(*args)
+
+    monkeypatch.setattr("equipoise.tuning.estimator.refit_params", slow)
+    options, begun = {**QUICK, "n_trials": 1, "folder": str(tmp_path)}, time.monotonic()
+    TunedClassifier(**options).fit(X, Y)
+    assert Run(tmp_path).read_json("clock.json")["used"] < time.monotonic() - begun - 2
+    Run(tmp_path).write_json("clock.json", {"used": QUICK["time_budget"]})
+    with pytest.warns(UserWarning, match="no time for an epoch of the final training"):
+        late = TunedClassifier(**options).fit(X, Y)
+    assert late.best_estimator_.model_.counts.sum() < len(X)
+
+
+def test_a_search_is_laid_out_anew_until_a_trial_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without time is refused in words; what was measured then is not gone on with."""
+
+    def pressed(_: Job) -> Record:
+        raise KeyboardInterrupt
+
+    kept = {**QUICK, "n_trials": 1, "folder": str(tmp_path)}
+    with pytest.raises(InputError, match="needs time"):
+        TunedClassifier(**{**kept, "time_budget": 0.001}).fit(X, Y)
+    assert not list(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("equipoise.tuning.search.run_trial", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            TunedClassifier(**kept).fit(X, Y)
+    run = Run(tmp_path)
+    run.write_json("layout.json", run.read_json("layout.json") | {"seconds": -2.7, "alone": True})
+    model = TunedClassifier(**kept).fit(X, Y)
+    layout = run.read_json("layout.json")
+    assert layout["seconds"] > 0
+    assert model.best_estimator_.model_.counts.tolist() == np.bincount(CODES).tolist()
+    TunedClassifier(**kept).fit(X, Y)
+    assert run.read_json("layout.json") == layout
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [np.array([0.5, 0.5]), pd.Series({1: 0.4, 0: 0.6}), (0.5, 0.5), {0: np.float64(0.5), 1: 0.5}],
+    ids=["array", "series", "tuple", "mapping"],
+)
+def test_parameters_may_be_of_any_form_that_a_classifier_takes(
+    prior: object, tmp_path: Path
+) -> None:
+    """The same in another process goes on, whatever JSON makes of it; another one is refused."""
+    options = {**QUICK, "estimator": clone(FIXED).set_params(prior=prior), "folder": str(tmp_path)}
+    numbers = {"n_folds": np.int64(2), "n_trials": np.int64(1), "random_state": np.int64(3)}
+    model = TunedClassifier(**{**options, **numbers}).fit(X, CODES)
+    plain = {"n_folds": 2, "n_trials": 1, "random_state": 3}
+    assert TunedClassifier(**{**options, **plain}).fit(X, CODES).trials_ == model.trials_
+    other = clone(FIXED).set_params(prior=[0.1, 0.9])
+    with pytest.raises(InputError, match="params was"):
+        TunedClassifier(**{**options, **plain, "estimator": other}).fit(X, CODES)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)], ids=["none", "state"])
+def test_a_seed_that_is_drawn_stays_that_of_the_search(
+    random_state: object, tmp_path: Path
+) -> None:
+    """Its trials hold out the same examples; a search that has kept none is refused."""
+    options = {**QUICK, "random_state": random_state, "folder": str(tmp_path)}
+    first = TunedClassifier(**{**options, "n_trials": 1}).fit(X, Y)
+    model = TunedClassifier(**{**options, "n_trials": 2}).fit(X, Y)
+    assert model.trials_[0] == first.trials_[0]
+    held = [read_held_out(folder_of(tmp_path, number)) for number in (0, 1)]
+    assert held[0] is not None
+    assert held[1] is not None
+    assert held[0].rows.tolist() == held[1].rows.tolist()
+    seed = Run(tmp_path).read_json("search.json")["seed"]
+    assert model.best_estimator_.random_state == seed
+    other = TunedClassifier(**{**options, "n_trials": 1, "folder": str(tmp_path / "b")}).fit(X, Y)
+    assert other.best_estimator_.random_state != seed
+    Run(tmp_path).write_json("search.json", Run(tmp_path).read_json("search.json") | {"seed": None})
+    with pytest.raises(InputError, match="an earlier version has begun it"):
+        TunedClassifier(**options).fit(X, Y)
+
+
+def test_where_no_example_can_be_held_out_nothing_is_tried() -> None:
+    """With one example of each class no recipe can be judged: said once, before any trial."""
+    with pytest.raises(InputError, match="Each class has one example"):
+        TunedClassifier(**{**QUICK, "n_folds": None}).fit(X[[0, 1]], ["no", "yes"])

@@ -1,13 +1,16 @@
 """Laws of folds: each example is held out once, and no class is without one to learn from."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equipoise.errors import InputError
 from equipoise.task import Task
-from equipoise.tuning.folds import choose_n_folds, cross_folds, folds_of
+from equipoise.tuning.folds import choose_n_folds, cross_folds, folds_of, require_held_out
 
 counts_of_classes = st.lists(st.integers(1, 13), min_size=2, max_size=5)
 
@@ -103,6 +106,28 @@ def test_folds_are_for_rare_classes_and_where_there_is_time(held: int, fits: flo
     found, reason = choose_n_folds(np.array([900, 130]), np.array([90, held]), fits)
     assert found == n
     assert f"{held} {'examples ' if held == 20 else ''}of the rarest class" in reason
+
+
+def test_a_class_of_one_example_asks_for_no_folds() -> None:
+    """None holds it out; the rarest of the other classes decides, and is named as that."""
+    found, reason = choose_n_folds(np.array([9000, 500, 1]), np.array([900, 50, 0]), fits=1e9)
+    assert found == 1
+    assert "50 examples of the rarest class of two or more" in reason
+    few, reason = choose_n_folds(np.array([9000, 50, 1]), np.array([900, 5, 0]), fits=1e9)
+    assert few == 5
+    assert "5 of the rarest class of two or more" in reason
+    # Held out by a split that the data brings, a class of one is judged, but by no fold.
+    assert choose_n_folds(np.array([1, 1]), np.array([0, 1]), fits=1e9)[0] == 1
+
+
+def test_recipes_are_judged_only_where_something_can_be_held_out() -> None:
+    """By the split that there is, or by folds; with one example of each class by neither."""
+    codes, X = np.array([0, 1, 1]), pd.DataFrame({"a": np.zeros(3)})
+    for train, validation, can_be in (([0, 1, 2], [], 1), ([0], [1], 1), ([0, 1], [], 0)):
+        parts = {"train": np.array(train), "validation": np.array(validation, dtype=int)}
+        task = Task(X=X, codes=codes, n_classes=2, **parts)
+        with nullcontext() if can_be else pytest.raises(InputError, match="has one example"):
+            require_held_out(task)
 
 
 def test_without_a_part_that_is_held_out_there_are_folds() -> None:

@@ -12,6 +12,8 @@ from equipoise.runs import Run
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.observations import observe
 from equipoise.tuning.records import Record, folder_of, read_records
+from equipoise.tuning.starts import MOST_STARTS, note_start
+from equipoise.tuning.trial import run_trial
 
 METRIC = "balanced_log_loss"
 
@@ -115,15 +117,33 @@ def test_no_trials_are_no_scores(tmp_path: Path) -> None:
     assert observe(tmp_path, [], METRIC, n_folds=1).gains.tolist() == []
 
 
+def test_only_what_has_diverged_counts_as_the_worst(searches: ModuleType, tmp_path: Path) -> None:
+    """As trials record it: not what had no time for an epoch, or ended its process each time."""
+    failed = tmp_path / "failed"
+    base = {**searches.PARAMS, "optimizer": "SGD(lr=1e9)"}
+    run_trial(searches.trial(folder_of(failed, 0), base=base))
+    slow = Record(number=1)
+    run_trial(searches.trial(folder_of(failed, 1), record=slow, seconds=1e-9))
+    killed = searches.trial(folder_of(failed, 2), record=Record(number=2))
+    for _ in range(MOST_STARTS):
+        note_start(killed.folder)
+    run_trial(killed)
+    records = read_records(failed)
+    assert [record.state for record in records] == ["failed"] * 3
+    assert all(record.message.startswith("TrainingError: ") for record in records)
+    known = [_trial(tmp_path, number, [1.0], state="complete") for number in range(3, 6)]
+    seen = observe(tmp_path, [*records, *known], METRIC, n_folds=2)
+    assert len(seen.choices) == 1 + len(known)
+
+
 def test_a_recipe_that_diverged_is_as_bad_as_the_fence(tmp_path: Path) -> None:
     """It is no blank; a lost worker is one, for its recipe may be good."""
     records = [_trial(tmp_path, k, [1.0 + 0.1 * k], state="complete") for k in range(5)]
-    records.append(
-        Record(number=5, choices={"head": "5"}, state="failed", message="TrainingError: diverged")
-    )
-    records.append(
-        Record(number=6, choices={"head": "6"}, state="failed", message="WorkerLost: killed")
-    )
+    diverged = "TrainingError: Training diverged: infinite or undefined weights in epoch 1."
+    lost = "WorkerLost: A worker process was ended by SIGKILL."
+    for number, message in enumerate((diverged, lost), start=5):
+        choices = {"head": str(number)}
+        records.append(Record(number=number, choices=choices, state="failed", message=message))
     seen = observe(tmp_path, records, METRIC, n_folds=1)
     assert [choice["head"] for choice in seen.choices] == list("012345")
     low, high = np.quantile(seen.gains[:5], [0.25, 0.75])

@@ -1,6 +1,7 @@
 """Laws of what is told of a search."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def _predicted(metric: str, value: float) -> HeldOut:
     return HeldOut(np.arange(20), codes, np.eye(2)[codes] * margin[:, None])
 
 
-def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
+def _told(folder: Path, metric: str, test: float, error: float = 0.01) -> dict[str, Any]:
     counts = {"counts_train": [90, 10], "counts_test": [50, 50]}
     run = Run.create(folder / "run", {"seeds": {"seed": 0}, "data": counts})
     records = [_record(number) for number in range(N)]
@@ -64,7 +65,7 @@ def _told(folder: Path, metric: str, test: float) -> dict[str, Any]:
         choices=(Choice("folds", 1, "as given", "design"),),
     )
     best = records[22]
-    winner = Winner(record=best, best=best, alike=1, over_prescription=0.222, error=0.01)
+    winner = Winner(record=best, best=best, alike=1, over_prescription=0.222, error=error)
     return summary(run, layout, records, winner, _predicted(metric, test))
 
 
@@ -162,3 +163,11 @@ def test_a_component_that_was_tried_once_has_a_difference_without_an_error() -> 
     roles = [{"name": "head", "importance": 0.1, "error": 0.1, "p": 0.5, "candidates": candidates}]
     [row] = compare(before, after, {"roles": roles}, "accuracy")
     assert (row["difference"], row["difference_error"]) == (0.25, None)
+
+
+def test_an_error_that_is_not_known_is_none(tmp_path: Path) -> None:
+    """JSON knows no infinity; the file can be written and read after the whole search."""
+    found = _told(tmp_path, "balanced_accuracy", 0.7, error=math.inf)
+    assert found["over_prescription"] == 0.222
+    assert found["over_prescription_error"] is None
+    assert read_search(json.loads(json.dumps(found, allow_nan=False)))["over_error"] is None

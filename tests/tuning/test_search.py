@@ -31,7 +31,7 @@ from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.records import Record, folder_of, read_held_out, read_record, read_records
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
-from equipoise.tuning.starts import MOST_STARTS
+from equipoise.tuning.starts import MOST_STARTS, note_start
 from equipoise.tuning.trial import run_trial
 
 BAD = Role(
@@ -258,6 +258,47 @@ def test_a_worker_that_is_lost_after_its_trial_costs_nothing(
     search.run(_LostAfter(), Clock(tmp_path, 1e6))
     [record] = read_records(tmp_path)
     assert (record.state, _trials(search)[0].state) == ("complete", TrialState.COMPLETE)
+
+
+HALF_WRITTEN = ".model.safetensors.0123456789abcdef"
+"""A file as a process leaves it that is killed while it writes it."""
+
+
+def test_a_lost_trial_leaves_its_record_and_no_more(searches: ModuleType, tmp_path: Path) -> None:
+    """Checkpoints of a process that ran out of memory would fill the disk, trial by trial."""
+
+    class _OutOfMemory(_Losing):
+        def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+            if self.count == 1:
+                args[0].record.save(args[0].folder)
+                for name in ("fold0.safetensors", HALF_WRITTEN):
+                    (args[0].folder / name).touch()
+                note_start(args[0].folder)
+            return super().submit(function, *args)
+
+    search = searches.search(tmp_path, n_trials=3, most_epochs=1)
+    search.run(_OutOfMemory(), Clock(tmp_path, 1e6))
+    assert [record.state for record in read_records(tmp_path)][1] == "failed"
+    assert [path.name for path in folder_of(tmp_path, 1).iterdir()] == ["trial.json"]
+
+
+def test_a_resumed_search_removes_what_the_one_before_would_have(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """Models of recipes that were stopped before a kill, and what it was in the middle of."""
+    choices = [{"optimizer": name} for name in ("AdamW", "invalid")]
+    search = searches.search(tmp_path, roles=[BAD], first=choices, n_trials=2, most_epochs=1)
+    _run(search)
+    complete, other = (folder_of(tmp_path, number) for number in (0, 1))
+    (other / "fold0").mkdir()
+    (other / "fold0" / "model.safetensors").touch()
+    (complete / "fold1.safetensors").touch()
+    (complete / "fold0" / HALF_WRITTEN).touch()
+    _run(search)
+    assert not (other / "fold0").exists()
+    assert not (complete / "fold1.safetensors").exists()
+    assert not (complete / "fold0" / HALF_WRITTEN).exists()
+    assert (complete / "fold0" / "model.safetensors").exists()
 
 
 class _OnAnotherDisk(Here):

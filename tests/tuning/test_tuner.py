@@ -328,7 +328,8 @@ def test_a_kill_between_the_first_two_files_is_no_loss(table: Path, tmp_path: Pa
     """The same command with --resume goes on, and the layout is measured and kept."""
     tuner = _tuner(table, tmp_path / "run")
     tuner.begin()
-    written = sorted(tuner.search_folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    found = tuner.search_folder.glob("*.json")
+    written = sorted(found, key=lambda path: path.stat().st_mtime_ns)
     assert [path.name for path in written] == ["search.json", "layout.json"]
     written[1].unlink()
     _tuner(table, tmp_path / "run", resume=True).begin()
@@ -561,6 +562,40 @@ def test_one_process_at_a_time_goes_on(table: Path, tmp_path: Path) -> None:
     with Here() as executor:
         tuner.search(executor)
     assert tuner.records
+
+
+def test_a_search_is_written_only_by_who_is_at_it(table: Path, tmp_path: Path) -> None:
+    """Of two that are begun at once the second changes nothing, then or when the first is done."""
+    (tmp_path / "run" / "search").mkdir(parents=True)
+    (tmp_path / "run" / "search" / "lock").touch()  # as a kill leaves it before all else
+    first = _tuner(table, tmp_path / "run")
+    second = _tuner(table, tmp_path / "run", replace(OPTIONS, budget=900.0))
+    assert second.layout != first.layout
+    files = [first.search_folder / name for name in ("search.json", "layout.json")]
+    with Here() as executor, first.claim.held():
+        first.begin()
+        written = [path.read_bytes() for path in files]
+        with pytest.raises(InputError, match="One process at a time"):
+            second.search(executor)
+        assert [path.read_bytes() for path in files] == written
+        first.search(executor)
+    with Here() as executor, pytest.raises(InputError, match="since this one has read it"):
+        second.search(executor)
+    assert [path.read_bytes() for path in files] == written
+
+
+def test_none_comes_between_a_search_and_its_end(table: Path, tmp_path: Path) -> None:
+    """Who holds the search over both keeps it; else one that came between is told."""
+    tuner = _tuner(table, tmp_path / "run", replace(OPTIONS, n_trials=1))
+    with Here() as executor:
+        with tuner.claim.held():
+            tuner.search(executor)
+            waiting = _tuner(table, tmp_path / "run", resume=True)
+            with pytest.raises(InputError, match="One process at a time"):
+                waiting.search(executor)
+        _tuner(table, tmp_path / "run", resume=True).search(executor)
+    with pytest.raises(InputError, match="since this one has read it"):
+        tuner.finish()
 
 
 def test_a_password_is_not_written(table: Path, tmp_path: Path) -> None:

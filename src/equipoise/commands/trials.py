@@ -218,9 +218,10 @@ def _chosen(found: Mapping[str, Any]) -> Iterator[str]:
         )
     else:
         verb = "better" if over >= 0 else "worse"
+        known = f"a standard error of {error:.4f}" if error is not None else "an unknown error"
         yield (
             f"Trial {found['taken']} is taken: on held-out examples its {metric} is {verb} than "
-            f"the prescription's by {abs(over):.4f}, with a standard error of {error:.4f}."
+            f"the prescription's by {abs(over):.4f}, with {known}."
         )
 
 

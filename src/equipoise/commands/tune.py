@@ -156,7 +156,7 @@ def _show(run: Run, *, as_json: bool) -> None:
 def _carried_out(tuner: Tuner, place: Place) -> Run:
     """Search, and train what is found; where Ctrl-C ends the command, say how to go on."""
     try:
-        with place.open() as executor:
+        with tuner.claim.held(), place.open() as executor:
             return _searched(tuner, executor)
     except KeyboardInterrupt:
         if is_begun(tuner.search_folder):

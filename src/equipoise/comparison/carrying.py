@@ -161,6 +161,7 @@ def _search(job: Job, experiment: Experiment) -> Run:
     # The tuner has the budget; the final training ends when that is over.
     whole = replace(experiment, budget=None)
     tuner = Tuner.make(whole, job.folder, options, resume=True)
-    with Here() as here:
-        tuner.search(here)
-    return tuner.finish()
+    with tuner.claim.held():
+        with Here() as here:
+            tuner.search(here)
+        return tuner.finish()

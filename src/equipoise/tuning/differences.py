@@ -1,5 +1,7 @@
 """How much better one recipe is than another on the same examples, and how sure that is."""
 
+import math
+
 import numpy as np
 
 from equipoise.metrics import log_losses, log_softmax
@@ -9,6 +11,9 @@ from equipoise.tuning.scores import HeldOut, gain
 
 RESAMPLED = ("macro_f1", "g_mean", "worst_class_recall")
 """Metrics that are no mean over examples: their errors are those of a bootstrap."""
+
+ALIKE = ("accuracy", "log_loss")
+"""Metrics in which all examples count alike."""
 
 KNOWN = 5
 """Held-out examples of a class from which their spread is an estimate of its own."""
@@ -66,7 +71,8 @@ def difference(
         counts with the largest of the other classes', the pooled one where there is none, or
         its own if that is larger. For a metric of
         `RESAMPLED`, the standard deviation over a stratified bootstrap of the examples, to which
-        such a class contributes nothing.
+        such a class contributes nothing. Infinite where no deviation is known at all: of one
+        example that counts like all others, or with no two examples of any class.
 
     Notes
     -----
@@ -74,10 +80,12 @@ def difference(
     training examples.
     """
     found = gain(better.scores()[metric], metric) - gain(other.scores()[metric], metric)
+    if len(better.codes) <= (1 if metric in ALIKE else len(np.unique(better.codes))):
+        return found, math.inf
     if metric in RESAMPLED:
         return found, _bootstrapped(better, other, metric, resamples)
     d = _by_example(better, metric) - _by_example(other, metric)
-    if metric in ("accuracy", "log_loss"):
+    if metric in ALIKE:
         return found, float(d.std(ddof=1) / np.sqrt(len(d)))
     classes, groups = np.unique(better.codes, return_inverse=True)
     n = np.bincount(groups)

@@ -1,7 +1,5 @@
 """The scikit-learn edge of the search: a classifier that tunes itself in a given time."""
 
-import hashlib
-import secrets
 import tempfile
 import time
 import warnings
@@ -22,29 +20,43 @@ from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.executors import check_executor, open_executor
 from equipoise.fitting import Fit
-from equipoise.initial import example_hashes
+from equipoise.labels import draw_seed
 from equipoise.runs import Run
 from equipoise.settings import COMPONENTS, as_text
 from equipoise.spec import differing, resolve
-from equipoise.task import Task
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.ensemble import Selection, counts_learnt, load_members, select
-from equipoise.tuning.examples import task_of
-from equipoise.tuning.identity import check_identity, only_here, write_identity
-from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
+from equipoise.tuning.examples import examples_hash, task_of
+from equipoise.tuning.identity import Claim, as_kept, check_identity, is_begun, kept_seed
+from equipoise.tuning.layout import Layout, final_epochs
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import Record, folder_of, read_record, read_records
 from equipoise.tuning.search import Search
-from equipoise.tuning.setup import base_params, refit_params, set_up
+from equipoise.tuning.setup import (
+    base_params,
+    begin,
+    laid_out,
+    refit_params,
+    searched_roles,
+    set_up,
+)
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import Address, journal
 from equipoise.tuning.winner import choose_winner
 
-STOPPED = (
-    "The search was stopped: the best recipe so far is taken, as its trial has trained it on a "
-    "part of the examples. The same fit with the same folder goes on with the search."
-)
+KEPT = "the best recipe so far is taken, as its trial has trained it on a part of the examples."
+"""What is done where no recipe is trained anew."""
+
+STOPPED = f"The search was stopped: {KEPT} The same fit with the same folder goes on with it."
 """What a stop by Ctrl-C says."""
+
+STOPPED_LATE = (
+    f"The final training was stopped: {KEPT} The same fit with the same folder repeats it."
+)
+"""What it says once the search itself has ended."""
+
+NO_TIME = f"There is no time for an epoch of the final training: {KEPT}"
+"""What is said where the trials have taken all the time."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -57,8 +69,8 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     no test set back and writes no run; keep one for yourself.
 
     Ctrl-C ends `fit`. With ``folder`` the best recipe so far is taken, as its trial has trained it
-    on a part of the examples, with a warning; the same `fit` goes on with the search later.
-    Without, or before any recipe was trained, nothing is kept.
+    on a part of the examples, with a warning, also if it was just being trained anew; the same
+    `fit` goes on later. Without, or before any recipe was trained, nothing is kept.
 
     Parameters
     ----------
@@ -101,9 +113,10 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     folder : str or None, default=None
         Where the search is kept; None: nowhere. If it holds a search with the same data and
         parameters, that is gone on with; the time that it has used counts.
-    random_state : int, default=0
+    random_state : int, RandomState or None, default=0
         Seed of everything random; that of ``estimator``, if it has another than its default, goes
-        before it. How many recipes there is time for depends on the machine.
+        before it. If it is no number, a seed is drawn, and kept in ``folder``. How many recipes
+        there is time for depends on the machine.
 
     Attributes
     ----------
@@ -150,7 +163,7 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
     address: str | None = None
     storage: str | None = None
     folder: str | None = None
-    random_state: int = 0
+    random_state: int | np.random.RandomState | None = 0
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn what `Classifier` tells it."""
@@ -180,36 +193,39 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return self._fit(X, y, sample_weight, Path(folder))
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, folder: Path) -> Self:
-        given, options = self._given, self._options
+        given, options, claim = self._given, self._options, Claim(folder)
         options.validate()
         place = {"workers": self.workers, "address": self.address, "threads": self.threads}
         check_executor(self.executor, **place)
-        base = Classifier(**given).set_params(random_state=self._seed)
+        base = Classifier(**given).set_params(random_state=self._seed(folder))
         clock = Clock(folder, options.budget)
         examples = (X, y, sample_weight)
         _, fit = base.prepare(*examples)
         if self.ensemble > 1:
             _require_text(fit)
-        layout = self._laid_out(folder, fit, given, clock)
+        searched_roles(fit, options, given)
+        layout = laid_out(fit, options, clock)
+        identity = self._identity(fit, given, layout)
+        check_identity(folder, identity)
         clock.reserve = layout.reserve
-        params = base_params(base.get_params(deep=False), layout, given)
-        search = set_up(
-            fit,
-            layout,
-            options,
-            folder=folder,
-            data=fit.task,
-            base=params,
-            given=given,
-            address=self._study(folder, layout),
-        )
-        with only_here(folder):
+        with claim.held():
+            begin(folder, identity, layout)
+            search = set_up(
+                fit,
+                layout,
+                options,
+                folder=folder,
+                data=fit.task,
+                base=base_params(base.get_params(deep=False), layout, given),
+                given=given,
+                address=self._study(folder, layout),
+            )
             is_whole = self._searched(search, clock, **place)
             records, metric = read_records(folder), layout.metrics[0]
             self.winner_ = choose_winner(folder, records, metric)
             self.best_score_ = self.winner_.record.scores[metric]
             self.best_estimator_, record = (
-                self._final(search, layout, clock, examples)
+                self._finished(search, layout, clock, examples)
                 if is_whole and not layout.alone
                 else self._kept(search, examples)
             )
@@ -235,6 +251,24 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             return False
         return True
 
+    def _finished(
+        self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
+    ) -> tuple[Classifier, Record]:
+        """Return what `_final` does; if Ctrl-C has ended that, the recipe as its trial left it."""
+        before = clock.used
+        try:
+            with clock.running():
+                found = self._final(search, layout, clock, examples)
+            # The same fit again has as much time for the same training.
+            Run(search.folder).write_json("clock.json", {"used": before})
+            return found
+        except KeyboardInterrupt:
+            if self.folder is None:
+                raise
+            warnings.warn(STOPPED_LATE, stacklevel=4)
+            self.best_score_ = self.winner_.record.scores[layout.metrics[0]]
+            return self._kept(search, examples)
+
     def _final(
         self, search: Search, layout: Layout, clock: Clock, examples: tuple[Any, Any, Any]
     ) -> tuple[Classifier, Record]:
@@ -245,9 +279,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             self.best_score_ = selection.score
             return self._combined(search, selection, layout.n_folds, examples)
         record = self.winner_.record
-        epochs = search.base["epochs"]
-        if epochs == "auto":
-            epochs = max(final_epochs(layout, record, clock.remaining), 1)
+        fitting, epochs = final_epochs(layout, record, clock.remaining), search.base["epochs"]
+        if not fitting:
+            warnings.warn(NO_TIME, stacklevel=5)
+            return self._kept(search, examples)
+        epochs = fitting if epochs == "auto" else epochs
         trial = folder_of(search.folder, record.number)
         best = Classifier(**refit_params(search.base, record.params, epochs, trial))
         classes, fit = best.prepare(*examples)
@@ -282,15 +318,12 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         fit.training.history = Run(folder_of(search.folder, record.number)).history
         return best.keep(classes, fit), fit
 
-    def _laid_out(self, folder: Path, fit: Fit, given: dict[str, Any], clock: Clock) -> Layout:
-        """Return how to search, and keep it in the folder, or go on with what is there."""
-        options, stored = self._options, stored_layout(folder)
-        layout = stored or lay_out(
-            fit, clock.remaining, options.metrics, options.n_folds, ensemble=self.ensemble
-        )
-        identity = {
-            "data": _fingerprint(fit.task),
-            "seed": self._seed,
+    def _identity(self, fit: Fit, given: dict[str, Any], layout: Layout) -> dict[str, Any]:
+        """Return what a search that is gone on with shares with its start."""
+        options = self._options
+        return {
+            "data": examples_hash(fit.task),
+            "seed": fit.seed,
             "params": {name: as_text(value) for name, value in given.items()},
             "roles": list(options.roles),
             "within": list(options.within),
@@ -299,12 +332,6 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             "ensemble": options.ensemble,
             "storage": None if self.storage is None else Address(self.storage).public,
         }
-        check_identity(folder, identity)
-        # In a shared storage each search has a study of its own, found again by this name.
-        write_identity(folder, {**identity, "study": f"equipoise-{secrets.token_hex(6)}"})
-        if stored is None:
-            store_layout(folder, layout)
-        return layout
 
     def _study(self, folder: Path, layout: Layout) -> Address:
         """Return where the study is kept."""
@@ -319,10 +346,12 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
         given = {} if self.estimator is None else differing(self.estimator)
         return {name: value for name, value in given.items() if name != "random_state"}
 
-    @property
-    def _seed(self) -> int:
+    def _seed(self, folder: Path) -> int:
+        """Return the seed as given, that of the search in a folder, or one that is drawn."""
         own = {} if self.estimator is None else differing(self.estimator)
-        return own.get("random_state", self.random_state)
+        given = own.get("random_state", self.random_state)
+        is_drawn = not isinstance(given, int | np.integer)
+        return kept_seed(folder) if is_drawn and is_begun(folder) else draw_seed(given)
 
     @property
     def _options(self) -> Options:
@@ -331,11 +360,11 @@ class TunedClassifier(ClassifierMixin, BaseEstimator):
             metrics=(self.metric,) if isinstance(self.metric, str) else tuple(self.metric or ()),
             roles=tuple(self.search if self.search is not None else () if self.within else ROLES),
             within=tuple(self.within),
-            n_trials=self.n_trials,
-            n_folds=self.n_folds,
+            n_trials=as_kept(self.n_trials),
+            n_folds=as_kept(self.n_folds),
             sampler=self.sampler,
             portfolio=self.portfolio,
-            ensemble=self.ensemble,
+            ensemble=as_kept(self.ensemble),
             storage=self.storage,
         )
 
@@ -366,12 +395,3 @@ def _require_text(fit: Fit) -> None:
                 f"It is {fit.network[name]}.",
                 "Leave out `ensemble`, or use another.",
             ) from error
-
-
-def _fingerprint(task: Task) -> str:
-    """Return the SHA-256 of all examples, with their classes and weights, in hexadecimal."""
-    digest = hashlib.sha256(example_hashes(task.X, np.arange(len(task.codes))).tobytes())
-    digest.update(np.asarray(task.codes, dtype=np.int64).tobytes())
-    if task.weights is not None:
-        digest.update(np.asarray(task.weights, dtype=np.float64).tobytes())
-    return digest.hexdigest()

@@ -1,7 +1,12 @@
 """The examples of a search, read once in each process that carries out its trials."""
 
+import hashlib
+
+import numpy as np
+
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment, Parts, prepare
+from equipoise.initial import example_hashes
 from equipoise.task import Task
 
 _TASKS: dict[str, Task] = {}
@@ -49,3 +54,12 @@ def task_of(data: Experiment | Task, validation: float = 0.0, expected: str = ""
 def parts_hash(parts: Parts) -> str:
     """Return by what a worker knows the examples of a search, and how they are cut."""
     return f"{parts.dataset.fingerprint}-{parts.fingerprint}"
+
+
+def examples_hash(task: Task) -> str:
+    """Return the SHA-256 of all examples, with their classes and weights, in hexadecimal."""
+    digest = hashlib.sha256(example_hashes(task.X, np.arange(len(task.codes))).tobytes())
+    digest.update(np.asarray(task.codes, dtype=np.int64).tobytes())
+    if task.weights is not None:
+        digest.update(np.asarray(task.weights, dtype=np.float64).tobytes())
+    return digest.hexdigest()

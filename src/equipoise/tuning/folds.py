@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equipoise._typing import CodeArray, CountArray, IndexArray
+from equipoise.errors import InputError
 from equipoise.seeds import derive_seed
 from equipoise.task import Task
 
@@ -93,6 +94,16 @@ def held_out_counts(task: Task, n: int) -> CountArray:
     return held if n == 1 else np.where(counts > 1, counts, 0)
 
 
+def require_held_out(task: Task) -> None:
+    """Raise `InputError` if no division holds out an example, so that no recipe can be judged."""
+    if not any(held_out_counts(task, n).any() for n in (1, 2)):
+        raise InputError(
+            "Recipes are judged by examples that are held out, of a class that has two or more.",
+            "Each class has one example.",
+            "Give more examples.",
+        )
+
+
 def unjudged(task: Task, n: int) -> list[str]:
     """Return the classes of which no fold holds out an example: no recipe is judged by them."""
     names = range(task.n_classes) if task.classes is None else task.classes
@@ -123,16 +134,19 @@ def choose_n_folds(counts: CountArray, held_out: CountArray, fits: float) -> tup
     --------
     >>> choose_n_folds(np.array([900, 30]), np.array([90, 3]), fits=100)[0]
     5
-    >>> choose_n_folds(np.array([9000, 3000]), np.array([900, 300]), fits=100)[0]
+    >>> choose_n_folds(np.array([9000, 3000, 1]), np.array([900, 300, 0]), fits=100)[0]
     1
     """
-    rarest = int(held_out.min())
+    # A class of one example is never held out, whatever the division.
+    can_be = counts > 1
+    rarest = int(np.where(can_be, held_out, held_out.max()).min())
+    name = "rarest class" if can_be.all() else "rarest class of two or more"
     if rarest >= ENOUGH:
-        return 1, f"one split: it holds out {rarest} examples of the rarest class"
+        return 1, f"one split: it holds out {rarest} examples of the {name}"
     most = min(MOST, int(counts.max()), math.floor(fits / FITS_A_FOLD))
     if not held_out.any():
         return max(most, 2), "no example is held out apart from folds"
-    few = f"one split would hold out {rarest} of the rarest class"
+    few = f"one split would hold out {rarest} of the {name}"
     if most < 2:
         return 1, f"one split, for there is time for no more: {few}"
     return most, f"{most} folds, which hold out each example once: {few}"

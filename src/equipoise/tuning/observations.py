@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from equipoise.divergence import DIVERGED
 from equipoise.errors import TrainingError
 from equipoise.runs import Run
 from equipoise.selection import MONITORS
@@ -103,7 +104,7 @@ def observe(
     else:
         basis = "final"
         found = {r.number: r.scores.get(metric) for r in records if r.state == "complete"}
-    # A recipe that diverged is as bad as can be; one that a lost worker was at may be good.
+    # A recipe that diverged is as bad as can be; one that failed otherwise may be good.
     found |= {r.number: _WORST[metric] for r in records if _diverged(r)}
     known = [(r.choices, value) for r in records if (value := found.get(r.number)) is not None]
     gains = np.array([gain(value, metric) for _, value in known], dtype=float)
@@ -122,7 +123,11 @@ _WORST = {metric: -math.inf if is_higher else math.inf for metric, is_higher in 
 
 
 def _diverged(record: Record) -> bool:
-    return record.state == "failed" and record.message.startswith(TrainingError.__name__)
+    # Not one without time for an epoch, nor one whose process was ended: both may be good.
+    return record.state == "failed" and record.message.startswith(_DIVERGED)
+
+
+_DIVERGED = f"{TrainingError.__name__}: {DIVERGED}"
 
 
 def _scored_at(share: float, search: Path, record: Record, metric: str) -> float | None:

@@ -69,7 +69,8 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
     dict
         - ``metrics``, ``n_folds`` and ``choices``: how the search was laid out, and why;
         - ``taken``, of an ensemble its first, and ``best``: numbers of trials; ``alike``,
-          ``over_prescription`` and ``over_prescription_error``: see `Winner`;
+          ``over_prescription`` and ``over_prescription_error``: see `Winner`, the error None where
+          it is infinite;
         - ``front``: what else there is to choose from where there are several metrics, see
           `equipoise.tuning.front.pareto_front`;
         - ``ensemble``: weights of trials, ``score`` of the combination and of the best recipe
@@ -110,7 +111,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         "best": winner.best.number,
         "alike": winner.alike,
         "over_prescription": over,
-        "over_prescription_error": error,
+        "over_prescription_error": error if error is not None and math.isfinite(error) else None,
         "front": pareto_front(records, layout.metrics),
         "ensemble": None if ensemble is None else asdict(ensemble),
         **scores,

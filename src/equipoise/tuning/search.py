@@ -1,7 +1,7 @@
 """The search: draw recipes, have them tried, and stop in time."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from equipoise.tuning.records import (
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
 from equipoise.tuning.study import Address, check_memory, open_study
-from equipoise.tuning.trial import run_trial
+from equipoise.tuning.trial import clear, run_trial
 
 Watcher = Callable[[Record], None]
 """Told of each trial that has ended."""
@@ -199,6 +199,7 @@ class _Loop:
         check_memory(self.study, choices, folder)
         trials = self.study.get_trials(deepcopy=False)
         self.is_any_complete = any(trial.state == TrialState.COMPLETE for trial in trials)
+        self._clear_ended(known.values())
         for trial in trials:
             if trial.state == TrialState.RUNNING:
                 again = optuna.Trial(self.study, trial._trial_id)
@@ -278,6 +279,13 @@ class _Loop:
                 remove_models(folder_of(self.search.folder, number))
             self.stopped.clear()
 
+    def _clear_ended(self, known: Iterable[Record]) -> None:
+        """Remove what a kill of the search, or of a trial, has left of recipes that had ended."""
+        for record in known:
+            if record.state != "running":
+                clear(folder_of(self.search.folder, record.number))
+                self._clear(record)
+
 
 def _record(search: Search, trial: optuna.Trial) -> Record:
     params = suggest(trial, search.roles)
@@ -288,11 +296,11 @@ def _lost(search: Path, begun: Record, error: BaseException) -> Record:
     """Record a trial whose worker has ended without a result, unless its record has the end."""
     folder = folder_of(search, begun.number)
     known = read_record(folder) or begun
-    if known.state != "running":
-        return known
-    record = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
-    record.save(folder)
-    return record
+    if known.state == "running":
+        known = replace(known, state="failed", message=f"{type(error).__name__}: {error}")
+        known.save(folder)
+    clear(folder)
+    return known
 
 
 def _overdue(search: Path, begun: Record) -> WorkerLost:

@@ -1,5 +1,6 @@
-"""From a layout to a search that is ready to run."""
+"""From a prescription and the time there is to a search that is ready to run."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,10 +15,13 @@ from equipoise.spec import resolve
 from equipoise.specialized.posthoc import POSTHOCS
 from equipoise.specialized.posthoc.base import PostHoc
 from equipoise.task import Task
-from equipoise.tuning.layout import Layout
+from equipoise.tuning.clock import Clock
+from equipoise.tuning.folds import require_held_out
+from equipoise.tuning.identity import write_identity
+from equipoise.tuning.layout import Layout, lay_out, store_layout, stored_layout
 from equipoise.tuning.options import Options
 from equipoise.tuning.portfolio import first_points
-from equipoise.tuning.records import fold_folder
+from equipoise.tuning.records import fold_folder, read_records
 from equipoise.tuning.scores import BALANCED
 from equipoise.tuning.search import Search
 from equipoise.tuning.space import Role, component_with_fields, search_space
@@ -26,6 +30,58 @@ from equipoise.tuning.variations import variations
 
 N_VARIATIONS = 16
 """Recipes near the prescription that are tried before the sampler draws any."""
+
+
+def laid_out(fit: Fit, options: Options, clock: Clock, n_predicted: int = 0) -> Layout:
+    """Return how to search: measured anew until a trial has begun, and kept then.
+
+    Parameters
+    ----------
+    fit : Fit
+        The prescription, prepared.
+    options : Options
+        How to search.
+    clock : Clock
+        The time that is used and left, in the folder of the search.
+    n_predicted : int, default=0
+        Examples that are predicted and judged at the end, for which time is kept.
+
+    Raises
+    ------
+    InputError
+        If nothing can be held out, or there is no time for trials.
+    """
+    stored = stored_layout(clock.folder)
+    if stored is not None and read_records(clock.folder):
+        return stored
+    require_held_out(fit.task)
+    clock.require_time()
+    # The search is known by these, even if there is another time for it now.
+    metrics = options.metrics or (stored.metrics if stored else ())
+    folds = options.n_folds or (stored.n_folds if stored else None)
+    left, ensemble = clock.remaining, options.ensemble
+    layout = lay_out(fit, left, metrics, folds, n_predicted=n_predicted, ensemble=ensemble)
+    clock.require_time(layout.reserve)
+    return layout
+
+
+def begin(folder: Path, identity: Mapping[str, Any], layout: Layout) -> None:
+    """Write what a search is of and how it is laid out; once a trial has begun, both stay.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the search.
+    identity : mapping of str to value
+        What a resumed search shares with its start.
+    layout : Layout
+        How it is laid out.
+    """
+    # In a shared storage each search has a study of its own, found again by this name.
+    write_identity(folder, {**identity, "study": f"equipoise-{secrets.token_hex(6)}"})
+    # The layout second: a folder with the first is known to be that of a search.
+    if stored_layout(folder) is None or not read_records(folder):
+        store_layout(folder, layout)
 
 
 def base_params(

@@ -10,7 +10,7 @@ from equipoise.durations import format_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.fitting import Fit
 from equipoise.pace import MEASURED_SECONDS, MEASURED_SHARE, measure_pace
-from equipoise.runs import Run
+from equipoise.runs import Run, leftovers
 from equipoise.seeds import derive_seed
 from equipoise.task import Task
 from equipoise.tuning.examples import task_of
@@ -65,7 +65,7 @@ def run_trial(job: Job) -> Record:
     record = trial.timed(record)
     record.save(job.folder)
     if record.state != "running":
-        _clear(job.folder)
+        clear(job.folder)
     return record
 
 
@@ -203,7 +203,16 @@ def _take_best(fit: Fit) -> None:
     adjust(fit)
 
 
-def _clear(folder: Path) -> None:
-    """Remove checkpoints, which a trial that has ended needs no more."""
-    for path in folder.glob("fold*.safetensors"):
-        path.unlink()
+def clear(folder: Path) -> None:
+    """Remove what a trial that has ended needs no more: checkpoints, and what a kill has left.
+
+    Parameters
+    ----------
+    folder : Path
+        The trial's folder, at which no process is any more.
+    """
+    forget_starts(folder)
+    places = (folder, *filter(Path.is_dir, folder.glob("fold*")))
+    half_written = [path for place in places for path in leftovers(place)]
+    for path in (*folder.glob("fold*.safetensors"), *half_written):
+        path.unlink(missing_ok=True)

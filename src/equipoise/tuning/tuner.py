@@ -1,6 +1,5 @@
 """From an experiment and a time budget to a run of the best recipe found."""
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -28,13 +27,20 @@ from equipoise.tuning.division import SPARE_SHARE
 from equipoise.tuning.ensemble import Selection, Time, counts_learnt, load_members, select, stored
 from equipoise.tuning.examples import parts_hash
 from equipoise.tuning.folds import folds_of, unjudged
-from equipoise.tuning.identity import check_identity, only_here, require_place, write_identity
-from equipoise.tuning.layout import Layout, final_epochs, lay_out, store_layout, stored_layout
+from equipoise.tuning.identity import Claim, check_identity, require_place
+from equipoise.tuning.layout import Layout, final_epochs
 from equipoise.tuning.options import Options
 from equipoise.tuning.outcome import choices_found, predicted_test, summary
 from equipoise.tuning.records import Record, fold_folder, folder_of, read_records, remove_models
 from equipoise.tuning.search import Search, Watcher
-from equipoise.tuning.setup import base_params, refit_params, searched_roles, set_up
+from equipoise.tuning.setup import (
+    base_params,
+    begin,
+    laid_out,
+    refit_params,
+    searched_roles,
+    set_up,
+)
 from equipoise.tuning.study import Address, address_of, journal
 from equipoise.tuning.winner import Winner, choose_winner
 
@@ -53,12 +59,16 @@ class Tuner:
         How to search.
     clock : Clock
         The time that is used and left.
+    claim : Claim
+        Keeps other processes from the search; what holds it over `search` and `finish` lets none
+        in between.
     """
 
     experiment: Experiment
     folder: Path
     options: Options
     clock: Clock = field(init=False)
+    claim: Claim = field(init=False)
 
     @property
     def search_folder(self) -> Path:
@@ -95,6 +105,7 @@ class Tuner:
         options.validate()
         require_place(folder, resume=resume)
         tuner = cls(experiment, folder, options)
+        tuner.claim = Claim(tuner.search_folder)
         tuner.clock = Clock(tuner.search_folder, options.budget, begun=begun)
         check_identity(tuner.search_folder, tuner.identity)
         searched_roles(tuner.plan.fit, options, experiment.params)
@@ -124,16 +135,12 @@ class Tuner:
         Raises
         ------
         InputError
-            If the storage cannot be reached.
+            If the storage cannot be reached, or another process is at this search.
         """
         if self.options.storage is not None:
             address_of(self.options.storage).open()
-        # In a shared storage each search has a study of its own, found again by this name.
-        study = f"equipoise-{secrets.token_hex(6)}"
-        write_identity(self.search_folder, {**self.identity, "study": study})
-        # The layout second: a folder with the first is known to be that of a search.
-        if stored_layout(self.search_folder) is None or not self.is_tried:
-            store_layout(self.search_folder, self.layout)
+        with self.claim.held():
+            begin(self.search_folder, self.identity, self.layout)
 
     @cached_property
     def plan(self) -> Plan:
@@ -148,29 +155,7 @@ class Tuner:
     @cached_property
     def layout(self) -> Layout:
         """How the search is laid out; measured anew until a trial has begun, and kept then."""
-        stored = stored_layout(self.search_folder)
-        if stored is not None and self.is_tried:
-            return stored
-        options, plan = self.options, self.plan
-        self.clock.require_time()
-        # The search is known by these, even if there is another time for it now.
-        metrics = options.metrics or (stored.metrics if stored else ())
-        folds = options.n_folds or (stored.n_folds if stored else None)
-        layout = lay_out(
-            plan.fit,
-            self.clock.remaining,
-            metrics,
-            folds,
-            n_predicted=plan.n_predicted,
-            ensemble=options.ensemble,
-        )
-        self.clock.require_time(layout.reserve)
-        return layout
-
-    @property
-    def is_tried(self) -> bool:
-        """Whether a trial has begun."""
-        return bool(self.records)
+        return laid_out(self.plan.fit, self.options, self.clock, self.plan.n_predicted)
 
     @property
     def address(self) -> Address:
@@ -194,8 +179,8 @@ class Tuner:
         InputError
             If another process is at this search.
         """
-        self.begin()
-        with only_here(self.search_folder):
+        with self.claim.held():
+            self.begin()
             if not self._is_decided:
                 self._set_up(executor).run(executor, self.clock, watchers)
 
@@ -259,7 +244,7 @@ class Tuner:
             found = summary(run, self.layout, self.records, winner, test, selection, **told)
             run.write_json("tuning.json", found)
 
-        with only_here(self.search_folder), self.clock.running():
+        with self.claim.held(), self.clock.running():
             if not self._is_decided or self._is_too_long(winner.record, left):
                 discard_unfinished(self.folder)  # of a recipe that was taken before a stop
             selection = self._selection()

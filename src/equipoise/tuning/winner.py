@@ -32,7 +32,7 @@ class Winner:
         How much better the one that is taken is than the prescription on held-out examples,
         in the unit of the metric; None where that was not trained in full.
     error : float or None
-        Standard error of that difference.
+        Standard error of that difference; infinite where too few examples are held out to tell.
     """
 
     record: Record
