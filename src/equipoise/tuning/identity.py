@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from equipoise.errors import InputError
 from equipoise.runs import SEARCH, Run, require_free
+from equipoise.tuning.study import Address
 
 NAME = "search.json"
 """The file, in the folder of the search."""
@@ -62,7 +63,11 @@ def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
     if not is_begun(folder):
         return
     # Of a search that was begun before there were ensembles, the file does not name them.
-    for name, was in {"ensemble": 1, **Run(folder).read_json(NAME)}.items():
+    known = {"ensemble": 1, **Run(folder).read_json(NAME)}
+    if known.get("storage") is not None:
+        # Earlier versions kept the query of the URL, which may hold a password.
+        known["storage"] = Address(known["storage"]).public
+    for name, was in known.items():
         if name in identity and was != identity[name]:
             raise InputError(
                 "A search can only be resumed with the data and settings of its start.",

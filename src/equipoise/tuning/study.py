@@ -61,10 +61,14 @@ class Address:
 
     @property
     def public(self) -> str:
-        """The storage without the password that a URL may hold."""
+        """The storage without passwords: that of a URL is hidden, and its query is left out.
+
+        >>> Address("postgresql://me:secret@host/db?sslpassword=secret").public
+        'postgresql://me:***@host/db'
+        """
         if "://" not in self.storage:
             return self.storage
-        return make_url(self.storage).render_as_string(hide_password=True)
+        return _url(self.storage).set(query={}).render_as_string(hide_password=True)
 
     def load(self) -> optuna.Study:
         """Return the study as a worker sees it, which reports and asks whether to stop."""
