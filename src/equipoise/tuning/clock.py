@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,7 +86,14 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep the time that is used, second by second, so that a kill loses no more."""
+        """Keep the time that is used, second by second, so that a kill loses no more.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written at the end. One second's note that cannot be is made up for
+            by that of the next.
+        """
         ended = threading.Event()
         noting = threading.Thread(target=self._note, args=(ended,), daemon=True)
         noting.start()
@@ -95,12 +102,14 @@ class Clock:
         finally:
             ended.set()
             noting.join()
+            self._keep()
 
     def _note(self, ended: threading.Event) -> None:
-        """Keep the time that was used, at once, each second, and at the end."""
-        while True:
-            is_last = ended.is_set()
-            Run(self.folder).write_json("clock.json", {"used": self.used})
-            if is_last:
-                return
+        """Keep the time that was used, at once and each second."""
+        while not ended.is_set():
+            with suppress(OSError):  # the disk may be full for a moment
+                self._keep()
             ended.wait(1)
+
+    def _keep(self) -> None:
+        Run(self.folder).write_json("clock.json", {"used": self.used})
