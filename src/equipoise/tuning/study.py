@@ -1,7 +1,7 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,6 @@ REDUCTION = 3
 
 RUNGS = (1, 3, 9)
 """At these ninths of a full training recipes are compared, and most are stopped."""
-
-SAMPLERS = ("tpe", "random")
-"""Ways to draw recipes once the first ones are tried."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ def open_study(
             "Give the same metric, or another --out.",
         )
     study.set_user_attr("metrics", list(metrics))
-    study.sampler = _sampler(sampler, seed + 7919 * len(study.get_trials(deepcopy=False)))
+    study.sampler = SAMPLERS[sampler](seed + 7919 * len(study.get_trials(deepcopy=False)))
     return study
 
 
@@ -163,9 +160,7 @@ def check_memory(
             )
 
 
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
+def _tpe(seed: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         # `group` is marked as experimental; without it conditional fields are drawn apart.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -176,6 +171,12 @@ def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
 
 STARTUP = 8
 """Recipes tried before the sampler draws from what it has seen."""
+
+SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    "tpe": _tpe,
+    "random": optuna.samplers.RandomSampler,
+}
+"""Ways to draw recipes once the first ones are tried, by the seed of the draws."""
 
 
 def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
