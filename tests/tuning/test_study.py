@@ -59,6 +59,20 @@ def test_a_resumed_study_does_not_repeat_its_draws(sampler: str, tmp_path: Path)
     assert _ask(other)[1] != drawn[0]
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("seed", [-1, 2**32 - 1, 2**32, 2**63])
+def test_a_search_takes_every_seed_that_a_training_takes(
+    seed: int, sampler: str, tmp_path: Path
+) -> None:
+    """When it is begun and when it goes on, though samplers take 32 bits; none is like another."""
+    study = open_study(journal(tmp_path / "a"), ACCURACY, sampler=sampler, seed=seed)
+    drawn = _ask(study)[1]
+    resumed = open_study(journal(tmp_path / "a"), ACCURACY, sampler=sampler, seed=seed)
+    assert _ask(resumed)[1] != drawn
+    other = open_study(journal(tmp_path / "b"), ACCURACY, sampler=sampler, seed=seed % 2**32 + 1)
+    assert _ask(other)[1] != drawn
+
+
 def _told(study: optuna.Study, address: Address, value: float, rung: int = 1) -> bool:
     """Let a trial report as a worker does; return whether it is to stop."""
     number = study.ask().number

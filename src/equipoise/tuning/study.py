@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from equipoise.errors import InputError
 from equipoise.runs import refusal
+from equipoise.seeds import derive_seed
 from equipoise.selection import MONITORS
 
 REDUCTION = 3
@@ -98,8 +99,8 @@ def open_study(
     sampler : {"tpe", "random"}, default="tpe"
         How recipes are drawn.
     seed : int, default=0
-        Seed of the draws; another one is derived from it for each number of trials that the
-        study has already, so that a resumed search does not repeat its draws.
+        Seed of the draws, any whole number; another one is derived from it for each number of
+        trials that the study has already, so that a resumed search does not repeat its draws.
 
     Raises
     ------
@@ -124,7 +125,8 @@ def open_study(
             "Give the same metric, or another --out.",
         )
     study.set_user_attr("metrics", list(metrics))
-    study.sampler = SAMPLERS[sampler](seed + 7919 * len(study.get_trials(deepcopy=False)))
+    n_known = len(study.get_trials(deepcopy=False))
+    study.sampler = SAMPLERS[sampler](derive_seed(seed, "sampler", n_known) % 2**32)
     return study
 
 
