@@ -153,6 +153,39 @@ def test_whether_a_data_base_is_reached_is_asked_without_a_trace(tmp_path: Path)
             check_reached(storage)
 
 
+@pytest.mark.parametrize("n_bytes", [1, 20])
+def test_a_journal_that_was_cut_in_its_last_line_goes_on(n_bytes: int, tmp_path: Path) -> None:
+    """What that line would have told is not known; nothing else is lost, however often it goes on.
+
+    A full disk or lost power leaves such a line; the one that is cut here gives a trial its value.
+    """
+    study = open_study(journal(tmp_path), ACCURACY)
+    drawn = []
+    for number in range(2):
+        drawn.append({"x": _ask(study)[1]})
+        study.tell(number, 0.5)
+    path = Path(journal(tmp_path).storage)
+    path.write_bytes(path.read_bytes()[:-n_bytes])
+    for _ in range(2):
+        again = open_study(journal(tmp_path), ACCURACY)
+        assert [trial.state for trial in again.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
+        assert [trial.params for trial in again.trials] == drawn
+    again.tell(1, 0.75)
+    assert open_study(journal(tmp_path), ACCURACY).best_value == 0.75
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", "\xff", '{"op_code": 6, "worker_id": "a"}'])
+def test_a_journal_that_is_damaged_elsewhere_is_refused(line: str, tmp_path: Path) -> None:
+    """In words, when a search goes on and in a worker."""
+    open_study(journal(tmp_path), ACCURACY).ask()
+    path = Path(journal(tmp_path).storage)
+    *before, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*before, line.encode("latin-1"), b"\n", last]))
+    for use in (journal(tmp_path).load, lambda: open_study(journal(tmp_path), ACCURACY)):
+        with pytest.raises(InputError, match="journal of a search must be as it was written"):
+            use()
+
+
 def test_a_journal_is_a_file_of_the_search(tmp_path: Path) -> None:
     """Its folder is made."""
     address = journal(tmp_path / "search")

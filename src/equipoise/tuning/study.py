@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -48,14 +48,22 @@ class Address:
         Raises
         ------
         InputError
-            If the data base cannot be reached.
+            If the data base cannot be reached, or the journal is damaged.
         """
-        if "://" not in self.storage:
-            return JournalStorage(JournalFileBackend(self.storage))
         try:
-            return RDBStorage(self.storage)
-        except Exception as error:
-            raise _unreached(error) from error
+            if "://" in self.storage:
+                return RDBStorage(self.storage)
+            return JournalStorage(JournalFileBackend(self.storage))
+        except Exception as error:  # damage of a journal shows in many ways
+            told = _unreached if "://" in self.storage else self._damaged
+            raise told(error) from error
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            "The journal of a search must be as it was written.",
+            f"`{self.storage}` is damaged: {_first_line(error)}.",
+            "Restore the file, or begin a new search with another --out.",
+        )
 
     @property
     def public(self) -> str:
@@ -79,15 +87,21 @@ def _unreached(error: Exception) -> InputError:
     return InputError(
         "The storage of a search must be the URL of a data base that can be reached, such as "
         "sqlite:///search.db.",
-        f"It cannot be opened: {str(error).splitlines()[0].rstrip('.')}.",
+        f"It cannot be opened: {_first_line(error)}.",
         "Check the address, or leave it out: a file in the run's folder is used.",
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def open_study(
     address: Address, metrics: Sequence[str], *, sampler: str = "tpe", seed: int = 0
 ) -> optuna.Study:
     """Open a study, or make it.
+
+    No other process may be opening it, for a journal whose last line was cut is mended.
 
     Parameters
     ----------
@@ -105,8 +119,10 @@ def open_study(
     Raises
     ------
     InputError
-        If the study is there, and for other metrics.
+        If the study is there, and for other metrics, or cannot be opened.
     """
+    if "://" not in address.storage:
+        _cut_to_whole_lines(address.storage)
     ways = optuna.study.StudyDirection
     directions = [ways.MAXIMIZE if MONITORS.get(m) else ways.MINIMIZE for m in metrics]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -128,6 +144,22 @@ def open_study(
     n_known = len(study.get_trials(deepcopy=False))
     study.sampler = SAMPLERS[sampler](derive_seed(seed, "sampler", n_known) % 2**32)
     return study
+
+
+def _cut_to_whole_lines(journal: str) -> None:
+    """Remove the piece of a line that a writer left whose disk was full, or power went out.
+
+    What it tells was never done. Optuna skips it, but would append the next line to it.
+    """
+    if not Path(journal).exists():
+        return
+    lock = JournalFileSymlinkLock(journal)
+    lock.acquire()
+    try:
+        with Path(journal).open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def check_memory(
