@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from equipoise.errors import InputError
 from equipoise.runs import Run
 from equipoise.tuning.clock import Clock
 
@@ -91,6 +92,16 @@ def test_hours_of_an_earlier_process_count(tmp_path: Path) -> None:
     Run(tmp_path).write_json("clock.json", {"used": 7200.0})
     assert Clock(tmp_path, 7200.0).remaining <= 0
     assert Clock(tmp_path, 7300.0).remaining == pytest.approx(100, abs=5)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"used": "1"}', '{"used": null}', '{"used": -1e9}', '{"used": NaN}']
+)
+def test_a_clock_that_is_damaged_is_refused(text: str, tmp_path: Path) -> None:
+    """In words; less than no time would be a budget without end."""
+    (tmp_path / "clock.json").write_text(text)
+    with pytest.raises(InputError, match="of a search must be as it was written"):
+        Clock(tmp_path, 10.0)
 
 
 def test_the_reserve_is_not_for_trials(tmp_path: Path) -> None:
