@@ -1,4 +1,4 @@
-"""Laws of the study: what it remembers, what it refuses, and whom it stops."""
+"""Laws of the study: what it remembers, and what it refuses."""
 
 from pathlib import Path
 
@@ -71,46 +71,6 @@ def test_a_search_takes_every_seed_that_a_training_takes(
     assert _ask(resumed)[1] != drawn
     other = open_study(journal(tmp_path / "b"), ACCURACY, sampler=sampler, seed=seed % 2**32 + 1)
     assert _ask(other)[1] != drawn
-
-
-def _told(study: optuna.Study, address: Address, value: float, rung: int = 1) -> bool:
-    """Let a trial report as a worker does; return whether it is to stop."""
-    number = study.ask().number
-    worker = address.load()
-    trial = optuna.Trial(worker, worker.get_trials()[number]._trial_id)
-    trial.report(value, rung)
-    return trial.should_prune()
-
-
-def test_the_worse_ones_are_stopped(tmp_path: Path) -> None:
-    """Worked by hand: at a rung one in three goes on, and of the first two the better so far.
-
-    0.5 is alone and 0.6 the best of two. Of three to five, one goes on, which 0.55 and 0.58 are
-    not and 0.7 is. Of six (0.7, 0.6, 0.6, 0.58, 0.55, 0.5) two do, and 0.6 is as good as the
-    second.
-    """
-    address = journal(tmp_path)
-    study = open_study(address, ACCURACY)
-    stopped = [_told(study, address, value) for value in (0.5, 0.6, 0.55, 0.58, 0.7, 0.6)]
-    assert stopped == [False, False, True, True, False, False]
-
-
-def test_the_worse_ones_are_those_of_higher_loss(tmp_path: Path) -> None:
-    """Of fewer than six one goes on: each that is lower than all before."""
-    address = journal(tmp_path)
-    study = open_study(address, LOSS)
-    stopped = [_told(study, address, value) for value in (0.5, 0.6, 0.45, 0.48, 0.4)]
-    assert stopped == [False, True, False, True, False]
-
-
-def test_each_rung_has_its_own_competition(tmp_path: Path) -> None:
-    """Who comes to a later rung is compared with those that came there, at every rung below too."""
-    address = journal(tmp_path)
-    study = open_study(address, ACCURACY)
-    assert not _told(study, address, 0.6, rung=3)
-    assert not _told(study, address, 0.7, rung=1)
-    assert _told(study, address, 0.65, rung=1)
-    assert not _told(study, address, 0.8, rung=3)
 
 
 def test_a_data_base_keeps_a_study_too(tmp_path: Path) -> None:

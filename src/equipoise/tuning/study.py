@@ -1,24 +1,23 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from equipoise.errors import InputError
 from equipoise.runs import refusal
 from equipoise.seeds import derive_seed
 from equipoise.selection import MONITORS
-
-REDUCTION = 3
-"""One recipe in so many is trained three times as long."""
 
 RUNGS = (1, 3, 9)
 """At these ninths of a full training recipes are compared, and most are stopped."""
@@ -47,7 +46,7 @@ class Address:
 
         Raises
         ------
-        InputError
+        StudyLost
             If the data base cannot be reached, or the journal is damaged.
         """
         try:
@@ -58,8 +57,8 @@ class Address:
             told = _unreached if "://" in self.storage else self._damaged
             raise told(error) from error
 
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(
+    def _damaged(self, error: Exception) -> "StudyLost":
+        return StudyLost(
             "The journal of a search must be as it was written.",
             f"`{self.storage}` is damaged: {_first_line(error)}.",
             "Restore the file, or begin a new search with another --out.",
@@ -77,18 +76,40 @@ class Address:
         return _url(self.storage).set(query={}).render_as_string(hide_password=True)
 
     def load(self) -> optuna.Study:
-        """Return the study as a worker sees it, which reports and asks whether to stop."""
-        return optuna.load_study(
-            study_name=self.name, storage=self.open(), pruner=_pruner(self.first_rung)
-        )
+        """Return the study as a worker sees it, which reports and compares."""
+        return optuna.load_study(study_name=self.name, storage=self.open())
 
 
-def _unreached(error: Exception) -> InputError:
-    return InputError(
+class StudyLost(InputError):  # noqa: N818 - says what happened
+    """A study that was begun cannot be reached any more, or cannot be begun."""
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Tell of a data base that does not answer.
+
+    Raises
+    ------
+    StudyLost
+        For what a data base raises within.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise StudyLost(
+            "The data base of a search must answer until the search has ended.",
+            f"It does not: {_first_line(error.__cause__ or error)}.",
+            "Go on with the same command and --resume once it does.",
+        ) from error
+
+
+def _unreached(error: Exception) -> StudyLost:
+    return StudyLost(
         "The storage of a search must be the URL of a data base that can be reached, such as "
         "sqlite:///search.db.",
         f"It cannot be opened: {_first_line(error)}.",
-        "Check the address, or leave it out: a file in the run's folder is used.",
+        "Check the address, and --resume a search that was begun; without an address, a file in "
+        "the run's folder is used.",
     )
 
 
@@ -130,7 +151,6 @@ def open_study(
         study_name=address.name,
         storage=address.open(),
         directions=directions,
-        pruner=_pruner(address.first_rung),
         load_if_exists=True,
     )
     known = study.user_attrs.get("metrics", list(metrics))
@@ -211,12 +231,6 @@ SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "random": optuna.samplers.RandomSampler,
 }
 """Ways to draw recipes once the first ones are tried, by the seed of the draws."""
-
-
-def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
-    return optuna.pruners.SuccessiveHalvingPruner(
-        min_resource=first_rung, reduction_factor=REDUCTION
-    )
 
 
 def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:
