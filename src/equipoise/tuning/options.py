@@ -94,7 +94,7 @@ class Options:
 def _check_number(name: str, value: Any) -> None:
     """Refuse what counts nothing; None leaves a number to be chosen, but that of an ensemble."""
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if (is_whole and value >= 1) or (value is None and name != "ensemble"):
+    if (is_whole and int(value) >= 1) or (value is None and name != "ensemble"):
         return
     raise InputError(
         f"The number of {NUMBERS[name]} must be a whole number of at least 1.",
