@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from equipoise.shapes import MAYBE, NUMBER, TEXT, TEXT_OR_NULL, mismatch
+from equipoise.shapes import ANY, MAYBE, NUMBER, TEXT, TEXT_OR_NULL, WHOLE, mismatch
 
 SHAPE = {
     "name": TEXT,
@@ -13,6 +13,14 @@ SHAPE = {
     "runs": [{"score": NUMBER, "gap": MAYBE, ...: [NUMBER]}],
 }
 FITS = {"name": "a", "note": None, "runs": [{"score": 1, "gap": None, "more": [0.5, 2]}], "new": {}}
+
+
+@pytest.mark.parametrize("value", [1.0, 1.5, True, None, "1", [1]])
+def test_only_integers_are_whole_numbers(value: Any) -> None:
+    """A count of 1.0 was written by something else; anything may be of any shape."""
+    assert mismatch({"n": value}, {"n": WHOLE}) == "n is not a whole number"
+    assert mismatch({"n": -(2**70)}, {"n": WHOLE}) is None
+    assert mismatch({"n": value}, {"n": ANY}) is None
 
 
 def test_what_fits_has_no_mismatch() -> None:

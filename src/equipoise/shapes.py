@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-NUMBER, MAYBE, TEXT, TEXT_OR_NULL = "a number", "a number or null", "text", "text or null"
+NUMBER, MAYBE, WHOLE = "a number", "a number or null", "a whole number"
+TEXT, TEXT_OR_NULL, ANY = "text", "text or null", "anything"
 """What a value can be."""
 
 
@@ -16,7 +17,8 @@ def mismatch(value: Any, shape: Any, at: str = "all of it") -> str | None:
         Any.
     shape : dict, list or str
         A dict has the value's keys and their shapes, `...` standing for others; a list has the
-        shape of each item; else `NUMBER` (finite), `MAYBE`, `TEXT` or `TEXT_OR_NULL`.
+        shape of each item; else `NUMBER` (finite), `MAYBE`, `WHOLE`, `TEXT`, `TEXT_OR_NULL` or
+        `ANY`.
     at : str, default="all of it"
         What the value is called.
 
@@ -48,5 +50,7 @@ def mismatch(value: Any, shape: Any, at: str = "all of it") -> str | None:
         TEXT_OR_NULL: is_text or is_null,
         NUMBER: is_number,
         MAYBE: is_number or is_null,
+        WHOLE: isinstance(value, int) and not isinstance(value, bool),
+        ANY: True,
     }
     return None if fits[shape] else f"{at} is not {shape}"

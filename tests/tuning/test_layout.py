@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,12 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.classifier import Classifier
+from equipoise.defaults import Choice
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import Pace, paced
+from equipoise.runs import Run
 from equipoise.selection import MONITORS
 from equipoise.task import Task
-from equipoise.tuning.layout import Layout, final_epochs, first_rung_of, lay_out
+from equipoise.tuning.layout import (
+    Layout,
+    final_epochs,
+    first_rung_of,
+    lay_out,
+    store_layout,
+    stored_layout,
+)
 from equipoise.tuning.records import Record, State
 
 
@@ -309,3 +319,54 @@ def test_the_final_training_fits(epochs: int, trained: int, share: float, left: 
     found = final_epochs(_layout(epochs), record, left)
     assert 0 <= found <= max(epochs, trained)
     assert found == 0 or 3.0 * found <= left
+
+
+LAYOUT = Layout(
+    metrics=("accuracy", "seconds"),
+    n_folds=2,
+    seconds=8.5,
+    epochs=10,
+    longest=20,
+    first_rung=3,
+    reserve=-1.5,
+    choices=(Choice("folds", 2, "as given", "design"), Choice("metric", "accuracy", "given", "")),
+    alone=True,
+    backbone="MLP()",
+)
+
+
+def test_a_layout_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    """With its choices; where there is none, the search has not begun."""
+    assert stored_layout(tmp_path) is None
+    store_layout(tmp_path, LAYOUT)
+    assert stored_layout(tmp_path) == LAYOUT
+    store_layout(tmp_path, replace(LAYOUT, backbone=None))
+    assert stored_layout(tmp_path) == replace(LAYOUT, backbone=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"shadow": 1}, "shadow is unknown"),
+        ({"metrics": "accuracy"}, "metrics is no list"),
+        ({"metrics": []}, "metrics hold ''"),
+        ({"metrics": ["seconds", "accuracy"]}, "metrics hold 'seconds'"),
+        ({"metrics": ["accuracy", "beauty"]}, "metrics hold 'beauty'"),
+        ({"n_folds": 0}, "n_folds is 0"),
+        ({"n_folds": 2.5}, "n_folds is not a whole number"),
+        ({"first_rung": 2}, "first_rung is 2"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"seconds": None}, "seconds is not a number"),
+        ({"choices": [{"field": "folds"}]}, r"choices\[0\] lacks reason"),
+        ({"backbone": 3}, "backbone is not text or null"),
+    ],
+)
+def test_a_layout_of_another_shape_is_refused(
+    changes: dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    """It may be a stranger's: what is wrong with it is said, and which file it is."""
+    store_layout(tmp_path, LAYOUT)
+    known = Run(tmp_path).read_json("layout.json")
+    Run(tmp_path).write_json("layout.json", {**known, **changes})
+    with pytest.raises(InputError, match=f"layout.json of a search .*layout.json`, {fault}"):
+        stored_layout(tmp_path)

@@ -1,10 +1,14 @@
 """Laws of records: what a trial leaves behind is read back as it was."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from equipoise.errors import InputError
+from equipoise.runs import Run
 from equipoise.tuning.records import (
     Record,
     fold_folder,
@@ -49,6 +53,40 @@ def test_a_folder_without_a_record_has_none(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
     assert read_records(tmp_path) == [RECORD]
     assert read_records(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"shadow": 1}, "shadow is unknown"),
+        ({"number": None}, "number is not a whole number"),
+        ({"number": -1}, "number is -1"),
+        ({"epochs": 2.5}, "epochs is not a whole number"),
+        ({"pace": "fast"}, "pace is not a number"),
+        ({"state": "done"}, "state is 'done'"),
+        ({"best_epochs": 3}, "best_epochs is no list"),
+        ({"scores": {"accuracy": "high"}}, "scores.accuracy is not a number"),
+        ({"choices": []}, "choices is no object"),
+    ],
+)
+def test_a_record_of_another_shape_is_refused(
+    changes: dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    """It may be a stranger's: what is wrong with it is said, and which file it is."""
+    RECORD.save(tmp_path)
+    known = Run(tmp_path).read_json("trial.json")
+    Run(tmp_path).write_json("trial.json", {**known, **changes})
+    with pytest.raises(InputError, match=f"trial.json of a search .*trial.json`, {fault}"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("name", asdict(RECORD))
+def test_a_record_that_lacks_a_key_is_refused(name: str, tmp_path: Path) -> None:
+    """None is guessed."""
+    found = {key: value for key, value in asdict(RECORD).items() if key != name}
+    Run(tmp_path).write_json("trial.json", found)
+    with pytest.raises(InputError, match=f"lacks {name}"):
+        read_record(tmp_path)
 
 
 def test_records_come_by_number(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from equipoise.data.options import ReadOptions
@@ -32,6 +33,7 @@ from equipoise.tuning.records import Record, folder_of, read_held_out, read_reco
 from equipoise.tuning.search import MOST_FAILURES, Search
 from equipoise.tuning.space import Role, starting_point, suggest
 from equipoise.tuning.starts import MOST_STARTS, note_start
+from equipoise.tuning.study import Address
 from equipoise.tuning.trial import run_trial
 
 BAD = Role(
@@ -576,6 +578,50 @@ def test_stops_in_order_are_not_counted(
                 _run(search)
     [record] = _run(search)
     assert record.state == "complete"
+
+
+@pytest.mark.parametrize("fails", ["ask", "tell", "get_trials"])
+def test_a_data_base_that_does_not_answer_ends_the_search_in_words(
+    fails: str, searches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No recipe has failed by that; once it answers, the search goes on and loses nothing."""
+    address = Address(f"sqlite:///{tmp_path / 's.db'}")
+    search = searches.search(tmp_path / "s", n_trials=2, most_epochs=1, address=address)
+    real, left = getattr(optuna.Study, fails), [4 if fails == "get_trials" else 1]
+
+    def failing(*args: Any, **rest: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise StorageInternalError("database is locked")
+        return real(*args, **rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, fails, failing)
+        with pytest.raises(InputError, match=r"It does not: database is locked\. .*--resume"):
+            _run(search)
+    assert "failed" not in [record.state for record in read_records(search.folder)]
+    records = _run(search)
+    assert len(records) == 2
+    assert {record.state for record in records} <= {"complete", "stopped"}
+    _check_counted_once(search, records)
+
+
+def test_a_worker_that_cannot_reach_the_study_ends_the_search_in_words(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """As where a data base stops answering between trials: none has failed."""
+    search = searches.search(tmp_path, n_trials=2, most_epochs=1)
+
+    class _Apart(Here):
+        def submit(self, function: Any, /, *args: Any) -> Future[Any]:
+            """Call a function as on a machine that does not see the data base."""
+            apart = Address(f"sqlite:///{tmp_path}/none/s.db")
+            return super().submit(function, replace(args[0], address=apart))
+
+    with pytest.raises(InputError, match="--resume"):
+        search.run(_Apart(), Clock(tmp_path, 1e6))
+    assert [record.state for record in read_records(tmp_path)] == ["running"]
+    assert {record.state for record in _run(search)} <= {"complete", "stopped"}
 
 
 @pytest.mark.parametrize("begun", [0, 3])

@@ -23,9 +23,11 @@ from equipoise.seeds import derive_seed
 from equipoise.specialized.resampling import RandomOverSampling
 from equipoise.tuning import trial as trial_module
 from equipoise.tuning.folds import folds_of
+from equipoise.tuning.job import Job
 from equipoise.tuning.records import Record, read_held_out, read_record
-from equipoise.tuning.stopping import Stop
-from equipoise.tuning.study import journal, open_study
+from equipoise.tuning.starts import MOST_STARTS
+from equipoise.tuning.stopping import Rungs, Stop
+from equipoise.tuning.study import RUNGS, Address, StudyLost, journal, open_study
 from equipoise.tuning.trial import run_trial
 
 
@@ -488,3 +490,84 @@ def test_a_resumed_trial_reports_what_an_undisturbed_one_does(
         found.append(study.trials[0].intermediate_values)
     assert found[0] == found[1]
     assert not any(map(math.isnan, found[1].values()))
+
+
+STILL = {"optimizer": "SGD(lr=0.0)"}
+"""A recipe that learns nothing."""
+
+
+def _third(searches: ModuleType, folder: Path, **changes: Any) -> Job:
+    """Return the trial of a recipe that learns nothing, after two that do and are at each rung."""
+    study = _asked(folder, 3)
+    for number in (0, 1):
+        trial = optuna.Trial(study, study.trials[number]._trial_id)
+        for rung in RUNGS:
+            trial.report(0.9, rung)
+    settings = {"most_epochs": 9, "address": journal(folder), **changes}
+    record = Record(number=2, params=STILL)
+    return searches.trial(folder / "trials" / "2", record=record, **settings)
+
+
+MOMENTS = {
+    "before it was told": (Rungs, "report"),
+    "before it was judged": (optuna.Trial, "set_user_attr"),
+    "while it was stopped": (trial_module, "_take_best"),
+    "before its record": (trial_module._Trial, "_ended"),
+}
+"""What a trial does at the rung where it is stopped, in this order."""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_trial_that_was_to_be_stopped_is_stopped_after_a_kill(
+    saves: bool,
+    moment: str,
+    searches: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the same epoch with the same predictions, whatever the kill came before."""
+    calm, torn = (_third(searches, tmp_path / name) for name in ("calm", "torn"))
+    expected = run_trial(calm)
+    assert (expected.state, len(Run(calm.folder).history)) == ("stopped", 2)
+    monkeypatch.setattr(training_module, "CHECKPOINT_SHARE", 1e9 if saves else 1e-9)
+
+    class _Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*MOMENTS[moment], killed)
+        with pytest.raises(_Killed):
+            run_trial(torn)
+    record = run_trial(torn)
+    assert searches.without_times(record) == searches.without_times(expected)
+    assert Run(torn.folder).history[-1]["epoch"] == 2
+    assert _equal(calm.folder, torn.folder, n_folds=1)
+    told = [open_study(job.address, ["balanced_accuracy"]).trials[2] for job in (calm, torn)]
+    assert told[0].intermediate_values == told[1].intermediate_values
+
+
+def test_a_slow_recipe_is_judged_where_it_has_a_score(searches: ModuleType, tmp_path: Path) -> None:
+    """Its first epoch of three ends at a third: what came to a ninth is no concern of it."""
+    job = _third(searches, tmp_path, most_epochs=3, n_folds=1)
+    study = open_study(journal(tmp_path), ["balanced_accuracy"])
+    assert run_trial(job).state == "stopped"
+    assert sorted(study.trials[2].intermediate_values) == [3]
+    assert len(Run(job.folder).history) == 1
+
+
+def test_a_study_that_cannot_be_reached_is_no_fault_of_the_recipe(
+    searches: ModuleType, tmp_path: Path
+) -> None:
+    """The trial has not failed: it is gone on with, and no start of it is counted."""
+    address = Address(f"sqlite:///{tmp_path}/none/s.db")
+    job = searches.trial(tmp_path / "trials" / "0", most_epochs=1, address=address)
+    for _ in range(MOST_STARTS + 1):
+        with pytest.raises(StudyLost, match="cannot be opened"):
+            run_trial(job)
+        assert _record(job.folder).state == "running"
+    open_study(journal(tmp_path), ["balanced_accuracy"]).ask()
+    assert run_trial(replace(job, address=journal(tmp_path))).state == "complete"

@@ -598,13 +598,33 @@ def test_none_comes_between_a_search_and_its_end(table: Path, tmp_path: Path) ->
         tuner.finish()
 
 
-def test_a_password_is_not_written(table: Path, tmp_path: Path) -> None:
-    """Runs are passed on; the data base's address is told without it."""
-    options = replace(OPTIONS, storage="postgresql://me:secret@host/search")
-    tuner = _tuner(table, tmp_path / "run", options)
+@pytest.mark.parametrize(
+    ("storage", "told"),
+    [
+        ("postgresql://me:secret@host/search", "postgresql://me:***@host/search"),
+        ("postgresql://host/search?user=me&password=secret", "postgresql://host/search"),
+        ("mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3Dsecret", "mssql+pyodbc:///"),
+    ],
+)
+def test_a_password_is_not_written(storage: str, told: str, table: Path, tmp_path: Path) -> None:
+    """Runs are passed on; the data base's address is told without it, wherever a URL has it."""
+    tuner = _tuner(table, tmp_path / "run", replace(OPTIONS, storage=storage))
     write_identity(tuner.search_folder, tuner.identity)
     written = Run(tuner.search_folder).read_json("search.json")
-    assert written["storage"] == "postgresql://me:***@host/search"
+    assert written["storage"] == told
+    assert "secret" not in (tuner.search_folder / "search.json").read_text()
+
+
+def test_a_search_that_kept_the_query_of_its_storage_goes_on(table: Path, tmp_path: Path) -> None:
+    """As earlier versions did; the same data base is known again, and another one refused."""
+    options = replace(OPTIONS, storage=f"sqlite:///{tmp_path / 's.db'}?timeout=9")
+    tuner = _tuner(table, tmp_path / "run", options)
+    known = {**tuner.identity, "storage": options.storage, "study": "equipoise-1"}
+    write_identity(tuner.search_folder, known)
+    assert _tuner(table, tmp_path / "run", options, resume=True).identity == tuner.identity
+    other = replace(OPTIONS, storage=f"sqlite:///{tmp_path / 'o.db'}?timeout=9")
+    with pytest.raises(InputError, match="storage was"):
+        _tuner(table, tmp_path / "run", other, resume=True)
 
 
 def test_a_search_without_an_epoch_ends_in_words(table: Path, tmp_path: Path) -> None:

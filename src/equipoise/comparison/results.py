@@ -14,6 +14,7 @@ from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
 from equipoise.statistics.paired import Predictions
 from equipoise.statistics.scores import METRICS
+from equipoise.tuning.clock import time_used
 
 NAME = "comparison.json"
 """The file of a comparison, in its folder."""
@@ -241,10 +242,7 @@ def _read_entry(path: Path) -> Entry:
 def _seconds(path: Path, environment: Mapping[str, Any]) -> float:
     if "wall_seconds" in environment:
         return float(environment["wall_seconds"])
-    search = Run(path / SEARCH)
-    if search.has("clock.json"):
-        return float(search.read_json("clock.json")["used"])
-    return float(environment["seconds"])
+    return time_used(path / SEARCH) or float(environment["seconds"])
 
 
 def _exact_prior(config: Mapping[str, Any]) -> bool:

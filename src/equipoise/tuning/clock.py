@@ -4,17 +4,37 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.runs import Run
+from equipoise.shapes import NUMBER
+from equipoise.tuning.files import read_shaped, require_sound
+
+NAME = "clock.json"
+"""The file, in the folder of the search."""
 
 LEAST_TIMES = 3
 """A budget should be so many times what reading and measuring take, or little is left for trials.
 """
+
+
+def time_used(folder: Path) -> float:
+    """Return the seconds that the search in a folder has used; 0 if it has not begun.
+
+    Raises
+    ------
+    InputError
+        If its file is damaged.
+    """
+    if not Run(folder).has(NAME):
+        return 0.0
+    used = read_shaped(folder, NAME, {"used": NUMBER})["used"]
+    require_sound(folder, NAME, f"used is {used}" if used < 0 else None)
+    return float(used)
 
 
 @dataclass(eq=False)
@@ -49,9 +69,8 @@ class Clock:
     _before: float = field(init=False)
 
     def __post_init__(self) -> None:
-        run = Run(self.folder)
         self._begun = time.monotonic() if self.begun is None else self.begun
-        self._before = float(run.read_json("clock.json")["used"]) if run.has("clock.json") else 0.0
+        self._before = time_used(self.folder)
 
     @property
     def used(self) -> float:
@@ -86,7 +105,14 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep the time that is used, second by second, so that a kill loses no more."""
+        """Keep the time that is used, second by second, so that a kill loses no more.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written at the end. One second's note that cannot be is made up for
+            by that of the next.
+        """
         ended = threading.Event()
         noting = threading.Thread(target=self._note, args=(ended,), daemon=True)
         noting.start()
@@ -95,12 +121,14 @@ class Clock:
         finally:
             ended.set()
             noting.join()
+            self._keep()
 
     def _note(self, ended: threading.Event) -> None:
-        """Keep the time that was used, at once, each second, and at the end."""
-        while True:
-            is_last = ended.is_set()
-            Run(self.folder).write_json("clock.json", {"used": self.used})
-            if is_last:
-                return
+        """Keep the time that was used, at once and each second."""
+        while not ended.is_set():
+            with suppress(OSError):  # the disk may be full for a moment
+                self._keep()
             ended.wait(1)
+
+    def _keep(self) -> None:
+        Run(self.folder).write_json(NAME, {"used": self.used})

@@ -11,9 +11,14 @@ from filelock import FileLock, Timeout
 
 from equipoise.errors import InputError
 from equipoise.runs import SEARCH, Run, require_free
+from equipoise.shapes import TEXT, TEXT_OR_NULL, mismatch
+from equipoise.tuning.files import require_sound
+from equipoise.tuning.study import Address
 
 NAME = "search.json"
 """The file, in the folder of the search."""
+
+_SHAPE = {"study": TEXT, "storage": TEXT_OR_NULL}
 
 
 def is_begun(folder: Path) -> bool:
@@ -59,13 +64,19 @@ def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
     Raises
     ------
     InputError
-        If a value differs.
+        If a value differs, or the file is damaged.
     """
     if not is_begun(folder):
         return
     now = as_kept(identity)
+    found = Run(folder).read_json(NAME)
+    require_sound(folder, NAME, mismatch(found, _SHAPE))
     # Of a search that was begun before there were ensembles, the file does not name them.
-    for name, was in {"ensemble": 1, **Run(folder).read_json(NAME)}.items():
+    known = {"ensemble": 1, **found}
+    if known["storage"] is not None:
+        # Earlier versions kept the query of the URL, which may hold a password.
+        known["storage"] = Address(known["storage"]).public
+    for name, was in known.items():
         if name in now and was != now[name]:
             raise InputError(
                 "A search can only be resumed with the data and settings of its start.",

@@ -1,9 +1,10 @@
 """How a search is laid out: what it is judged by, how long a trial is, how many folds it has."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,19 @@ from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.pace import LONGER, measure_pace, paced, seconds_to_judge
 from equipoise.runs import Run
+from equipoise.selection import MONITORS
+from equipoise.shapes import ANY, NUMBER, TEXT, TEXT_OR_NULL, WHOLE
 from equipoise.task import Task
 from equipoise.tuning.division import FULL_TRAININGS, search_time
+from equipoise.tuning.files import read_shaped, require_sound
 from equipoise.tuning.folds import choose_n_folds, held_out_counts, unjudged
+from equipoise.tuning.options import SECONDS
 from equipoise.tuning.records import Record
 from equipoise.tuning.scores import choose_metric
 from equipoise.tuning.study import RUNGS
+
+NAME = "layout.json"
+"""The file, in the folder of the search."""
 
 ENOUGH_TRAININGS = 10
 """With time for fewer trainings of the prescription there is little to choose from."""
@@ -103,18 +111,45 @@ class Layout:
 
 
 def stored_layout(folder: Path) -> Layout | None:
-    """Return how the search in a folder was laid out; None if it has not begun."""
-    run = Run(folder)
-    if not run.has("layout.json"):
+    """Return how the search in a folder was laid out; None if it has not begun.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    if not Run(folder).has(NAME):
         return None
-    found = run.read_json("layout.json")
+    found = read_shaped(folder, NAME, _SHAPE)
+    require_sound(folder, NAME, _fault(found))
     choices = tuple(Choice(**choice) for choice in found["choices"])
     return Layout(**{**found, "metrics": tuple(found["metrics"]), "choices": choices})
 
 
+_SHAPE = {
+    "metrics": [TEXT],
+    **dict.fromkeys(("n_folds", "epochs", "longest", "first_rung"), WHOLE),
+    **dict.fromkeys(("seconds", "reserve", "predicting", "judging", "telling", "alone"), NUMBER),
+    "choices": [{"field": TEXT, "value": ANY, "reason": TEXT, "source": TEXT}],
+    "backbone": TEXT_OR_NULL,
+}
+
+
+def _fault(found: Mapping[str, Any]) -> str | None:
+    """Return what no layout of the right shape can hold; None: nothing is wrong."""
+    first, *others = found["metrics"] or [""]
+    unknown = [first] * (first not in MONITORS)
+    unknown += [name for name in others if name not in (*MONITORS, SECONDS)]
+    if unknown:
+        return f"metrics hold {unknown[0]!r}"
+    too_small = [name for name in ("n_folds", "epochs", "longest") if found[name] < 1]
+    too_small += ["first_rung"] * (found["first_rung"] not in RUNGS)
+    return f"{too_small[0]} is {found[too_small[0]]}" if too_small else None
+
+
 def store_layout(folder: Path, layout: Layout) -> None:
     """Keep how a search is laid out, for one that is resumed must not be laid out anew."""
-    Run(folder).write_json("layout.json", asdict(layout))
+    Run(folder).write_json(NAME, asdict(layout))
 
 
 def lay_out(

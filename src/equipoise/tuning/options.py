@@ -1,13 +1,16 @@
 """How to search, as the user wants it."""
 
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
+from equipoise.data.wording import suggestion
 from equipoise.errors import InputError
 from equipoise.selection import MONITORS
 from equipoise.settings import COMPONENTS
 from equipoise.tuning.scores import check_metric
 from equipoise.tuning.space import ROLES, check_roles
-from equipoise.tuning.study import address_of
+from equipoise.tuning.study import SAMPLERS, address_of
 
 SECONDS = "seconds"
 """A second metric: the time of an epoch, for full trainings take about the same time all."""
@@ -62,8 +65,8 @@ class Options:
         Raises
         ------
         InputError
-            If a metric is unknown or given twice, the first is no score, or a number is too
-            small.
+            If a metric is unknown or given twice, the first is no score, the sampler is unknown,
+            or a number is not whole or too small.
         """
         if self.storage is not None:
             address_of(self.storage)
@@ -78,13 +81,25 @@ class Options:
             )
         check_roles(self.roles)
         check_roles(self.within, (*COMPONENTS, "batch_size"))
-        for name in ("n_trials", "n_folds", "ensemble"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(
-                    f"The number of {NUMBERS[name]} must be at least 1.",
-                    f"It is {value}.",
-                    "Leave it out to have it chosen."
-                    if name != "ensemble"
-                    else "Leave it out to train the best recipe anew.",
-                )
+        if self.sampler not in SAMPLERS:
+            raise InputError(
+                f"A sampler is one of {', '.join(SAMPLERS)}.",
+                f"It was given as {self.sampler!r}.",
+                suggestion(str(self.sampler), list(SAMPLERS), "Choose one of these names."),
+            )
+        for name in NUMBERS:
+            _check_number(name, getattr(self, name))
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Refuse what counts nothing; None leaves a number to be chosen, but that of an ensemble."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if (is_whole and int(value) >= 1) or (value is None and name != "ensemble"):
+        return
+    raise InputError(
+        f"The number of {NUMBERS[name]} must be a whole number of at least 1.",
+        f"It is {value!r}.",
+        "Leave it out to have it chosen."
+        if name != "ensemble"
+        else "Leave it out to train the best recipe anew.",
+    )

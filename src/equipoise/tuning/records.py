@@ -5,13 +5,32 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from equipoise.errors import InputError
 from equipoise.runs import Run
+from equipoise.shapes import ANY, NUMBER, TEXT, WHOLE
+from equipoise.tuning.files import read_shaped, require_sound
 from equipoise.tuning.scores import HeldOut
+
+NAME = "trial.json"
+"""The file, in the trial's folder."""
+
+_SHAPE = {
+    "number": WHOLE,
+    "choices": {...: ANY},
+    "params": {...: ANY},
+    "epochs": WHOLE,
+    "unit": NUMBER,
+    "pace": NUMBER,
+    "state": TEXT,
+    "best_epochs": [WHOLE],
+    "scores": {...: NUMBER},
+    "seconds": NUMBER,
+    "message": TEXT,
+}
 
 State = Literal["running", "complete", "stopped", "unfinished", "failed"]
 """Trained in full; stopped because others were better; stopped by the clock; not trainable."""
@@ -82,7 +101,7 @@ class Record:
 
     def save(self, folder: Path) -> None:
         """Write ``trial.json`` into the trial's folder."""
-        Run(folder).write_json("trial.json", asdict(self))
+        Run(folder).write_json(NAME, asdict(self))
 
 
 def folder_of(search: Path, number: int) -> Path:
@@ -102,10 +121,18 @@ def remove_models(folder: Path) -> None:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Return what is recorded of a trial; None if it has not begun."""
-    if not Run(folder).has("trial.json"):
+    """Return what is recorded of a trial; None if it has not begun.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    if not Run(folder).has(NAME):
         return None
-    found = Run(folder).read_json("trial.json")
+    found = read_shaped(folder, NAME, _SHAPE)
+    fault = None if found["state"] in get_args(State) else f"state is {found['state']!r}"
+    require_sound(folder, NAME, f"number is {found['number']}" if found["number"] < 0 else fault)
     return Record(**{**found, "best_epochs": tuple(found["best_epochs"])})
 
 

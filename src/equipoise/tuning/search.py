@@ -26,7 +26,7 @@ from equipoise.tuning.records import (
 )
 from equipoise.tuning.space import Role, suggest
 from equipoise.tuning.stopping import halt, lift_halt
-from equipoise.tuning.study import Address, check_memory, open_study
+from equipoise.tuning.study import Address, StudyLost, answering, check_memory, open_study
 from equipoise.tuning.trial import clear, run_trial
 
 Watcher = Callable[[Record], None]
@@ -123,8 +123,14 @@ class Search:
             Says when the time is up.
         watchers : sequence of callable
             Told of each trial that has ended.
+
+        Raises
+        ------
+        InputError
+            If workers do not see the folder, or the study does not answer; what was under way is
+            gone on with when the search is resumed.
         """
-        with clock.running():
+        with clock.running(), answering():
             _Loop(self, executor, clock, watchers).run()
 
 
@@ -248,7 +254,7 @@ class _Loop:
 
     def _tell(self, begun: Record, future: Future[Record]) -> None:
         error = future.exception()
-        if isinstance(error, UnseenFolder):
+        if isinstance(error, UnseenFolder | StudyLost):
             raise error
         if error is not None:
             self._note(_lost(self.search.folder, begun, error), is_lost=True)

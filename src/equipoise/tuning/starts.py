@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from equipoise.runs import Run
+from equipoise.shapes import WHOLE
+from equipoise.tuning.files import read_shaped
 
 NAME = "start.json"
 """The file, in the trial's folder as long as a process is at it."""
@@ -25,7 +27,9 @@ def note_start(folder: Path) -> int:
         How often it was begun since it last left something, this time included.
     """
     run, reached = Run(folder), _newest(folder)
-    last = run.read_json(NAME) if run.has(NAME) else {"starts": 0, "reached": reached}
+    shape = {"starts": WHOLE, "reached": WHOLE}
+    is_there = run.has(NAME)
+    last = read_shaped(folder, NAME, shape) if is_there else {"starts": 0, "reached": reached}
     starts = last["starts"] + 1 if last["reached"] == reached else 1
     run.write_json(NAME, {"starts": starts, "reached": reached})
     return starts

@@ -1,29 +1,26 @@
 """The search's memory: an Optuna study that survives a kill and may be shared by machines."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from equipoise.errors import InputError
 from equipoise.runs import refusal
+from equipoise.seeds import derive_seed
 from equipoise.selection import MONITORS
-
-REDUCTION = 3
-"""One recipe in so many is trained three times as long."""
 
 RUNGS = (1, 3, 9)
 """At these ninths of a full training recipes are compared, and most are stopped."""
-
-SAMPLERS = ("tpe", "random")
-"""Ways to draw recipes once the first ones are tried."""
 
 
 @dataclass(frozen=True)
@@ -49,43 +46,83 @@ class Address:
 
         Raises
         ------
-        InputError
-            If the data base cannot be reached.
+        StudyLost
+            If the data base cannot be reached, or the journal is damaged.
         """
-        if "://" not in self.storage:
-            return JournalStorage(JournalFileBackend(self.storage))
         try:
-            return RDBStorage(self.storage)
-        except Exception as error:
-            raise _unreached(error) from error
+            if "://" in self.storage:
+                return RDBStorage(self.storage)
+            return JournalStorage(JournalFileBackend(self.storage))
+        except Exception as error:  # damage of a journal shows in many ways
+            told = _unreached if "://" in self.storage else self._damaged
+            raise told(error) from error
+
+    def _damaged(self, error: Exception) -> "StudyLost":
+        return StudyLost(
+            "The journal of a search must be as it was written.",
+            f"`{self.storage}` is damaged: {_first_line(error)}.",
+            "Restore the file, or begin a new search with another --out.",
+        )
 
     @property
     def public(self) -> str:
-        """The storage without the password that a URL may hold."""
+        """The storage without passwords: that of a URL is hidden, and its query is left out.
+
+        >>> Address("postgresql://me:secret@host/db?sslpassword=secret").public
+        'postgresql://me:***@host/db'
+        """
         if "://" not in self.storage:
             return self.storage
-        return make_url(self.storage).render_as_string(hide_password=True)
+        return _url(self.storage).set(query={}).render_as_string(hide_password=True)
 
     def load(self) -> optuna.Study:
-        """Return the study as a worker sees it, which reports and asks whether to stop."""
-        return optuna.load_study(
-            study_name=self.name, storage=self.open(), pruner=_pruner(self.first_rung)
-        )
+        """Return the study as a worker sees it, which reports and compares."""
+        return optuna.load_study(study_name=self.name, storage=self.open())
 
 
-def _unreached(error: Exception) -> InputError:
-    return InputError(
+class StudyLost(InputError):  # noqa: N818 - says what happened
+    """A study that was begun cannot be reached any more, or cannot be begun."""
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Tell of a data base that does not answer.
+
+    Raises
+    ------
+    StudyLost
+        For what a data base raises within.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise StudyLost(
+            "The data base of a search must answer until the search has ended.",
+            f"It does not: {_first_line(error.__cause__ or error)}.",
+            "Go on with the same command and --resume once it does.",
+        ) from error
+
+
+def _unreached(error: Exception) -> StudyLost:
+    return StudyLost(
         "The storage of a search must be the URL of a data base that can be reached, such as "
         "sqlite:///search.db.",
-        f"It cannot be opened: {str(error).splitlines()[0].rstrip('.')}.",
-        "Check the address, or leave it out: a file in the run's folder is used.",
+        f"It cannot be opened: {_first_line(error)}.",
+        "Check the address, and --resume a search that was begun; without an address, a file in "
+        "the run's folder is used.",
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def open_study(
     address: Address, metrics: Sequence[str], *, sampler: str = "tpe", seed: int = 0
 ) -> optuna.Study:
     """Open a study, or make it.
+
+    No other process may be opening it, for a journal whose last line was cut is mended.
 
     Parameters
     ----------
@@ -97,14 +134,16 @@ def open_study(
     sampler : {"tpe", "random"}, default="tpe"
         How recipes are drawn.
     seed : int, default=0
-        Seed of the draws; another one is derived from it for each number of trials that the
-        study has already, so that a resumed search does not repeat its draws.
+        Seed of the draws, any whole number; another one is derived from it for each number of
+        trials that the study has already, so that a resumed search does not repeat its draws.
 
     Raises
     ------
     InputError
-        If the study is there, and for other metrics.
+        If the study is there, and for other metrics, or cannot be opened.
     """
+    if "://" not in address.storage:
+        _cut_to_whole_lines(address.storage)
     ways = optuna.study.StudyDirection
     directions = [ways.MAXIMIZE if MONITORS.get(m) else ways.MINIMIZE for m in metrics]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -112,7 +151,6 @@ def open_study(
         study_name=address.name,
         storage=address.open(),
         directions=directions,
-        pruner=_pruner(address.first_rung),
         load_if_exists=True,
     )
     known = study.user_attrs.get("metrics", list(metrics))
@@ -123,8 +161,25 @@ def open_study(
             "Give the same metric, or another --out.",
         )
     study.set_user_attr("metrics", list(metrics))
-    study.sampler = _sampler(sampler, seed + 7919 * len(study.get_trials(deepcopy=False)))
+    n_known = len(study.get_trials(deepcopy=False))
+    study.sampler = SAMPLERS[sampler](derive_seed(seed, "sampler", n_known) % 2**32)
     return study
+
+
+def _cut_to_whole_lines(journal: str) -> None:
+    """Remove the piece of a line that a writer left whose disk was full, or power went out.
+
+    What it tells was never done. Optuna skips it, but would append the next line to it.
+    """
+    if not Path(journal).exists():
+        return
+    lock = JournalFileSymlinkLock(journal)
+    lock.acquire()
+    try:
+        with Path(journal).open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def check_memory(
@@ -159,9 +214,7 @@ def check_memory(
             )
 
 
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
+def _tpe(seed: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         # `group` is marked as experimental; without it conditional fields are drawn apart.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -173,11 +226,11 @@ def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
 STARTUP = 8
 """Recipes tried before the sampler draws from what it has seen."""
 
-
-def _pruner(first_rung: int) -> optuna.pruners.BasePruner:
-    return optuna.pruners.SuccessiveHalvingPruner(
-        min_resource=first_rung, reduction_factor=REDUCTION
-    )
+SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    "tpe": _tpe,
+    "random": optuna.samplers.RandomSampler,
+}
+"""Ways to draw recipes once the first ones are tried, by the seed of the draws."""
 
 
 def journal(folder: Path, first_rung: int = RUNGS[0]) -> Address:

@@ -48,6 +48,8 @@ def run_trial(job: Job) -> Record:
     ------
     UnseenFolder
         If the trial's folder is not there: it was made where the search runs.
+    StudyLost
+        If the study cannot be reached, which says nothing of the recipe.
     """
     require_seen(job.folder)
     known = read_record(job.folder) or job.record
@@ -82,12 +84,12 @@ class _Trial:
     """The state of a trial under way."""
 
     task: Task
-    rungs: Rungs
 
     def __init__(self, job: Job, record: Record) -> None:
         self.job, self.record = job, record
         self.begun = time.monotonic()
         self.values: list[float] = []
+        self.rungs = Rungs(job)
 
     def timed(self, record: Record) -> Record:
         """Return a record with the time that was spent until now."""
@@ -96,7 +98,6 @@ class _Trial:
     def run(self) -> Record:
         job = self.job
         self.task = task_of(job.data, job.base["validation"], job.data_hash)
-        self.rungs = Rungs(job)
         folds = folds_of(self.task, self.job.n_folds, self.job.seed)
         try:
             for number, fold in enumerate(folds):
