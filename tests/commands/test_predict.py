@@ -200,3 +200,26 @@ def test_frequencies_can_be_estimated_from_the_examples(
     given = ",".join(f"{name}={value!r}" for name, value in shares.items())
     assert predict(_frame(), "--prior", given, "--overwrite") == 0
     assert _written(tmp_path).equals(estimated)
+
+
+def test_estimates_from_few_examples_are_told_to_be_unsure(
+    predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With fewer than ten for each class there is a note; with more there is none."""
+    for rows, is_noted in ((19, True), (20, False)):
+        assert predict(_frame()[:rows], "--prior", "em", "--json", "--overwrite") == 0
+        notes = json.loads(capsys.readouterr().out)["notes"]
+        assert any(f"from {rows} examples" in note for note in notes) == is_noted
+
+
+def test_without_held_out_examples_bbse_says_what_else_to_do(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that has learnt from all keeps none, and nothing is written."""
+    table, out = str(run.parent / "t.csv"), str(tmp_path / "run")
+    fit = ["fit", table, "--label", "outcome", "--validation", "0", "--epochs", "1"]
+    assert main([*fit, "--device", "cpu", "--out", out]) == 0
+    written = tmp_path / "p.csv"
+    assert main(["predict", out, table, "--prior", "bbse", "--out", str(written)]) == 2
+    assert "This run has kept none: it has learnt from all" in capsys.readouterr().err
+    assert not written.exists()

@@ -79,6 +79,17 @@ def test_intervals_cover_the_truth_as_often_as_they_say(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 19, 200])
+def test_no_interval_is_narrower_than_with_the_classes_seen(method: str, n: int) -> None:
+    """Wilson's interval by hand: none of n leaves up to z^2 / (n + z^2)."""
+    logits = np.repeat([[9.0, 0.0, 0.0]], n, axis=0) + np.log(SOURCE)
+    found = _estimate(logits, method)
+    z = 1.959964
+    assert (found.high[1:] >= z**2 / (n + z**2)).all()
+    assert found.low[0] <= n / (n + z**2)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_interval_and_no_frequency_is_zero(method: str) -> None:
     """So predictions can be corrected even where a class does not occur."""
     _, logits = _drawn(np.array([0.5, 0.5, 0.0]), 400, 4)

@@ -20,6 +20,10 @@ from equipoise.metrics import log_softmax, resolve_prior, shift_logits
 from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prior
 from equipoise.runs import Run, replacing
 from equipoise.settings import from_text
+from equipoise.statistics.wording import counted
+
+FEW = 10
+"""With fewer examples for each class their estimated frequencies are told to be unsure."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With what a cell begins that spreadsheet programs take for a formula, unless it is a number."""
@@ -117,6 +121,7 @@ def probabilities(
     if wanted is not None:
         logits = shift_logits(logits, model.prior, wanted)
     notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
+    notes = (*notes, *([] if estimated is None else _few(estimated)))
     return np.exp(log_softmax(logits)), notes, estimated
 
 
@@ -127,7 +132,35 @@ def _estimated(run: Run, logits: LogitArray, own: PriorArray, method: str) -> Es
         arrays = run.read_arrays("predictions.npz")
         if "validation_logits" in arrays:
             held_out = (arrays["validation_logits"], arrays["validation_labels"])
+        _require_held_out(run, held_out)
     return estimate_prior(logits, own, method=method, held_out=held_out)
+
+
+def _require_held_out(run: Run, held_out: tuple[LogitArray, np.ndarray] | None) -> None:
+    """Raise `InputError` if a run has kept no validation example of some class."""
+    classes = run.config["data"]["classes"]
+    codes = [] if held_out is None else held_out[1]
+    counts = np.bincount(np.asarray(codes, dtype=int), minlength=len(classes))
+    if not counts.all():
+        none = ", ".join(str(name) for name, n in zip(classes, counts, strict=True) if not n)
+        raise InputError(
+            "bbse needs validation examples of every class, by which it knows their confusions.",
+            f"This run has kept none of {none}."
+            if counts.any()
+            else "This run has kept none: it has learnt from all, as those of `equipoise tune` do.",
+            "Use --prior em, or a run of `equipoise fit` with a validation part.",
+        )
+
+
+def _few(estimated: EstimatedPrior) -> list[str]:
+    """Return a caution where frequencies are estimated from few examples."""
+    if estimated.n >= FEW * len(estimated.prior):
+        return []
+    return [
+        f"Frequencies of {len(estimated.prior)} classes are estimated from "
+        f"{counted(estimated.n, 'example')}, which is little: the intervals say how little is "
+        "known, and the predictions take the estimates for true."
+    ]
 
 
 def _told(estimated: EstimatedPrior | None, classes: np.ndarray) -> dict[str, Any] | None:

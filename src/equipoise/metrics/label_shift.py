@@ -7,6 +7,7 @@ from scipy.optimize import nnls
 
 from equipoise._typing import CodeArray, IndexArray, LogitArray, PriorArray, ProbaArray
 from equipoise.errors import InputError
+from equipoise.metrics.intervals import wilson
 from equipoise.metrics.sample import log_softmax
 
 METHODS = ("em", "bbse")
@@ -97,7 +98,9 @@ def estimate_prior(
     0` by least squares, with :math:`R_{jk}` the share of the held-out examples of class
     :math:`k` that are predicted as :math:`j` and :math:`\mu_j` that of the unlabelled ones.
     Frequencies below :math:`1 / 2N` are raised to that. Intervals are percentiles over examples
-    drawn anew with replacement, of ``"bbse"`` also the held-out ones, within classes.
+    drawn anew with replacement, of ``"bbse"`` also the held-out ones, within classes; and at
+    least as wide as Wilson's for :math:`N` examples whose classes are seen, which drawing anew
+    does not show of a class that none of them is like.
 
     References
     ----------
@@ -130,9 +133,15 @@ def estimate_prior(
             _bbse(*_again_within(own, codes, random), _again(predicted, random), logits.shape[1])
             for _ in range(REPETITIONS)
         ]
-    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    least, most = wilson(prior, len(logits), level)
     return EstimatedPrior(
-        prior=prior, low=ends[0], high=ends[1], method=method, n=len(logits), level=level
+        prior=prior,
+        low=np.minimum(low, least),
+        high=np.maximum(high, most),
+        method=method,
+        n=len(logits),
+        level=level,
     )
 
 
