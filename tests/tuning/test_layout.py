@@ -151,6 +151,17 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
     assert "20s a fold here" in told["trial"]
 
 
+def test_a_prescription_that_is_cut_in_trials_is_told(slow: Callable[..., Fit]) -> None:
+    """Where its trials are shorter than its training, by about how many epochs it has left."""
+    for budget, words in ((1000.0, None), (100.0, "so it has about")):
+        layout = lay_out(slow(), budget, n_folds=1)
+        trial = next(str(choice) for choice in layout.choices if choice.field == "trial")
+        share = layout.seconds / 20.0
+        assert (words is None) == (share == 1.0)
+        told = None if share == 1.0 else f"so it has about {round(share * layout.epochs)} of them"
+        assert ("so it has" not in trial) if told is None else (told in trial)
+
+
 @pytest.mark.parametrize(
     ("budget", "words"),
     [

@@ -205,7 +205,7 @@ def lay_out(
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
         **_not_judged(task, folds),
-        "trial": (format_duration(seconds), _why_trial(epochs, whole)),
+        "trial": (format_duration(seconds), _why_trial(epochs, whole, seconds / (folds * whole))),
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **(_alone(whole, network) if alone else _short(budget, whole)),
@@ -281,11 +281,13 @@ def _short(budget: float, whole: float) -> dict[str, tuple[str, str]]:
     return {"budget": (format_duration(max(budget, 0.0)), why)}
 
 
-def _why_trial(epochs: int, whole: float) -> str:
-    return (
+def _why_trial(epochs: int, whole: float, share: float) -> str:
+    told = (
         f"a full training of every recipe takes this long; the prescription's {epochs} "
         f"epochs take {format_duration(whole)} a fold here"
     )
+    fewer = max(1, round(share * epochs))
+    return told if fewer >= epochs else f"{told}, so it has about {fewer} of them in a trial"
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:
