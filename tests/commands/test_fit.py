@@ -158,3 +158,17 @@ def test_a_run_of_another_format_may_not_be_resumed_over(tmp_path: Path) -> None
     """With --resume, too, a folder that holds something but no run is refused."""
     (tmp_path / "mine.txt").touch()
     assert main(["fit", "nowhere.csv", "--out", str(tmp_path), "--resume"]) == 2
+
+
+@pytest.mark.parametrize("is_guess", [True, False])
+def test_a_result_at_chance_level_is_told_to_be(
+    is_guess: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, whether or not the result is for machines."""
+    rows = [(row % 7, "xy"[row % 2 if is_guess else row % 7 > 3]) for row in range(210)]
+    lines = ["a,outcome", *(f"{number},{name}" for number, name in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    fit = ["fit", str(tmp_path / "t.csv"), "--label", "outcome", "--device", "cpu", "--json"]
+    assert main([*fit, "--epochs", "30", "--out", str(tmp_path / "run")]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert ("not surely better than guessing" in told) == is_guess

@@ -70,7 +70,7 @@ def test_recipes_are_compared_part_by_part(shown) -> None:
     """Long numbers are rounded, what is alike is said to be, and errors stand beside values."""
     table, _ = shown(_found())
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
-    assert ["head", "Linear()", "Cosine(scale=8.12)", "0.80 ± 0.10", "0.1250 ± 0.0500"] in rows
+    assert ["head", "Linear()", "Cosine(scale=8.12)", "0.80 ± 0.10", "+0.1250 ± 0.0500"] in rows
     assert ["smoothing", "none", "the same", "", ""] in rows
 
 
@@ -127,10 +127,18 @@ def test_optimism_has_its_direction(optimism: float, words: str, shown) -> None:
 
 
 def test_machines_get_the_whole_file(shown) -> None:
-    """As JSON, with nothing rounded, and nothing else printed."""
+    """As JSON, with nothing rounded, and nothing else on standard output; people are told too."""
     table, said = shown(_found(), as_json=True)
     assert json.loads(table)["tuning"] == _found()
-    assert said == ""
+    assert said == shown(_found())[1]
+
+
+def test_where_no_trial_was_trained_in_full_there_is_no_empty_table(shown) -> None:
+    """What is taken is told in words."""
+    only = {**_trial(0, "unfinished", None), "best_epochs": [1]}
+    table, said = shown(_found(trials=[only], taken=0, compared=[], n_folds=2))
+    assert "trained in full" not in table
+    assert "was trained longest" in said
 
 
 def test_recipes_that_predict_together_are_named_with_their_weights(shown) -> None:

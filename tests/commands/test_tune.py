@@ -241,18 +241,23 @@ def test_the_bar_counts_what_has_ended(
     capsys.readouterr()
     assert main([*command, "--resume"]) == 0
     told = capsys.readouterr()
+    assert "This search goes on: 1 recipe tried" in " ".join(told.err.split())
     assert "3 tried" in told.err
     assert "4 tried" not in told.err
     assert "3 recipes were tried" in told.err
 
 
-def test_a_search_is_gone_on_with_only_when_that_is_asked_for(table: str, tmp_path: Path) -> None:
+def test_a_search_is_gone_on_with_only_when_that_is_asked_for(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A second one into the same folder is refused; a finished one is left as it is."""
     out = ["--out", str(tmp_path / "run")]
     assert main(["tune", table, *QUICK, *out]) == 0
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     assert main(["tune", table, *QUICK, *out]) == 2
+    capsys.readouterr()
     assert main(["tune", table, *QUICK, *out, "--resume"]) == 0
+    assert "This search has ended" in capsys.readouterr().err
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 

@@ -122,6 +122,15 @@ def test_single_examples_are_refused_with_the_way_out() -> None:
         split(codes, classes=["a", "b", "c"])
 
 
+@pytest.mark.parametrize(("name", "is_number"), [("{}", True), ("-{}", True), ("id{}", False)])
+def test_many_numbers_as_classes_may_be_a_count(name: str, is_number: bool) -> None:
+    """A whole number that is measured is not a class: the message asks whether it is one."""
+    codes = np.arange(101).repeat(1)
+    with pytest.raises(InputError, match="--rare merge") as refused:
+        split(codes, classes=[name.format(k) for k in range(101)])
+    assert ("cut them into ranges" in str(refused.value)) == is_number
+
+
 def test_without_a_test_set_single_examples_are_trained_on() -> None:
     """A share of 0 makes no test set; a class of one is for training, a class of two for both."""
     codes = np.repeat([0, 1, 2], [10, 1, 2])

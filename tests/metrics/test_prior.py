@@ -47,7 +47,7 @@ def test_impossible_classes_are_refused(train, prior):
         shift_logits(np.zeros((1, 2)), np.array(train), np.array(prior, dtype=float))
 
 
-@pytest.mark.parametrize("text", ["none", "as-is", " none "])
+@pytest.mark.parametrize("text", ["none", "as-is", " none ", "None"])
 def test_no_prior_leaves_the_data_as_they_are(text):
     """Two words mean that nothing is to be corrected."""
     assert parse_prior(text, NAMES, COUNTS) is None
@@ -57,6 +57,7 @@ def test_no_prior_leaves_the_data_as_they_are(text):
     ("text", "expected"),
     [
         ("balanced", [0.5, 0.5]),
+        ("Balanced", [0.5, 0.5]),
         ("train", [0.9, 0.1]),
         ("cat=0.25,dog=0.75", [0.25, 0.75]),
         ("dog = 0.75, cat = 0.25", [0.25, 0.75]),

@@ -1,8 +1,9 @@
 """``equipoise fit``: train a classifier and keep it as a run."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -103,10 +104,25 @@ def name_of(data: str) -> str:
 def show(run: Run, *, as_json: bool) -> None:
     """Print what a finished run found on its test set."""
     metrics = run.read_json("metrics.json")
+    shown = {title: metrics["test"][key] for key, title in TITLES.items()}
     if as_json:
         console.print_json({"run": str(run.path), **metrics})
-        return
-    console.print_metrics(
-        "Test set", {title: metrics["test"][key] for key, title in TITLES.items()}
-    )
-    console.say(f"The run is in {run.path}. Next: equipoise report {run.path}")
+    else:
+        console.print_metrics("Test set", shown)
+    if (chance := _chance(shown.values())) is not None:
+        console.say(
+            f"This is not surely better than guessing, which has a balanced accuracy of "
+            f"{chance:.1%} on this test set: the intervals reach down to it."
+        )
+    if not as_json:
+        console.say(f"The run is in {run.path}. Next: equipoise report {run.path}")
+
+
+def _chance(results: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the balanced accuracy of a guess if no result is surely better, else None."""
+    balanced, chances = [], []
+    for result in results:
+        balanced.append(result["overall"]["balanced_accuracy"])
+        chances.append(1 / sum(entry["n"] > 0 for entry in result["per_class"]))
+    is_beaten = any(found["low"] > chance for found, chance in zip(balanced, chances, strict=True))
+    return None if is_beaten else chances[0]

@@ -112,8 +112,8 @@ def probabilities(
     model = load_run_model(run, device)
     logits = model.logits(X).astype(np.float64)
     estimated = None
-    if prior is not None and prior in METHODS:
-        estimated = _estimated(run, logits, model.prior, prior)
+    if prior is not None and (method := prior.strip().lower()) in METHODS:
+        estimated = _estimated(run, logits, model.prior, method)
         wanted = estimated.prior
     else:
         given = from_text("prior", prior or config["classifier"]["prior"])

@@ -32,7 +32,8 @@ IN_WORDS = {
 
 IMPORTANCE = (
     "Importance is the share of the variation between scores that a part accounts for alone; "
-    "better on average compares trials with the two components, other parts being what they were."
+    "gain on average compares trials with the two components, other parts being what they were; "
+    "below 0 the component that is taken was the worse one."
 )
 """What the columns of the comparison mean."""
 
@@ -93,10 +94,10 @@ def show_search(run: Run, *, as_json: bool) -> None:
     if as_json:
         metrics = run.read_json("metrics.json")
         console.print_json({"run": str(run.path), "tuning": found, **metrics})
-        return
-    _print_trials(found)
-    _print_front(found)
-    _print_compared(found)
+    else:
+        _print_trials(found)
+        _print_front(found)
+        _print_compared(found)
     mattered = found["mattered"]
     meaning = [IMPORTANCE] if mattered["roles"] else []
     for line in (*_told(found), *meaning, *mattered["said"]):
@@ -106,6 +107,8 @@ def show_search(run: Run, *, as_json: bool) -> None:
 def _print_trials(found: Mapping[str, Any]) -> None:
     metric = found["metrics"][0]
     scored = [t for t in found["trials"] if t["state"] == "complete"]
+    if not scored:
+        return  # what is taken instead is told in words
     ranked = sorted(scored, key=lambda t: t["scores"][metric], reverse=MONITORS[metric])
     table = Table(title="Recipes that were trained in full", title_justify="left")
     numbers = ("epochs", "time of one")
@@ -164,7 +167,7 @@ def _print_compared(found: Mapping[str, Any]) -> None:
     table = Table(title=f"The prescription and {what}", title_justify="left")
     for name in ("part", "prescribed", "taken"):
         table.add_column(name, overflow="fold")
-    for name in ("importance", "better on average by") if is_known else ():
+    for name in ("importance", "gain on average") if is_known else ():
         table.add_column(name, justify="right")
     for row in found["compared"]:
         before, after = ("none" if row[k] is None else row[k] for k in ("prescribed", "taken"))
@@ -172,18 +175,17 @@ def _print_compared(found: Mapping[str, Any]) -> None:
         if is_known:
             cells += [
                 _with_error(row["importance"], row["error"], 2),
-                _with_error(row["difference"], row["difference_error"], 4),
+                _with_error(row["difference"], row["difference_error"], 4, sign="+"),
             ]
         table.add_row(*map(escape, cells))
     console.results.print(table)
 
 
-def _with_error(value: float | None, error: float | None, digits: int) -> str:
+def _with_error(value: float | None, error: float | None, digits: int, sign: str = "") -> str:
     if value is None:
         return ""
-    if error is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} \N{PLUS-MINUS SIGN} {error:.{digits}f}"
+    known = f"{value:{sign}.{digits}f}"
+    return known if error is None else f"{known} \N{PLUS-MINUS SIGN} {error:.{digits}f}"
 
 
 def _told(found: Mapping[str, Any]) -> Iterator[str]:

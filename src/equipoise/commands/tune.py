@@ -20,9 +20,10 @@ from equipoise.commands.options import (
 from equipoise.commands.settings import ClassifierOptions
 from equipoise.commands.training import read_in, tell_adjustment, tell_end
 from equipoise.commands.trials import search_bar, show_search
-from equipoise.durations import parse_duration
+from equipoise.durations import format_duration, parse_duration
 from equipoise.executors import Executor
 from equipoise.runs import Run
+from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import is_begun, require_place
 from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
@@ -141,10 +142,25 @@ def _check(options: Options, place: Place, folder: Path, *, resume: bool) -> Non
 
 def _tell(tuner: Tuner, *, as_json: bool) -> None:
     """Print every automatic choice, also for machines if nothing else will be."""
+    if is_begun(tuner.search_folder):
+        console.say(_resumed(tuner))
     for line in (*tuner.plan.notes, *map(str, tuner.layout.choices)):
         console.say(line)
     if as_json:
         console.print_json({"notes": list(tuner.plan.notes), **asdict(tuner.layout)})
+
+
+def _resumed(tuner: Tuner) -> str:
+    """Say where a search goes on, for its budget may be another one than it began with."""
+    if Run(tuner.folder).done:
+        return "This search has ended; what it found is shown again."
+    used, budget = tuner.clock.before, tuner.options.budget
+    left = format_duration(max(tuner.clock.remaining, 0.0))
+    return (
+        f"This search goes on: {counted(len(tuner.records), 'recipe')} tried in "
+        f"{format_duration(used)} of {format_duration(budget)}, {left} left. How long a trial is, "
+        "and its folds, stay as they were laid out at the start."
+    )
 
 
 def _show(run: Run, *, as_json: bool) -> None:

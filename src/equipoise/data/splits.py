@@ -14,6 +14,10 @@ from equipoise.seeds import derive_seed
 __all__ = ["Split", "hold_out", "merge_rare_classes", "split", "stratified_sizes"]
 
 
+MANY = 100
+"""More classes than this, all whole numbers, may be a count or a measurement."""
+
+
 def _none() -> IndexArray:
     return np.empty(0, dtype=np.int64)
 
@@ -210,10 +214,18 @@ def _of_size(codes: CodeArray, names: Sequence[str], size: int) -> list[str]:
 def _refuse_single(codes: CodeArray, names: Sequence[str]) -> None:
     single = _of_size(codes, names, 1)
     if single:
+        remedy = (
+            "Add examples, or merge or drop these classes with `--rare merge` or `--rare drop`."
+        )
+        if len(names) > MANY and all(name.lstrip("-").isdecimal() for name in names):
+            remedy = (
+                f"If these {len(names):,} numbers are a count or a measurement, cut them into "
+                f"ranges first. {remedy}"
+            )
         raise InputError(
             "Every class must have at least two examples, one to train and one to test on.",
             f"These have a single one: {listing(single)}.",
-            "Add examples, or merge or drop these classes with `--rare merge` or `--rare drop`.",
+            remedy,
         )
 
 

@@ -101,14 +101,14 @@ def parse_prior(
     >>> parse_prior("none", ["cat", "dog"], counts) is None
     True
     """
-    word = text.strip()
+    word = text.strip().lower()
     if word in ("none", "as-is"):
         return None
     if word == "balanced":
         return np.full(len(classes), 1 / len(classes))
     if word == "train":
         return train_counts / train_counts.sum()
-    return _parse_pairs(word, classes)
+    return _parse_pairs(text.strip(), classes)
 
 
 def resolve_prior(

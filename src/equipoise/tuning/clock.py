@@ -73,6 +73,11 @@ class Clock:
         self._before = time_used(self.folder)
 
     @property
+    def before(self) -> float:
+        """Seconds used before this process."""
+        return self._before
+
+    @property
     def used(self) -> float:
         """Seconds used, those before a stop included."""
         return self._before + time.monotonic() - self._begun
