@@ -16,6 +16,7 @@ import pandas as pd
 from lightgbm import LGBMClassifier, early_stopping
 
 from equipoise.metrics import shift_logits
+from equipoise.opponents.contract import class_weights, contained_prior
 from equipoise.selection import MONITORS, validation_scores
 from equipoise.tuning.folds import Fold, cross_folds
 
@@ -75,15 +76,10 @@ class Answer:
     facts: Mapping[str, Any]
 
 
-def weights_of(counts: np.ndarray, power: float) -> np.ndarray:
-    """Return class weights, proportional to a negative power of the counts."""
-    return np.maximum(counts, 1.0) ** -power
-
-
 def boosted(rows: Rows, learnt: np.ndarray, params: Mapping[str, Any], seed: int) -> LGBMClassifier:
     """Return LightGBM, trained on some rows; `power` is that of the class weights."""
     own = dict(params)
-    weights = weights_of(rows.counts, own.pop("power", 0.0))
+    weights = class_weights(rows.counts, own.pop("power", 0.0))
     model = LGBMClassifier(**own, random_state=seed, n_jobs=1, verbose=-1)
     return model.fit(
         rows.X.iloc[learnt], rows.codes[learnt], sample_weight=weights[rows.codes[learnt]]
@@ -97,17 +93,11 @@ def log_proba(model: Any, X: pd.DataFrame, n_classes: int) -> np.ndarray:
     return logits
 
 
-def contained(rows: Rows, power: float) -> np.ndarray:
-    """Return the class probabilities that a weighted training teaches."""
-    mass = np.maximum(rows.counts, 1e-12) * weights_of(rows.counts, power)
-    return mass / mass.sum()
-
-
 def lightgbm(rows: Rows, seed: int, *, power: float) -> Answer:
     """Train LightGBM with its defaults; a power of 1 makes classes weigh the same."""
     model = boosted(rows, rows.pool, {"power": power}, seed)
     logits = log_proba(model, rows.X.iloc[rows.test], rows.n_classes)
-    return Answer(logits=logits, prior=contained(rows, power), facts={})
+    return Answer(logits=logits, prior=contained_prior(rows.counts, power), facts={})
 
 
 def tuned_lightgbm(rows: Rows, seed: int, *, seconds: float, metric: str, folds: int) -> Answer:
@@ -130,7 +120,7 @@ def tuned_lightgbm(rows: Rows, seed: int, *, seconds: float, metric: str, folds:
     model = boosted(rows, rows.pool, params, seed)
     logits = log_proba(model, rows.X.iloc[rows.test], rows.n_classes)
     facts = {"trials": len(study.trials), "validation": study.best_value, "params": params}
-    return Answer(logits=logits, prior=contained(rows, params["power"]), facts=facts)
+    return Answer(logits=logits, prior=contained_prior(rows.counts, params["power"]), facts=facts)
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, Any]:
@@ -151,7 +141,7 @@ def _out_of_fold(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return logits for equal classes of held-out rows, their classes, and the number of trees."""
     own = {k: v for k, v in params.items() if k != "power"}
-    weights = weights_of(rows.counts, params["power"])
+    weights = class_weights(rows.counts, params["power"])
     found, trees = [], []
     for fold in folds:
         model = LGBMClassifier(
@@ -177,7 +167,9 @@ def _out_of_fold(
         trees.append(model.best_iteration_ or MOST_TREES)
         found.append(log_proba(model, rows.X.iloc[held], rows.n_classes))
     even = np.full(rows.n_classes, 1 / rows.n_classes)
-    logits = shift_logits(np.concatenate(found), contained(rows, params["power"]), even)
+    logits = shift_logits(
+        np.concatenate(found), contained_prior(rows.counts, params["power"]), even
+    )
     codes = rows.codes[np.concatenate([fold.validation for fold in folds])]
     return logits, codes, max(1, round(float(np.mean(trees))))
 
@@ -191,7 +183,7 @@ def real_mlp(rows: Rows, seed: int) -> Answer:
     X = rows.X.fillna(rows.X.iloc[rows.pool][numbers].median().fillna(0.0))
     model.fit(X.iloc[rows.pool], rows.codes[rows.pool])
     logits = log_proba(model, X.iloc[rows.test], rows.n_classes)
-    prior = (1 - SMOOTHED) * contained(rows, 0.0) + SMOOTHED / rows.n_classes
+    prior = (1 - SMOOTHED) * contained_prior(rows.counts, 0.0) + SMOOTHED / rows.n_classes
     return Answer(logits=logits, prior=prior, facts={})
 
 
