@@ -19,6 +19,7 @@ from xgboost import XGBClassifier
 
 from equipoise.metrics.prior import shift_logits
 from equipoise.opponents import OPPONENTS, Limits, Rows
+from equipoise.seeds import derive_seed
 from equipoise.specialized import posthoc, resampling
 from equipoise.specialized.factors import RowFactors
 from equipoise.standard.constraints import project_rows
@@ -202,9 +203,10 @@ def balanced_forest() -> Pairs:
     rows, (X, codes, asked) = learnt()
     build = imblearn.ensemble.BalancedRandomForestClassifier
     fixed = {"sampling_strategy": "all", "replacement": True, "bootstrap": False}
-    model = build(**fixed, warm_start=True, random_state=0)
+    model = build(**fixed, warm_start=True)
     for n in range(10, 101, 10):
-        model.set_params(n_estimators=n).fit(X, codes)
+        seed = derive_seed(0, "members", n - 10) % 2**32
+        model.set_params(n_estimators=n, random_state=seed).fit(X, codes)
     yield answered("balanced-forest", rows), floored(model.predict_proba(asked))
 
 

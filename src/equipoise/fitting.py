@@ -14,6 +14,7 @@ from torch import nn
 from equipoise._typing import LogitArray, PriorArray
 from equipoise.adjustment import Adjustment, adjust, check_adjustable
 from equipoise.batches import Examples
+from equipoise.contained import contained_prior, is_exact
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
 from equipoise.distributed import World
@@ -27,13 +28,18 @@ from equipoise.preprocessing import ImagePreprocessing, Preprocessing, TablePrep
 from equipoise.progress import Observer
 from equipoise.seeds import derive_seed
 from equipoise.settings import Settings, resolve_resampling, resolve_settings
+from equipoise.specialized.mixing import CMO, Remix
+from equipoise.specialized.samplers import Sampler
 from equipoise.stage import Stage
 from equipoise.standard.finetuning import Full
 from equipoise.standard.networks import Network, build_network, rebuild_network
 from equipoise.standard.normalisation import apply_norm, has_batch_norm
-from equipoise.standard.smoothing import smoothed_prior
+from equipoise.standard.sharpness import SAMA, FocalSAM, ImbSAM
 from equipoise.task import Task
 from equipoise.training import Training, train
+
+BY_LABELS = (Sampler, Remix, CMO, SAMA, ImbSAM, FocalSAM)
+"""Components that pre-training must do without."""
 
 
 @dataclass(eq=False)
@@ -122,7 +128,7 @@ class Fit:
             world=world,
         )
         fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
-        training.shifts = tuple(fit.shift(fit.prior_after(stage)) for stage in training.stages)
+        training.shift = lambda stage, done: fit.shift(fit.prior_after(stage, done))
         return fit
 
     def shift(self, own: PriorArray) -> np.ndarray | None:
@@ -167,9 +173,11 @@ class Fit:
 
     @property
     def exact_prior(self) -> bool:
-        """Whether the loss of the stage that is kept has an exact prior, see `Loss`."""
-        loss = self.training.stages[self.training.kept].loss
-        return loss is None or loss.exact_prior
+        """Whether correction to other class frequencies is exact, see `is_exact`."""
+        training, is_adjusted = self.training, self.adjustment is not None
+        is_last = 0 < training.kept == len(training.stages) - 1
+        stage = training.stages[training.kept]
+        return is_exact(stage, self.settings, is_last=is_last, is_adjusted=is_adjusted)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -196,32 +204,18 @@ class Fit:
         """
         if self.adjustment is not None:
             return self.adjustment.prior
-        return self.prior_after(self.training.stages[self.training.kept])
+        training = self.training
+        return self.prior_after(training.stages[training.kept], training.kept_progress)
 
     def corrected(self, logits: LogitArray) -> LogitArray:
         """Return the model's logits for the prior of use."""
         shift = self.shift(self.prior)
         return logits if shift is None else logits + shift
 
-    def prior_after(self, stage: Stage) -> PriorArray:
-        """Return what logits contain after a stage: its mean targets, less what its loss takes out.
-
-        Class shares, as they are resampled, sampled, mixed, weighted and smoothed in that stage.
-        """
-        counts, weights = torch.from_numpy(self.task.counts).double(), self.task.class_weights
-        shares = torch.from_numpy(self.material.counts).double()
-        # Of a sampler the shares at the end: those that the logits were last fitted to.
-        shares = shares if stage.sampler is None else stage.sampler.shares(shares, 1.0)
-        shares = shares / shares.sum()
-        if stage.mixing is not None:
-            shares = stage.mixing.mean_shares(shares, counts, self.preprocessing.spec)
-        # Each half of a mixture has its own weight.
-        if weights is not None:
-            shares = shares * torch.from_numpy(weights / self.task.counts)
-        if stage.weighting is not None:
-            shares = shares * stage.weighting.weights(counts)
-        shares = smoothed_prior(shares / shares.sum(), stage.rates(counts))
-        return (shares if stage.loss is None else stage.loss.prior(shares, counts)).numpy()
+    def prior_after(self, stage: Stage, progress: float = 1.0) -> PriorArray:
+        """Return what logits contain after a part of a stage, see `contained_prior`."""
+        shown, inputs = self.material.counts, self.preprocessing.spec
+        return contained_prior(stage, progress, task=self.task, shown=shown, inputs=inputs)
 
     def lasting(self, epochs: int) -> "Fit":
         """Return this fit with another number of epochs, as if it had been given.
@@ -293,7 +287,7 @@ def pretraining_stage(settings: Settings) -> Stage:
     Raises
     ------
     InputError
-        If there is no auxiliary loss.
+        If there is no auxiliary loss, or a component goes by labels.
     """
     if settings.auxiliary is None:
         raise InputError(
@@ -301,6 +295,13 @@ def pretraining_stage(settings: Settings) -> Stage:
             "There is none.",
             'Give one, such as --objective "SimCLR()".',
         )
+    for part in (settings.sampler, settings.mixing, settings.sharpness):
+        if isinstance(part, BY_LABELS):
+            raise InputError(
+                "Pre-training must be without labels.",
+                f"{part!r} goes by them.",
+                "Leave it out here, and give it to the fit that starts from this run.",
+            )
     objective = copy.deepcopy(settings.auxiliary)
     objective.weight = 1.0
     return replace(settings.stage(), loss=None, auxiliary=objective)

@@ -8,7 +8,7 @@ import copy
 import math
 import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,10 @@ class Training:
         Factor on the learning rate of a parameter, by its name in the network.
     world : World
         The processes that train together.
-    shifts : sequence of (ndarray of float, shape (classes,), or None)
-        Of each stage, what is added to the logits of validation examples before they are scored:
-        what corrects the prior of that stage to the one of use; None, or no sequence: nothing.
+    shift : callable or None, default=None
+        Takes a stage and how much of it is done, from 0 in its first epoch to 1 in its last;
+        returns what is added to the logits of validation examples before they are scored, an
+        ndarray of shape (classes,): what corrects the prior there to the one of use; None: nothing.
     index : int
         Number of the stage that training is in, from 0.
     learning : Learning
@@ -97,7 +98,7 @@ class Training:
     shown: Inputs | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
     world: World = World()  # noqa: RUF009 (frozen)
-    shifts: Sequence[np.ndarray | None] = ()
+    shift: Callable[[Stage, float], np.ndarray | None] | None = None
     index: int = field(init=False, default=0)
     learning: Learning = field(init=False)
     best: dict[str, Tensor] = field(init=False)
@@ -202,6 +203,19 @@ class Training:
         return self.history[-1]["stage"] - 1 if self.history else len(self.stages) - 1
 
     @property
+    def kept_progress(self) -> float:
+        """How much of its stage was done in the epoch that is kept, from 0 to 1.
+
+        That is 0 in the first epoch and 1 in the last of those planned, and before any epoch.
+        """
+        rows = [row for row in self.history if row["stage"] == self.kept + 1]
+        best = [place for place, row in enumerate(rows) if row["best"]]
+        if not best:
+            return 1.0
+        own = self.learning.stage if self.kept == self.index else self.stages[self.kept]
+        return min(best[-1] / max(1, own.epochs - 1), 1.0)
+
+    @property
     def ends_stage(self) -> bool:
         """Whether the last epoch of the stage is done or its patience has ended."""
         done = self.done_in_stage
@@ -246,8 +260,9 @@ class Training:
         return row
 
     def corrected(self, logits: np.ndarray) -> np.ndarray:
-        """Return logits of the stage that training is in for the prior of use."""
-        shift = self.shifts[self.index] if self.shifts else None
+        """Return logits after the epoch that training is in for the prior of use."""
+        done = self.done_in_stage / max(1, self.stage.epochs - 1)
+        shift = None if self.shift is None else self.shift(self.stage, min(done, 1.0))
         return logits if shift is None else logits + shift
 
     def take_best(self) -> None:

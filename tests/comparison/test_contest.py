@@ -238,10 +238,12 @@ def test_without_a_search_all_methods_have_the_network_that_was_chosen_once(
     for method in ("plain", "prescribed", "focal"):
         config = Run.open(folder / "runs" / method / "seed0").config
         assert config["classifier"]["backbone"] == narrow
+    short = make_contest(images, tmp_path / "s", methods=[], **{**told, "search": True})
+    assert short.setup.network == narrow  # no search can train another one to its end either
     monkeypatch.undo()
     again = make_contest(images, folder, methods=["prescribed"], resume=True, **told)
     assert again.setup.network == narrow
-    for other, choices in ((images, {"search": True}), (images, {"budget": None})):
+    for other, choices in ((images, {"search": True, "budget": 900.0}), (images, {"budget": None})):
         alone = make_contest(other, tmp_path / "b", methods=[], **{**told, **choices})
         assert alone.setup.network is None
     given = replace(images, params={"device": "cpu", "backbone": narrow})

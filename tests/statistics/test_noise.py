@@ -74,3 +74,16 @@ def test_noise_of_single_examples_averages_out_over_seeds():
     codes = np.repeat([0, 1], 2000)
     found = example_noise([_rows(random.normal(size=4000), codes) for _ in range(4)])
     assert found.examples[0] == pytest.approx(1 / 4000 / 4, rel=0.15)
+
+
+@pytest.mark.parametrize("n_seeds", [2, 5])
+def test_rows_in_common_are_counted_as_two_seeds_share_them(n_seeds):
+    """Each seed draws a fifth of 1000 rows: another one has a fifth of its rows in common."""
+    random, codes = np.random.default_rng(7), np.repeat([0, 1], 100)
+    drawn = [random.permutation(1000)[:200] for _ in range(n_seeds)]
+    pairs = [(a, b) for a in range(n_seeds) for b in range(n_seeds) if a != b]
+    shared = np.mean([np.isin(drawn[a], drawn[b]).mean() for a, b in pairs])
+    alone = [_rows(random.normal(size=200), codes, ids) for ids in drawn]
+    freedom = np.sum([example_noise([rows]).freedom[0] for rows in alone])
+    found = example_noise(alone).freedom[0]
+    assert found == pytest.approx(freedom / (1 + (n_seeds - 1) * shared))

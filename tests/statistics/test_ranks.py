@@ -96,6 +96,20 @@ def test_cliques_are_the_largest_groups_that_are_not_told_apart():
         assert not any(one < other for one in found for other in found)
 
 
+def test_a_difference_that_is_exactly_critical_counts():
+    """Whatever rounding has made of it: 4.6 - 1.2 is a little less than 3.4."""
+    assert 4.6 - 1.2 < 3.4
+    assert cliques({"a": 1.2, "b": 4.6}, 3.4) == []
+    assert cliques({"a": 1.2, "b": 4.59}, 3.4) == [("a", "b")]
+
+
+def test_scores_that_differ_by_rounding_are_equal():
+    """The order in which examples are summed changes the last digit."""
+    scores = [[0.1 + 0.2, 0.3], [0.7, 0.1 * 7], [0.5, 0.4]]
+    assert scores[0][0] != scores[0][1]
+    assert rank_methods(scores, ["a", "b"]).ranks == {"a": 4 / 3, "b": 5 / 3}
+
+
 @pytest.mark.parametrize("scores", [[[1.0, 2.0]], [[1.0], [2.0]], [[1.0, np.nan], [1.0, 2.0]]])
 def test_tables_that_cannot_be_ranked_are_refused(scores):
     """One data set, one method, or a score that is missing."""

@@ -8,6 +8,7 @@ import pytest
 from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
 from equipoise.statistics.paired import Predictions, differences
+from equipoise.statistics.sentences import bias_sentences
 from equipoise.statistics.verdict import verdict
 
 CODES = np.repeat([0, 1], [400, 400])
@@ -57,7 +58,7 @@ def test_what_chance_explains_is_said_once():
     text = " ".join(found.sentences)
     assert text.count("corrected to equal priors") == 1
     assert text.endswith(" What is left of a and b may be chance.")
-    for said in "a chance of 80 %", "chance alone":
+    for said in "a chance of 80 %", "chance in the test examples alone":
         assert said not in text.lower()
         assert " ".join(found.reading).count(said) == 1
 
@@ -84,6 +85,8 @@ def test_one_seed_is_warned_of(n_seeds, words):
     found = verdict(differences(methods))
     assert found.sentences[0].endswith(words)
     assert any("With 1 seed" in line for line in found.reading) == (n_seeds == 1)
+    of_examples = any("hance in the test examples alone" in line for line in found.reading)
+    assert of_examples == (n_seeds == 1)
     assert found.facts["holds_seed_noise"] == (n_seeds > 1)
 
 
@@ -110,7 +113,23 @@ def test_a_gain_that_is_a_mere_shift_of_the_prior_is_unmasked():
         f"(0.0 to 0.0) of {gain:.1f} points, so all of it was prior bias."
     )
     kept = verdict(compared[0], control="plain", balanced=compared[0])
-    assert kept.sentences[-1].endswith(f" of {gain:.1f} points, so none of it was prior bias.")
+    assert " of it was prior bias." in kept.sentences[-1]
+    assert f" of {gain:.1f} points, so 0 % (0 to " in kept.sentences[-1]
+    unsure = verdict(compared[0], control="plain", balanced=compared[1], heuristic=["shifted"])
+    assert unsure.sentences[-1].endswith(
+        "a heuristic correction may have taken more than prior bias."
+    )
+
+
+def test_the_share_of_prior_bias_has_the_ends_of_what_is_left():
+    """By hand: of 10 points 4 are left, 1 to 7."""
+    numbers = {"value": 0.04, "low": 0.01, "high": 0.07}
+    fact = {"method": "m", "told_apart": True, "told_apart_balanced": True}
+    fact |= {"gain_as_is": {"value": 0.1, "low": 0.08, "high": 0.12}, "gain_balanced": numbers}
+    [line] = bias_sentences([fact], "plain", "accuracy")
+    assert line.endswith(
+        "m 4.0 (1.0 to 7.0) of 10.0 points, so 60 % (30 to 90 %) of it was prior bias."
+    )
 
 
 def test_looks_at_the_best_are_corrected_over_all_pairs():
@@ -141,7 +160,9 @@ def test_the_rule_claims_a_level_for_each_list_only():
     """Two families at 5 % each are not one at 5 %; without a control there is one."""
     shares = {"a": 0.10, "b": 0.13, "c": 0.14}
     both = _told(shares, control="a").reading[1]
-    assert both.startswith("In each list, to the best and to a, chance alone would show any")
+    assert both.startswith(
+        "In each list, to the best and to a, chance in the test examples alone would show any"
+    )
     assert "over 3 pairs, and over 2 pairs with a" in both
     assert both.endswith("in one of several lists it does so more often.")
     one = _told(shares).reading[1]

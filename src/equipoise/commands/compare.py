@@ -1,11 +1,13 @@
 """``equipoise compare``: methods on the same data, splits, seeds and time, and a verdict."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from rich.markup import escape
 from rich.table import Table
 
 from equipoise.commands import console
@@ -25,10 +27,10 @@ from equipoise.commands.training import read_in
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import TUNED
 from equipoise.comparison.setup import Unit
-from equipoise.comparison.verdict import conclude, note_cautions, readings
+from equipoise.comparison.verdict import conclude, readings
 from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import InputError, TrainingError
-from equipoise.statistics.wording import counted
+from equipoise.statistics.wording import counted, listed
 
 METHODS = "prescribed,focal,ldam-drw,balanced-softmax,class-balanced-sampling"
 """What is compared where nothing is named; with `TUNED`, where a search would end."""
@@ -130,7 +132,8 @@ def compare(  # noqa: PLR0913 (each is an option)
         )
     seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:
-        _carried_out(contest, place, seen)
+        contest = replace(contest, noted=tuple(seen))
+        _carried_out(contest, place)
         failures = {str(unit): fault for unit, fault in contest.failures.items()}
         show(_concluded(contest, failures), folder, as_json=json)
         if failures:
@@ -191,8 +194,8 @@ def _tell(contest: Contest, methods: str, *, as_json: bool) -> list[str]:
     return seen
 
 
-def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
-    """Carry out what is missing under a bar, keep what to mind; Ctrl-C says how to go on."""
+def _carried_out(contest: Contest, place: Place) -> None:
+    """Carry out what is missing under a bar; Ctrl-C says how to go on."""
     try:
         with console.counting_bar("runs", len(contest.missing)) as advance, place.open() as where:
             for line in contest.cautions(where):
@@ -209,7 +212,6 @@ def _carried_out(contest: Contest, place: Place, seen: Sequence[str]) -> None:
             f"--out {contest.folder} --resume."
         )
         raise
-    note_cautions(contest.folder, seen)
 
 
 def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
@@ -236,7 +238,12 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
 
 def _leaderboard(found: Mapping[str, Any]) -> Table:
     runs = counted(len(found["repeats"]), "run")
-    table = Table(title=f"Test set, {runs} of each method, 95 % intervals")
+    rarest = f"Rarest: {listed(found['rarest'])}." if found["rarest"] else None
+    table = Table(
+        title=f"Test set, {runs} of each method, 95 % intervals",
+        caption=None if rarest is None else escape(rarest),
+        caption_justify="left",
+    )
     figures = {
         "balanced_accuracy": "balanced accuracy",
         "balanced_accuracy_corrected": "corrected",

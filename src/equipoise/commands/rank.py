@@ -54,6 +54,8 @@ def rank(
     console.results.print(_table(found))
     for sentence in found["sentences"]:
         console.results.print(sentence, markup=False)
+    for line in found["cautions"]:
+        console.say(line)
     if out is not None:
         console.say(f"The page is {out}.")
     return 0

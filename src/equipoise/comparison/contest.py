@@ -64,6 +64,8 @@ class Contest:
         Versions and device of the runs to come.
     failures : dict of Unit to str
         The runs that failed in this process, and why.
+    noted : tuple of str, default=()
+        What else to mind about this comparison, kept in its file before the first run.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Contest:
     choices: tuple[str, ...]
     terms: Mapping[str, Any]
     failures: dict[Unit, str] = field(default_factory=dict)
+    noted: tuple[str, ...] = ()
 
     @property
     def units(self) -> list[Unit]:
@@ -124,7 +127,7 @@ class Contest:
             "n_orders": self.n_orders,
             "choices": list(self.choices),
             "terms": before if is_same else {**self.terms, **place_of(executor)},
-            "cautions": self.cautions(executor),
+            "cautions": list(dict.fromkeys([*self.cautions(executor), *self.noted])),
         }
         store(self.folder, self.setup, self.methods, told)
 
@@ -241,7 +244,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     was: Mapping[str, Any] = (stored(folder) or {"setup": {}})["setup"]
     chosen, why = _metric(plan, metric, was, reasons or {})
     searches, why_searched = _searches(plan, budget, search, n_trials, was, reasons or {})
-    network, why_network = _network(plan, None if searches else budget, was)
+    network, why_network = _network(plan, budget, was, searches=searches)
     setup = Setup(
         experiment=experiment,
         fingerprint=plan.parts.dataset.fingerprint,
@@ -374,13 +377,20 @@ def _searches(
 
 
 def _network(
-    plan: Plan, budget: float | None, was: Mapping[str, Any]
+    plan: Plan, budget: float | None, was: Mapping[str, Any], *, searches: bool
 ) -> tuple[str | None, str | None]:
-    """Return the network that all methods have, if it is not given, and why."""
+    """Return the network that all methods have, if it is not given, and why.
+
+    Searches find their own, but for a time in which none can be trained to its end: there each
+    run would choose a narrower one by how fast the machine happens to be.
+    """
     if was:
         return was.get("network"), "as the comparison began"
     if budget is None or all(choice.field != "backbone" for choice in plan.fit.choices):
         return None, None
     fit, _ = paced(plan.fit, time.monotonic() + budget, plan.n_predicted)
     chosen = next(choice for choice in fit.choices if choice.field == "backbone")
-    return str(as_text(fit.settings.backbone)), chosen.reason
+    name = str(as_text(fit.settings.backbone))
+    if searches and name == str(as_text(plan.fit.settings.backbone)):
+        return None, None
+    return name, chosen.reason

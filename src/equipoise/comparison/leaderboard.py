@@ -46,10 +46,6 @@ def column_of(metric: str) -> str:
     return next(name for name, (own, _) in columns_of(metric).items() if own == metric)
 
 
-N_RAREST = 3
-"""How many of the rarest classes have a recall of their own."""
-
-
 def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:
     """Return one row a method, the best first.
 
@@ -87,7 +83,7 @@ def _column(results: Results, metric: str, prior: str, level: float) -> dict[str
         results.predictions(prior),
         metric,
         pairs=[],
-        classes=results.rarest(N_RAREST) if metric == "recall" else None,
+        classes=results.rarest() if metric == "recall" else None,
         seeds=results.seeds,
         level=level,
     )

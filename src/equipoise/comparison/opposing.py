@@ -66,7 +66,7 @@ def oppose(
         look=lambda: _count_look(run),
     )
     config["opponent"] |= answer.facts
-    config["network"] = {"prior": answer.prior.tolist()}
+    config["network"] = {"prior": answer.prior.tolist(), "exact_prior": answer.exact_prior}
     config["test"] = run.config["test"]
     config["environment"]["seconds"] = round(time.monotonic() - begun, 1)
     run.write_config(config)

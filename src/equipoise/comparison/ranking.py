@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from equipoise.comparison.mixture import rank_cautions
 from equipoise.comparison.results import PRIORS, Results, read_results
 from equipoise.errors import InputError
 from equipoise.statistics.judging import judged
@@ -48,7 +49,8 @@ def rank_comparisons(
         ``critical_difference``, ``cliques`` (methods whose ranks do not differ by it),
         ``friedman``, ``wilcoxon`` (Holm's p for each pair), ``sets`` (for each comparison the
         mean of every method), ``joined`` (names of comparisons of the same data), ``left_out``
-        (methods that some comparisons lack) and ``sentences``.
+        (methods that some comparisons lack), ``cautions`` (see
+        `equipoise.comparison.mixture.rank_cautions`) and ``sentences``.
 
     Raises
     ------
@@ -78,6 +80,7 @@ def rank_comparisons(
     )
     against = {} if control is None else _against(found, control, shared)
     joined = [own for own in _same(names, data) if len(own) > 1]
+    cautions = rank_cautions(names, read, shared, corrected=prior == "balanced")
     return {
         "metric": metric,
         "prior": prior,
@@ -94,6 +97,7 @@ def rank_comparisons(
         },
         "joined": joined,
         "left_out": left_out,
+        "cautions": cautions,
         "sentences": _sentences(ranked, against, control, joined, left_out),
     }
 

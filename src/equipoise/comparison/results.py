@@ -25,9 +25,16 @@ CONTROL = PLAIN.name
 PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
 
+N_RAREST = 3
+"""At most so many of the rarest classes have a recall of their own."""
+
 HEURISTIC = ("InfluenceBalanced", "LDAM", "VectorScaling")
 """Losses that fit no class probabilities: correcting what they predict is a heuristic. For runs
 that do not say so themselves."""
+
+HEURISTIC_TOO = ("NearestMean", "TauNorm", "balanced-forest", "easy-ensemble")
+"""Methods after training and learners of other libraries of which runs of earlier versions said
+that their correction is exact, or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,8 +56,8 @@ class Entry:
         ``epochs`` (None of a learner without epochs), ``trials`` (recipes that were tried),
         ``parameters`` and ``multiply_adds`` of the network (None of a learner without),
         ``tested``, a hash of the names of the test examples, ``counts``, the training examples
-        of each class, those held out left aside, and ``exact_prior``, whether the loss has an
-        exact correction to other class frequencies.
+        of each class, those held out left aside, and ``exact_prior``, whether correction to
+        other class frequencies is exact.
     """
 
     path: Path
@@ -122,12 +129,24 @@ class Results:
         """The seed of each of `repeats`."""
         return [seed for seed, _ in self.repeats]
 
-    def rarest(self, n: int = 3) -> list[list[int]]:
+    @property
+    def lacking(self) -> dict[str, list[tuple[int, int]]]:
+        """What each method has not finished of the seeds and orders that another one has."""
+        known = sorted({each for name in self.methods for each in self.entries[name]})
+        missing = {
+            name: [each for each in known if each not in self.entries[name]]
+            for name in self.methods
+        }
+        return {name: own for name, own in missing.items() if own}
+
+    def rarest(self) -> list[list[int]]:
         """Return the codes of the rarest classes in each of `repeats`, the same for all methods.
 
-        Orders and seeds differ in which these are. A search may learn from examples that other
-        methods hold out: the control's counts decide.
+        These are three, or fewer where that would be more than half of the classes. Orders and
+        seeds differ in which these are. A search may learn from examples that other methods hold
+        out: the control's counts decide.
         """
+        n = min(N_RAREST, max(len(self.classes) // 2, 1))
         first = self.control if self.control in self.methods else self.methods[0]
         counts = [self.entries[first][each].facts["counts"] for each in self.repeats]
         return [sorted(np.argsort(each, kind="stable")[:n].tolist()) for each in counts]
@@ -246,11 +265,11 @@ def _seconds(path: Path, environment: Mapping[str, Any]) -> float:
 
 
 def _exact_prior(config: Mapping[str, Any]) -> bool:
-    told = config["network"].get("exact_prior")
-    if isinstance(told, bool):
-        return told
-    loss = str(config.get("classifier", {}).get("loss", ""))
-    return loss.partition("(")[0] not in HEURISTIC
+    told, classifier = config["network"].get("exact_prior"), config.get("classifier", {})
+    loss, posthoc = (str(classifier.get(k, "")).partition("(")[0] for k in ("loss", "posthoc"))
+    if not {posthoc, config.get("opponent", {}).get("name")}.isdisjoint(HEURISTIC_TOO):
+        return False
+    return told if isinstance(told, bool) else loss not in HEURISTIC
 
 
 def _trials(run: Run) -> int:

@@ -1,18 +1,17 @@
 """What a comparison says: the verdict and the leaderboard, written beside its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from equipoise.comparison.leaderboard import (
-    N_RAREST,
     as_csv,
     as_latex,
     column_of,
     columns_of,
     leaderboard,
 )
-from equipoise.comparison.results import NAME, PRIORS, Results, read_results
+from equipoise.comparison.results import PRIORS, Results, read_results
 from equipoise.errors import InputError
 from equipoise.runs import Run, write_text
 from equipoise.statistics.paired import differences
@@ -77,9 +76,10 @@ def concluded(results: Results) -> dict[str, Any]:
     """
     _require_repeats(results)
     rows = leaderboard(results)
+    heuristic = [row["method"] for row in rows if not row["exact_prior"]]
     return {
-        **_told(results, "balanced_accuracy"),
-        "by_metric": _by_metric(results),
+        **_told(results, "balanced_accuracy", PRIORS, heuristic),
+        "by_metric": _by_metric(results, heuristic),
         "leaderboard": rows,
         "repeats": [list(each) for each in results.repeats],
         "unfinished": [name for name in results.told["methods"] if name not in results.methods],
@@ -89,20 +89,16 @@ def concluded(results: Results) -> dict[str, Any]:
             name: {entry.path.name: entry.looks for entry in results.entries[name].values()}
             for name in results.methods
         },
-        "cautions": [*results.cautions, *_heuristic(rows)],
+        "cautions": [
+            *results.cautions,
+            *left_out(results),
+            *_not_compared_by(results),
+            *_of_heuristic(heuristic),
+        ],
     }
 
 
-def note_cautions(folder: Path, lines: Sequence[str]) -> None:
-    """Keep what to mind about a comparison in its file, each sentence once."""
-    run = Run(folder)
-    told = run.read_json(NAME)
-    noted = list(dict.fromkeys([*told.get("cautions", []), *lines]))
-    if noted != told.get("cautions", []):
-        run.write_json(NAME, {**told, "cautions": noted})
-
-
-def _by_metric(results: Results) -> dict[str, Any] | None:
+def _by_metric(results: Results, heuristic: Collection[str]) -> dict[str, Any] | None:
     """Return the verdicts by the metric of a comparison, if that is not balanced accuracy."""
     metric = results.metric
     if metric == "balanced_accuracy":
@@ -111,10 +107,12 @@ def _by_metric(results: Results) -> dict[str, Any] | None:
     # Correction to equal classes is for scores in which these count alike: others it makes worse.
     priors = PRIORS if columns_of(metric)[column][1] == "balanced" else PRIORS[:1]
     of_metric = {"metric": metric, "title": METRIC_NAMES[metric], "column": column}
-    return {**of_metric, **_told(results, metric, priors)}
+    return {**of_metric, **_told(results, metric, priors, heuristic)}
 
 
-def _told(results: Results, metric: str, priors: Sequence[str] = PRIORS) -> dict[str, Any]:
+def _told(
+    results: Results, metric: str, priors: Sequence[str], heuristic: Collection[str]
+) -> dict[str, Any]:
     """Return the verdicts by a metric, as trained and, if so asked, corrected."""
     control = results.control if results.control in results.methods else None
     found = {
@@ -122,7 +120,10 @@ def _told(results: Results, metric: str, priors: Sequence[str] = PRIORS) -> dict
         for prior in priors
     }
     corrected = found.get("balanced")
-    told = {"as_trained": verdict(found["as_trained"], control=control, balanced=corrected)}
+    as_trained = verdict(
+        found["as_trained"], control=control, balanced=corrected, heuristic=heuristic
+    )
+    told = {"as_trained": as_trained}
     if corrected is not None:
         told["balanced"] = verdict(corrected, control=control)
     return {
@@ -148,21 +149,60 @@ def readings(found: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(line for verdict in verdicts for line in verdict["reading"]))
 
 
-def _heuristic(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _of_heuristic(names: Sequence[str]) -> list[str]:
     """Return which corrected figures do not rest on an exact correction."""
-    names = [row["method"] for row in rows if not row["exact_prior"]]
     if not names:
         return []
-    its, fit = ("its", " fits") if len(names) == 1 else ("their", "es fit")
+    it, predicts, its = (
+        ("it", "predicts", "its") if len(names) == 1 else ("they", "predict", "their")
+    )
     return [
-        f"Correction to equal classes is a heuristic for {listed(names)}: {its} loss{fit} no "
-        f"class probabilities. Another correction may make {its} corrected figures better."
+        f"Correction to equal classes is a heuristic for {listed(names)}: what {it} {predicts} "
+        f"need not be probabilities with known class frequencies. Another correction may make "
+        f"{its} corrected figures better."
+    ]
+
+
+def left_out(results: Results) -> list[str]:
+    """Return which seeds do not count for any method because some lack them."""
+    missing, kept = results.lacking, results.repeats
+    if not missing:
+        return []
+    lacks = "; ".join(
+        f"{name} has not finished {listed([_called(each) for each in own])}"
+        for name, own in missing.items()
+    )
+    return [
+        f"Of each method only the runs count that all methods have, here {len(kept)}: {lacks}. "
+        "Finish these with --resume, or remove the folder of such a method below `runs` to compare "
+        "the others by all their runs."
+    ]
+
+
+def _called(repeat: tuple[int, int]) -> str:
+    """Return how a sentence calls a seed and an order.
+
+    >>> _called((3, 0)), _called((3, 1))
+    ('seed 3', 'seed 3 with order 1')
+    """
+    seed, order = repeat
+    return f"seed {seed}" + (f" with order {order}" if order else "")
+
+
+def _not_compared_by(results: Results) -> list[str]:
+    """Return that there is no verdict by what everything was chosen by, where there is none."""
+    chosen = results.told.get("setup", {}).get("metric")
+    if chosen in (None, results.metric):
+        return []
+    return [
+        f"Epochs and numbers were chosen by {chosen}, by which methods cannot be compared here: it "
+        "is no mean over examples. Verdicts are by balanced accuracy."
     ]
 
 
 def _rarest(results: Results) -> list[str]:
     """Return the names of the rarest classes, if they are the same in all runs."""
-    first, *others = results.rarest(N_RAREST)
+    first, *others = results.rarest()
     return [] if any(own != first for own in others) else [results.classes[code] for code in first]
 
 

@@ -139,12 +139,16 @@ class Answer:
         Class probabilities that these contain, to be corrected from.
     facts : dict
         ``trials``, ``params`` and ``library``, as JSON holds them.
+    exact_prior : bool, default=True
+        Whether the probabilities contain `prior` exactly where the learner is free to fit, so that
+        correcting from it is Bayes' rule.
     """
 
     validation: LogitArray
     test: LogitArray
     prior: np.ndarray
     facts: Mapping[str, Any]
+    exact_prior: bool = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -22,6 +22,8 @@ from equipoise.opponents.contract import (
 )
 from equipoise.opponents.searching import Fitted, Found, Params, search
 from equipoise.packages import imported
+from equipoise.seeds import derive_seed
+from equipoise.specialized.resampling.base import legacy_seed
 
 LEAST = 1e-4
 """Least probability of a class: a forest says 0 where none of its trees has met the class."""
@@ -80,6 +82,7 @@ class UnderSampling(Opponent):
             validation=validation,
             test=last.predicted(rows.test),
             prior=np.full(rows.n_classes, 1 / rows.n_classes),
+            exact_prior=False,
             facts={
                 "trials": found.trials if found else 1,
                 "params": {**params, "n_estimators": len(last.model.estimators_)},
@@ -112,7 +115,8 @@ class UnderSampling(Opponent):
         build = getattr(imported("imblearn.ensemble"), self.learner)
         model = build(**self.fixed, **params, random_state=seed, n_jobs=limits.threads)
         with _in_threads(limits):
-            grow(model, X[learnt], rows.codes[learnt], limits, self.step or limits.threads)
+            step, draws = self.step or limits.threads, None if self.step is None else seed
+            grow(model, X[learnt], rows.codes[learnt], limits, step, draws)
         return _Grown(model, X, rows.n_classes, limits)
 
 
@@ -139,7 +143,14 @@ def _in_threads(limits: Limits) -> Any:
     return imported("joblib").parallel_config(backend="threading", n_jobs=limits.threads)
 
 
-def grow(model: Any, X: np.ndarray, codes: np.ndarray, limits: Limits, step: int) -> None:
+def grow(
+    model: Any,
+    X: np.ndarray,
+    codes: np.ndarray,
+    limits: Limits,
+    step: int,
+    seed: int | None = None,
+) -> None:
     """Train an ensemble, a few members at a time, as many as there is time for.
 
     Steps do not follow from the clock: what a balanced random forest draws depends on them.
@@ -154,11 +165,17 @@ def grow(model: Any, X: np.ndarray, codes: np.ndarray, limits: Limits, step: int
         When the time is up.
     step : int
         Members that are trained between two looks at the clock, at least 1.
+    seed : int or None, default=None
+        Each step draws by a seed of its own that is derived from this one; None: all draw by the
+        ensemble's. A balanced random forest that goes on skips one number for each tree it has,
+        but has drawn two for each, so that with one seed many trees would be there twice.
     """
     wanted = model.n_estimators
     model.set_params(warm_start=True)
     for grown in range(step, wanted + step, step):
         model.set_params(n_estimators=min(grown, wanted))
+        if seed is not None:
+            model.set_params(random_state=legacy_seed(derive_seed(seed, "members", grown - step)))
         model.fit(X, codes)
         if limits.is_over:
             return

@@ -1,6 +1,7 @@
 """Mixing that knows class sizes: rare classes gain of the targets, or more of the partners."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -51,7 +52,9 @@ class Remix(Mixup):
        \lambda & \text{otherwise}
        \end{cases}
 
-    Weights are blended by the share of the target as well.
+    Weights are blended by the share of the target as well. That logits contain the mean targets
+    is an approximation: a network that tells mixtures from images as they are gives the latter
+    the shares of the data.
 
     References
     ----------
@@ -71,6 +74,7 @@ class Remix(Mixup):
     """
 
     tuned_for = ()
+    exact_prior: ClassVar[bool] = False
 
     alpha: float = bounded(1.0, low=0, open_low=True, tune=Span(0.1, 1.0, log=True))
     kappa: float = bounded(3.0, low=1, tune=Options((1.5, 3.0, 10.0)))
@@ -144,7 +148,9 @@ class CMO(CutMix):
     :math:`n_k^{-r}`, which is a power greater by one here; its code gives this weight to every
     example, as is done here. The box, or the columns, of the partner replace those of the
     example, and targets are blended, as in `CutMix`. The paper leaves it off in a few epochs at
-    the start and at the end; here it is on in all.
+    the start and at the end; here it is on in all. That logits contain the mean targets is an
+    approximation: a network that tells mixtures from images as they are gives the latter the
+    shares of the data.
 
     References
     ----------
@@ -160,6 +166,7 @@ class CMO(CutMix):
     """
 
     tuned_for = ()
+    exact_prior: ClassVar[bool] = False
 
     power: float = bounded(1.0, low=0, high=3, tune=Span(0.5, 2.0))
 

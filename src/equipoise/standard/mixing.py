@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -93,6 +94,9 @@ class Mixing(Component):
         Whether one share, one region and one decision to mix serve the whole batch, or each
         example has its own.
     """
+
+    exact_prior: ClassVar[bool] = True
+    """Whether logits of examples that are not mixed contain the shares of `mean_shares`."""
 
     alpha: float = bounded(1.0, low=0, open_low=True)
     probability: float = bounded(1.0, low=0, high=1)

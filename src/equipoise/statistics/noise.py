@@ -170,14 +170,16 @@ def _pool(values: np.ndarray, codes: CodeArray) -> np.ndarray:
 
 
 def _in_common(seeds: Sequence[Rows], deviations: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-    """Return which share of rows two seeds have in common, and the covariance over these."""
-    ids, places = np.unique(np.concatenate([rows.ids for rows in seeds]), return_inverse=True)
-    n_rows, n = len(places), len(seeds)
-    sums = np.zeros((len(ids), deviations[0].shape[1]))
+    """Return which share of its rows a seed has in common with another, and their covariance."""
+    _, places, uses = np.unique(
+        np.concatenate([rows.ids for rows in seeds]), return_inverse=True, return_counts=True
+    )
+    n = len(seeds)
+    sums = np.zeros((len(uses), deviations[0].shape[1]))
     squares, start = np.zeros(sums.shape[1]), 0
     for own in deviations:
         sums[places[start : start + len(own)]] += own
         squares += (own**2).sum(axis=0)
         start += len(own)
     covariance = ((sums**2).sum(axis=0) - squares) / (n * (n - 1))
-    return min((n_rows / len(ids) - 1) / (n - 1), 1.0), covariance
+    return float(uses @ (uses - 1) / uses.sum() / (n - 1)), covariance

@@ -118,7 +118,8 @@ def rank_methods(
     0.065 1.875 [('a', 'b', 'c')]
     """
     table = _checked(scores, methods)
-    gains = table if higher_is_better else -table
+    # Equal scores may differ in the last digit, by the order in which examples were summed.
+    gains = np.round(table if higher_is_better else -table, 12)
     ranks = stats.rankdata(-gains, axis=1)
     means = dict(sorted(zip(methods, ranks.mean(axis=0).tolist(), strict=True), key=lambda m: m[1]))
     null = null_of(ranks)
@@ -249,7 +250,8 @@ def cliques(ranks: dict[str, float], critical: float) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     last = 0
     for start, first in enumerate(names):
-        end = sum(ranks[name] - ranks[first] < critical for name in names)
+        # A difference that is exactly critical counts as one, whatever rounding has made of it.
+        end = sum(ranks[name] - ranks[first] < critical - 1e-9 for name in names)
         if end - start > 1 and end > last:
             found.append(tuple(names[start:end]))
             last = end

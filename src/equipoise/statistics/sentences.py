@@ -1,6 +1,6 @@
 """The sentences of a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from equipoise.statistics.judging import Judged
@@ -86,12 +86,20 @@ def _seen(unsure: Sequence[Judged], metric: str) -> str:
     return amount(most, metric) if ends[0] == ends[1] else f"{ends[0]} to {amount(most, metric)}"
 
 
-def bias_sentences(facts: Sequence[dict[str, Any]], control: str | None, metric: str) -> list[str]:
+def bias_sentences(
+    facts: Sequence[dict[str, Any]],
+    control: str | None,
+    metric: str,
+    heuristic: Collection[str] = (),
+) -> list[str]:
     """Return how much of each gain, entries of `prior_bias`, equal priors leave."""
     gained = [fact for fact in facts if fact["told_apart"]]
     if not gained:
         return []
-    told = "; ".join(_left(fact, metric) for fact in gained)
+    told = "; ".join(
+        _left(fact, metric, is_exact=not {fact["method"], control} & {*heuristic})
+        for fact in gained
+    )
     unsure = [
         fact["method"]
         for fact in gained
@@ -103,15 +111,34 @@ def bias_sentences(facts: Sequence[dict[str, Any]], control: str | None, metric:
     ]
 
 
-def _left(fact: dict[str, Any], metric: str) -> str:
+def _left(fact: dict[str, Any], metric: str, *, is_exact: bool) -> str:
     gain, left = fact["gain_as_is"]["value"], fact["gain_balanced"]
     ends = interval(Estimate(**left, error=0.0), metric)
-    bias = min(max(1 - left["value"] / gain, 0.0), 1.0)
-    share = {0.0: "none", 1.0: "all"}.get(bias, f"{100 * bias:.0f} %")
-    return (
-        f"{fact['method']} {number(left['value'], metric)} ({ends}) of {amount(gain, metric)}, "
-        f"so {share} of it was prior bias"
+    so = (
+        f"so {_share(gain, left)} of it was prior bias"
+        if is_exact
+        else "of which a heuristic correction may have taken more than prior bias"
     )
+    return (
+        f"{fact['method']} {number(left['value'], metric)} ({ends}) of {amount(gain, metric)}, {so}"
+    )
+
+
+def _share(gain: float, left: Mapping[str, float]) -> str:
+    """Return which share of a gain is not left, with its ends where these differ.
+
+    The ends are those of what is left; the gain itself is taken as it was found.
+
+    >>> _share(0.2, {"value": 0.01, "low": -0.01, "high": 0.03})
+    '95 % (85 to 100 %)'
+    >>> _share(0.2, {"value": -0.02, "low": -0.03, "high": -0.01})
+    'all'
+    """
+    shares = [min(max(1 - left[end] / gain, 0.0), 1.0) for end in ("value", "high", "low")]
+    value, low, high = (f"{100 * share:.0f}" for share in shares)
+    if value == low == high:
+        return {"0": "none", "100": "all"}.get(value, f"{value} %")
+    return f"{value} % ({low} to {high} %)"
 
 
 def reading(comparison: Comparison, control: str | None, judged: Sequence[Judged]) -> list[str]:
@@ -145,12 +172,15 @@ def _rule(comparison: Comparison, control: str | None) -> list[str]:
     n = len(comparison.means)
     if n < 2:
         return []
+    chance = "chance" if comparison.n_seeds > 1 else "chance in the test examples"
     often = f"in at most {100 * (1 - comparison.level):.3g} % of comparisons"
     pairs = f"Holm's correction over {counted(n * (n - 1) // 2, 'pair')}"
     if control is None:
-        return [f"Chance alone would show any of these differences {often} ({pairs})."]
+        return [
+            f"{chance.capitalize()} alone would show any of these differences {often} ({pairs})."
+        ]
     return [
-        f"In each list, to the best and to {control}, chance alone would show any difference "
+        f"In each list, to the best and to {control}, {chance} alone would show any difference "
         f"{often} ({pairs}, and over {counted(n - 1, 'pair')} with {control}); in one of several "
         "lists it does so more often."
     ]

@@ -1,5 +1,6 @@
 """What a comparison says, in plain sentences and as plain data."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -32,7 +33,11 @@ class Verdict:
 
 
 def verdict(
-    comparison: Comparison, *, control: str | None = None, balanced: Comparison | None = None
+    comparison: Comparison,
+    *,
+    control: str | None = None,
+    balanced: Comparison | None = None,
+    heuristic: Collection[str] = (),
 ) -> Verdict:
     """Say who is best, who cannot be told apart from it, and what was gained over a control.
 
@@ -45,6 +50,8 @@ def verdict(
     balanced : Comparison, optional
         The same with all methods corrected to equal priors; it must hold the pairs with the
         control. What a gain loses by it was only prior bias.
+    heuristic : collection of str, default=()
+        Methods whose correction is a heuristic: what they lose by it may be the heuristic's fault.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def verdict(
             opening(comparison, best),
             *standing(best, to_best, metric),
             *(() if control in (None, best) else standing(control, to_control, metric)),
-            *bias_sentences(bias, control, metric),
+            *bias_sentences(bias, control, metric, heuristic),
         ),
         reading=tuple(reading(comparison, control, [*to_best, *to_control])),
         facts={

@@ -124,6 +124,10 @@ class PostHoc(Component):
     reads_training: ClassVar[bool] = False
     """Whether the features of all training examples are computed once more."""
 
+    exact_prior: ClassVar[bool] = True
+    """Whether logits contain a known prior afterwards if they did before; otherwise correction to
+    other class frequencies is a heuristic."""
+
     @property
     @abstractmethod
     def needs_validation(self) -> bool:

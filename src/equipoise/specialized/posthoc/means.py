@@ -164,6 +164,7 @@ class NearestMean(PostHoc):
     """
 
     reads_training: ClassVar[bool] = True
+    exact_prior: ClassVar[bool] = False
 
     scale: float | str = bounded("auto", low=0, open_low=True, auto=True)
 

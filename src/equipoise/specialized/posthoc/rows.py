@@ -1,6 +1,7 @@
 """Rows of a head divided by a power of their lengths: tau-normalisation."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -112,6 +113,8 @@ class TauNorm(PostHoc):
     >>> TauNorm(tau=0.5).needs_validation, TauNorm().needs_validation
     (False, True)
     """
+
+    exact_prior: ClassVar[bool] = False
 
     tau: float | str = bounded("auto", low=0, high=1, auto=True, tune=Span(0.0, 1.0))
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,6 +49,10 @@ class Resampling(Component):
     epochs then go through the same rows. A `Sampler` shows rows of the data more or less often
     instead, in epochs as long as before.
     """
+
+    exact_prior: ClassVar[bool] = True
+    """Whether rows of a class are, but for chance, as they were before: then the class
+    frequencies afterwards are what logits contain."""
 
     def validate(self) -> None:
         """Raise `InputError` if a field is outside its bounds, or the library is absent."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,6 +94,8 @@ class SMOTE(Resampling):
     >>> SMOTE(ratio=2.0).resample(inputs[:6], codes[:6], n_numeric=2, seed=0).kept
     array([0, 1, 2, 3, 4, 5, 5, 5])
     """
+
+    exact_prior: ClassVar[bool] = False
 
     ratio: float = bounded(1.0, low=1, tune=RATIOS)
     neighbours: int = bounded(5, low=1, integer=True, tune=Span(1, 15, integer=True))

@@ -78,6 +78,9 @@ class Stages(Component):
         epoch at least.
     """
 
+    exact_prior: ClassVar[bool] = True
+    """Whether what the second stage trains is free to fit the class frequencies that it shows."""
+
     start: float = bounded(0.8, low=0, high=1, tune=Span(0.5, 0.9))
 
     @abstractmethod

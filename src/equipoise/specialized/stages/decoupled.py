@@ -1,6 +1,7 @@
 """Stages of features and head: the first trains the network, the second the head alone."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from equipoise.errors import InputError
 from equipoise.spaces import Span
@@ -139,7 +140,8 @@ class LWS(Stages):
     its weights is one of the factors. Sharpness-aware gradients move the factors alone, weight
     decay spares them, for 0 is no neutral factor, and a ``constraint``, which would undo them,
     acts in the first stage only. For the head `Linear`: the others divide the length of a row
-    out again.
+    out again. A factor cannot do what a shift does, and a short second stage with a small rate, as
+    on tables, hardly moves it: correction to other class frequencies is a heuristic.
 
     References
     ----------
@@ -157,6 +159,8 @@ class LWS(Stages):
     9 all None
     1 scales ClassBalanced()
     """
+
+    exact_prior: ClassVar[bool] = False
 
     start: float = bounded(0.9, low=0, high=1, tune=Span(0.5, 0.95))
 

@@ -1,6 +1,7 @@
 """A stage in which rare classes are shown translated examples of common ones."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from equipoise.errors import InputError
 from equipoise.spaces import Span
@@ -74,6 +75,8 @@ class M2m(Deferred):
     8 None True
     2 ClassBalanced() False
     """
+
+    exact_prior: ClassVar[bool] = False
 
     beta: float = bounded(0.999, low=0, high=1, open_high=True)
     lam: float = bounded(0.5, low=0, tune=Span(0.01, 1.0, log=True))
