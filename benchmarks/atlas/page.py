@@ -1,6 +1,7 @@
 """What the atlas says over all data sets, from the verdicts that are kept beside it."""
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def page(found: Found, pictures: Path) -> str:
             diagram = pictures / f"atlas-{part}-{prior}.svg"
             told = [*_ranks(own, prior, diagram), *_to_best(own, prior), "", *_against(own, prior)]
             lines += [f"### {heading}", "", *told, ""]
-    return "\n".join([*lines, *_all(found)]) + "\n"
+    return "\n".join([*lines, *_costs(found), *_all(found)]) + "\n"
 
 
 def _measured(found: Found) -> str:
@@ -145,6 +146,38 @@ def _against(found: Found, prior: str) -> list[str]:
     rows = [f"| {m} | {c} | {w} | {t} | {n} |" for (m, c), (w, t, n) in sorted(counts.items())]
     head = "| comparisons of | with | better | not told apart | worse |"
     return [head, "|---|---|---|---|---|", *rows] if rows else []
+
+
+def _costs(found: Found) -> list[str]:
+    """Return what each method has taken: a time that is kept to is equal, one that is not, not."""
+    rows: dict[str, list[tuple[float, float | None, str]]] = {}
+    heuristic = set()
+    for name, told in found.items():
+        for row in told["leaderboard"]:
+            rows.setdefault(row["method"], []).append((row["seconds"], row["epochs"], name))
+            heuristic |= set() if row["exact_prior"] else {row["method"]}
+    lines = []
+    for method, own in rows.items():
+        seconds, epochs = [each[0] for each in own], [each[1] for each in own if each[1]]
+        longest, _, where = max(own)
+        trained = f"{statistics.median(epochs):.0f}" if epochs else ""
+        mark = " *" if method in heuristic else ""
+        lines.append(
+            f"| {method}{mark} | {statistics.median(seconds):.1f} | {longest:.1f} ({where}) | "
+            f"{trained} |"
+        )
+    return [
+        "## Time and epochs",
+        "",
+        "Seconds of a run, searches included: the median over comparisons, and the longest mean,",
+        "where a step or an import took more than was planned. Epochs are those of the final",
+        "training, the median. * Correction to equal classes is a heuristic for this method.",
+        "",
+        "| method | seconds | longest | epochs |",
+        "|---|---|---|---|",
+        *lines,
+        "",
+    ]
 
 
 def _all(found: Found) -> list[str]:

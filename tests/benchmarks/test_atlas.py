@@ -42,6 +42,10 @@ def _write(results: Path, name: str, data: str, means: dict[str, float]) -> None
         ],
     }
     told = {prior: {"facts": facts} for prior in ("balanced", "as_trained")}
+    told["leaderboard"] = [
+        {"method": m, "seconds": 10 + 10 * v, "epochs": None, "exact_prior": m == "plain"}
+        for m, v in means.items()
+    ]
     (folder / "verdict.json").write_text(json.dumps(told))
     (folder / "comparison.json").write_text(json.dumps({"setup": {"fingerprint": data}}))
 
@@ -55,6 +59,8 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
     _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7})
     _write(tmp_path, "abalone", "a", {"plain": 0.1, "focal": 0.2})
     text = atlas.page(atlas.summarised(tmp_path), pictures)
+    assert "| plain | 15.0 | 15.0 (yeast) |  |" in text
+    assert "| focal * | 14.5 | 17.0 (yeast) |  |" in text
     fair, chosen = text.split("## Data that")[1:]
     assert "\nabalone.\n" in fair
     assert "Too few data sets" in fair
