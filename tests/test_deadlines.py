@@ -174,7 +174,9 @@ def test_a_stage_that_is_stopped_in_its_first_epoch_has_kept_nothing() -> None:
 def test_each_stage_is_corrected_from_its_own_prior(stages: str) -> None:
     """The first from the data's, the second from what it has balanced or smoothed."""
     fit = _fit(stages=stages, prior="balanced")
-    first, second = fit.training.shifts
+    shift = fit.training.shift
+    assert shift is not None
+    first, second = (shift(stage, 1.0) for stage in fit.training.stages)
     assert first is not None
     np.testing.assert_allclose(first, np.log(0.5) - np.log(SHARES))
     last = np.zeros(2) if second is None else second

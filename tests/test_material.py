@@ -203,7 +203,8 @@ def test_what_knows_nothing_predicts_the_shares_after_resampling(name: str) -> N
 def test_correction_starts_from_the_shares_after_resampling() -> None:
     """To balanced classes nothing is left to correct; to the data's shares by their logarithm."""
     params = {**SMALL, "resampling": "SMOTE()", "validation": 0.0}
-    assert list(_fit(resampling="SMOTE()", prior="balanced").training.shifts) == [None]
+    fit = _fit(resampling="SMOTE()", prior="balanced")
+    assert fit.shift(fit.prior_after(fit.training.stages[0])) is None
     shares = np.array(COUNTS) / sum(COUNTS)
     model = Classifier(**params).fit(FRAME, CODES)
     logits = model.predict_logits(FRAME.iloc[:20]).astype(float)

@@ -51,6 +51,7 @@ def test_methods_of_a_leaderboard_keep_their_whole_names(
     by = {"title": "balanced log-loss", "column": "balanced_log_loss_corrected"}
     found = {
         "repeats": [[0, 0]],
+        "rarest": ["<b>[red]rare"],
         "by_metric": {**by, "as_trained": verdict, "balanced": verdict},
         "leaderboard": [{"method": name, **figures, **rest} for name in names],
         "as_trained": verdict,

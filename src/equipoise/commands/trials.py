@@ -33,7 +33,7 @@ IN_WORDS = {
 IMPORTANCE = (
     "Importance is the share of the variation between scores that a part accounts for alone; "
     "gain on average compares trials with the two components, other parts being what they were; "
-    "below 0 the component that is taken was the worse one."
+    "below 0 the prescribed component was the better one."
 )
 """What the columns of the comparison mean."""
 
