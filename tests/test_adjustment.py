@@ -346,12 +346,11 @@ def test_correcting_the_prior_takes_thresholds_out_again() -> None:
 def test_held_out_examples_are_scored_for_the_prior_of_use() -> None:
     """What corrects them follows the new prior: to equal classes nothing, of nearest means."""
     fit = _fit(posthoc="NearestMean()", prior="balanced")
-    assert fit.shift(fit.prior) is None
+    logits = np.zeros((1, 4))
+    assert fit.corrected(logits) is logits
     half = _fit(posthoc="TauNorm(tau=0.5)", prior="balanced")
     expected = -np.log(half.prior * 4)
-    found = half.shift(half.prior)
-    assert found is not None
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    np.testing.assert_allclose(half.corrected(logits)[0], expected, rtol=1e-9)
 
 
 # What cannot be

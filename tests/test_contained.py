@@ -30,7 +30,7 @@ def _fit(**params: Any) -> Fit:
     [
         ({}, True),
         ({"loss": "Focal()"}, True),
-        ({"loss": "LDAM()", "head": "Cosine()"}, False),
+        ({"loss": "LDAM()", "head": "Cosine()"}, True),
         ({"mixing": "Mixup()"}, True),
         ({"mixing": "Remix()"}, False),
         ({"mixing": "CMO()"}, False),
@@ -42,6 +42,7 @@ def _fit(**params: Any) -> Fit:
         ({"posthoc": "NearestMean(scale=1.0)"}, False),
         ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2}, True),
         ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2, "loss": "Focal()"}, False),
+        ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2, "loss": "LDAM()"}, False),
     ],
 )
 def test_a_correction_is_exact_only_where_nothing_makes_it_a_heuristic(

@@ -174,12 +174,10 @@ def test_a_stage_that_is_stopped_in_its_first_epoch_has_kept_nothing() -> None:
 def test_each_stage_is_corrected_from_its_own_prior(stages: str) -> None:
     """The first from the data's, the second from what it has balanced or smoothed."""
     fit = _fit(stages=stages, prior="balanced")
-    shift = fit.training.shift
-    assert shift is not None
-    first, second = (shift(stage, 1.0) for stage in fit.training.stages)
-    assert first is not None
+    correct = fit.training.correct
+    assert correct is not None
+    first, last = (correct(np.zeros((1, 2)), stage, 1.0)[0] for stage in fit.training.stages)
     np.testing.assert_allclose(first, np.log(0.5) - np.log(SHARES))
-    last = np.zeros(2) if second is None else second
     np.testing.assert_allclose(last, np.log(0.5) - np.log(fit.prior), atol=1e-9)
 
 

@@ -39,5 +39,5 @@ def test_without_another_prior_epochs_are_scored_as_the_network_predicts(prior: 
     """Smoothing or not, nothing is added to logits that are used as they are."""
     fit, logits, codes = _last_validation(prior, smoothing="Uniform(eps=0.1)")
     kept = fit.training.history[fit.training.selection.best_epoch]["validation"]
-    assert fit.shift(fit.prior_after(fit.training.stages[0])) is None
+    assert fit.corrected_after(logits, fit.training.stages[0]) is logits
     assert kept == pytest.approx(validation_scores(logits, codes), abs=1e-6)

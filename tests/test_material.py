@@ -204,7 +204,8 @@ def test_correction_starts_from_the_shares_after_resampling() -> None:
     """To balanced classes nothing is left to correct; to the data's shares by their logarithm."""
     params = {**SMALL, "resampling": "SMOTE()", "validation": 0.0}
     fit = _fit(resampling="SMOTE()", prior="balanced")
-    assert fit.shift(fit.prior_after(fit.training.stages[0])) is None
+    logits = np.zeros((1, len(COUNTS)))
+    assert fit.corrected_after(logits, fit.training.stages[0]) is logits
     shares = np.array(COUNTS) / sum(COUNTS)
     model = Classifier(**params).fit(FRAME, CODES)
     logits = model.predict_logits(FRAME.iloc[:20]).astype(float)

@@ -23,6 +23,9 @@ CountArray = Integer[np.ndarray, " classes"]
 PriorArray = Float[np.ndarray, " classes"]
 """Class probabilities; they are positive and sum to one."""
 
+MarginArray = Float[np.ndarray, " classes"]
+"""What a loss takes off the logit of the true class, in nats, at least 0, by class."""
+
 WeightArray = Float[np.ndarray, " examples"]
 """Non-negative weight of each example."""
 

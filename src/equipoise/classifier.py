@@ -15,7 +15,7 @@ from equipoise.ensembles import Ensemble
 from equipoise.features import check_features
 from equipoise.fitting import Fit, Task
 from equipoise.labels import check_labels, check_weights, draw_seed
-from equipoise.metrics import log_softmax, resolve_prior, shift_logits
+from equipoise.metrics import correct_logits, log_softmax
 from equipoise.models import Model
 from equipoise.settings import require_object
 from equipoise.spec import differing
@@ -341,9 +341,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             Rows sum to one; columns are in the order of ``classes_``.
         """
         logits = self.predict_logits(X).astype(np.float64)
-        own = self.model_.prior
-        prior = resolve_prior(self.prior, self.classes_.tolist(), own)
-        return np.exp(log_softmax(logits if prior is None else shift_logits(logits, own, prior)))
+        own, margins, classes = self.model_.prior, self.model_.margins, self.classes_.tolist()
+        return np.exp(log_softmax(correct_logits(logits, own, margins, self.prior, classes)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each example, under `prior`.

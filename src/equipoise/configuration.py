@@ -1,13 +1,29 @@
 """What a run's config.toml must hold before a model is rebuilt from it."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
+
+import numpy as np
 
 Config = Mapping[str, Any]
 
 
 def _all(values: object, kind: type) -> bool:
     return isinstance(values, list) and all(type(value) is kind for value in values)
+
+
+def are_margins(values: object, n_classes: int) -> bool:
+    """Return whether these are margins of a loss by class, at least zero; None: there are none.
+
+    >>> are_margins(None, 2), are_margins([0.0, 15.0], 2), are_margins([-1.0, 15.0], 2)
+    (True, True, False)
+    """
+    if values is None:
+        return True
+    if not isinstance(values, list) or len(values) != n_classes:
+        return False
+    return all(type(value) is float and 0 <= value < inf for value in values)
 
 
 _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
@@ -39,6 +55,10 @@ _RULES: tuple[tuple[str, Callable[[Config], bool]], ...] = (
                 and len(prior) == len(c["data"]["classes"])
             )
         ),
+    ),
+    (
+        "network.margins must be a list of numbers of at least zero, one for each class",
+        lambda c: are_margins(c.get("network", {}).get("margins"), len(c["data"]["classes"])),
     ),
     (
         "network.loss must be text",
@@ -96,3 +116,27 @@ def configuration_fault(config: Config) -> str | None:
         except (KeyError, TypeError, ValueError, AttributeError):
             return words
     return None
+
+
+def trained_prior(config: Mapping[str, Any]) -> list[float]:
+    """Return the class probabilities that a run's logits contain.
+
+    Parameters
+    ----------
+    config : mapping
+        The run's ``config.toml``. Where it does not say, they are the class shares in training.
+    """
+    counts = config["data"]["counts_train"]
+    return config.get("network", {}).get("prior") or [n / sum(counts) for n in counts]
+
+
+def trained_margins(config: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the margins that a run's logits contain, in nats, by class; None: none.
+
+    Parameters
+    ----------
+    config : mapping
+        The run's ``config.toml``.
+    """
+    margins = config.get("network", {}).get("margins")
+    return None if margins is None else np.asarray(margins, dtype=float)

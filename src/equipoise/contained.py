@@ -1,11 +1,12 @@
-"""The class probabilities that logits contain after training, and whether that is exact."""
+"""The class probabilities and margins that logits contain after training; whether exactly."""
 
 import torch
 
-from equipoise._typing import CountArray, PriorArray
+from equipoise._typing import CountArray, MarginArray, PriorArray
 from equipoise.settings import Settings
 from equipoise.stage import Stage
 from equipoise.standard.backbones.base import InputFormat
+from equipoise.standard.losses import Loss
 from equipoise.standard.smoothing import smoothed_prior
 from equipoise.task import Task
 
@@ -46,6 +47,14 @@ def contained_prior(
     return (shares if stage.loss is None else stage.loss.prior(shares, counts)).numpy()
 
 
+def contained_margins(stage: Stage, counts: CountArray) -> MarginArray | None:
+    """Return the margins that logits contain after a stage, in nats, by class; None: none."""
+    if stage.loss is None:
+        return None
+    margins = stage.loss.margins(torch.from_numpy(counts).double())
+    return None if margins is None or not margins.any() else margins.numpy()
+
+
 def is_exact(stage: Stage, settings: Settings, *, is_last: bool, is_adjusted: bool) -> bool:
     """Return whether correction to other class frequencies is Bayes' rule, and no heuristic.
 
@@ -65,6 +74,11 @@ def is_exact(stage: Stage, settings: Settings, *, is_last: bool, is_adjusted: bo
     parts = [stage.loss, stage.mixing, settings.resampling]
     parts += [settings.stages] if is_last else []
     parts += [settings.posthoc] if is_adjusted else []
-    if is_adjusted and stage.loss is not None and stage.loss.maps_logits:
+    if is_adjusted and stage.loss is not None and not _is_plain(stage.loss):
         return False
     return all(part is None or part.exact_prior for part in parts)
+
+
+def _is_plain(loss: Loss) -> bool:
+    """Return whether logits are log-probabilities as they are, so that a head can be changed."""
+    return not loss.maps_logits and loss.margins(torch.ones(2)) is None

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray, PriorArray
+from equipoise.configuration import are_margins
 from equipoise.devices import Device
 from equipoise.errors import InputError
-from equipoise.metrics import log_softmax
+from equipoise.metrics import log_softmax, without_margins
 from equipoise.models import Model
 from equipoise.preprocessing import Preprocessing
 from equipoise.runs import Run, write_json
@@ -86,6 +87,11 @@ class Ensemble:
         return found / found.sum()
 
     @property
+    def margins(self) -> None:
+        """There are none: each member's are taken out before they are pooled."""
+        return None
+
+    @property
     def preprocessing(self) -> Preprocessing:
         """How inputs of the first member are made; all take the same examples."""
         return self.members[0].model.preprocessing
@@ -105,7 +111,8 @@ class Ensemble:
         pooled: np.ndarray | float = 0.0
         for weight, member in self._weighted:
             logits = member.model.logits(X, rows).astype(np.float64)
-            pooled = pooled + weight * log_softmax(logits)
+            plain = without_margins(logits, member.model.margins)
+            pooled = pooled + weight * log_softmax(plain)
         return np.asarray(pooled).astype(np.float32)
 
     def save(self, folder: Path) -> None:
@@ -166,6 +173,9 @@ def _fault(weight: float, network: dict[str, Any], classes: int) -> str | None:
             for text in (network["backbone"], network["head"], network.get("loss", ""))
         ),
         "a norm is not known": network["norm"] in ("batch", "group", "frozen"),
+        "margins are not numbers of at least zero, one for each class": are_margins(
+            network.get("margins"), classes
+        ),
         "a precision is not known": network["precision"] in ("fp32", "bf16"),
         "counts are not whole numbers, one for each class": counts.shape == (classes,)
         and bool((counts >= 0).all() and (counts == counts.round()).all()),

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from equipoise._typing import LogitArray, PriorArray
+from equipoise._typing import LogitArray, MarginArray, PriorArray
 from equipoise.adjustment import Adjustment, adjust, check_adjustable
 from equipoise.batches import Examples
-from equipoise.contained import contained_prior, is_exact
+from equipoise.contained import contained_margins, contained_prior, is_exact
 from equipoise.defaults import Choice, DataFacts, has_weights
 from equipoise.devices import Device, choose_device, own_device, reproducible
 from equipoise.distributed import World
 from equipoise.errors import InputError
 from equipoise.initial import Initial
 from equipoise.material import Material, facts_of
-from equipoise.metrics import resolve_prior
+from equipoise.metrics import correct_logits
 from equipoise.models import Model
 from equipoise.parallel import SharedArray, companions
 from equipoise.preprocessing import ImagePreprocessing, Preprocessing, TablePreprocessing
@@ -128,17 +128,8 @@ class Fit:
             world=world,
         )
         fit = cls(task, seed, settings, choices, device, preprocessing, material, training, params)
-        training.shift = lambda stage, done: fit.shift(fit.prior_after(stage, done))
+        training.correct = fit.corrected_after
         return fit
-
-    def shift(self, own: PriorArray) -> np.ndarray | None:
-        """Return what corrects a prior to that of use; None where both are one."""
-        if self.task.classes is None:
-            return None
-        used = resolve_prior(self.params["prior"], self.task.classes, own)
-        if used is None or np.allclose(used, own, rtol=1e-9):
-            return None
-        return np.log(used) - np.log(own)
 
     @property
     def model(self) -> Model:
@@ -149,6 +140,7 @@ class Fit:
             device=self.device,
             counts=self.task.counts,
             prior=self.prior,
+            margins=self.margins,
         )
 
     @property
@@ -166,10 +158,14 @@ class Fit:
         }
 
     @property
-    def fitted_by(self) -> dict[str, str]:
-        """The loss by which the network predicts, as text; nothing where it leaves logits as is."""
-        loss = getattr(self.training.network, "loss", None)
-        return {"loss": repr(loss)} if loss is not None and loss.maps_logits else {}
+    def fitted_by(self) -> dict[str, Any]:
+        """What the loss has done to the logits, where it has done anything.
+
+        ``loss``, by which the network predicts, as text; ``margins``, by class.
+        """
+        loss, margins = getattr(self.training.network, "loss", None), self.margins
+        named = {"loss": repr(loss)} if loss is not None and loss.maps_logits else {}
+        return named | ({} if margins is None else {"margins": margins.tolist()})
 
     @property
     def exact_prior(self) -> bool:
@@ -207,10 +203,22 @@ class Fit:
         training = self.training
         return self.prior_after(training.stages[training.kept], training.kept_progress)
 
+    @property
+    def margins(self) -> MarginArray | None:
+        """The margins that the logits contain; None: none, or another head than it was has them."""
+        if self.adjustment is not None:
+            return None
+        return contained_margins(self.training.stages[self.training.kept], self.task.counts)
+
     def corrected(self, logits: LogitArray) -> LogitArray:
         """Return the model's logits for the prior of use."""
-        shift = self.shift(self.prior)
-        return logits if shift is None else logits + shift
+        used, classes = self.params["prior"], self.task.classes
+        return correct_logits(logits, self.prior, self.margins, used, classes)
+
+    def corrected_after(self, logits: LogitArray, stage: Stage, done: float = 1.0) -> LogitArray:
+        """Return logits after a part of a stage, as `corrected` does those of the model."""
+        own, margins = self.prior_after(stage, done), contained_margins(stage, self.task.counts)
+        return correct_logits(logits, own, margins, self.params["prior"], self.task.classes)
 
     def prior_after(self, stage: Stage, progress: float = 1.0) -> PriorArray:
         """Return what logits contain after a part of a stage, see `contained_prior`."""

@@ -9,12 +9,13 @@ import numpy as np
 from equipoise._typing import CountArray
 from equipoise.checkpoints import read_weights
 from equipoise.classifier import Classifier
+from equipoise.configuration import trained_margins, trained_prior
 from equipoise.devices import Device, choose_device
 from equipoise.ensembles import Ensemble, Member, member_folder, read_ensemble
 from equipoise.features import FINDS_COLUMNS
 from equipoise.models import Model
 from equipoise.preprocessing import preprocessing_from_state
-from equipoise.runs import Run, trained_prior
+from equipoise.runs import Run
 from equipoise.settings import COMPONENTS, from_text
 from equipoise.spec import resolve
 from equipoise.standard.networks import rebuild_network
@@ -31,7 +32,7 @@ def rebuild_model(folder: Path, network: Mapping[str, Any], device: str = "auto"
     network : mapping of str to value
         What the network is built from: ``backbone``, ``head`` and ``norm`` as text, ``precision``,
         and ``counts`` and ``prior`` of its training, by class; ``loss`` as text, where logits
-        pass through its `posterior_logits`.
+        pass through its `posterior_logits`; ``margins``, by class, where they contain any.
     device : str, default="auto"
         Where the network shall be.
 
@@ -56,6 +57,7 @@ def rebuild_model(folder: Path, network: Mapping[str, Any], device: str = "auto"
         device=chosen,
         counts=counts,
         prior=np.asarray(network["prior"]),
+        margins=None if network.get("margins") is None else np.asarray(network["margins"]),
     )
 
 
@@ -88,6 +90,7 @@ def load_run_model(run: Run, device: str = "auto") -> Model | Ensemble:
         "counts": counts,
         "prior": trained_prior(config),
         "loss": config.get("network", {}).get("loss"),
+        "margins": trained_margins(config),
     }
     return rebuild_model(run.path, described, device)
 

@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from equipoise._typing import CountArray, ImageArray, IndexArray, LogitArray, PriorArray
+from equipoise._typing import (
+    CountArray,
+    ImageArray,
+    IndexArray,
+    LogitArray,
+    MarginArray,
+    PriorArray,
+)
 from equipoise.batches import Source
 from equipoise.checkpoints import write_weights
 from equipoise.devices import Device
@@ -33,6 +40,8 @@ class Model:
     prior : ndarray of float, shape (classes,)
         The class probabilities that the logits contain: the mean of the targets in training,
         weighted and smoothed as they were.
+    margins : ndarray of float, shape (classes,), or None, default=None
+        The margins that the logits contain, in nats, see `equipoise.metrics.without_margins`.
     """
 
     network: nn.Module
@@ -40,6 +49,7 @@ class Model:
     device: Device
     counts: CountArray
     prior: PriorArray
+    margins: MarginArray | None = None
 
     def logits(self, X: "ImageArray | pd.DataFrame", rows: IndexArray | None = None) -> LogitArray:
         """Return logits, float32, shape ``(examples, classes)``.

@@ -9,7 +9,7 @@ import pandas as pd
 from equipoise._typing import CodeArray, IndexArray, LogitArray
 from equipoise.data.dataset import Dataset
 from equipoise.ensembles import Ensemble
-from equipoise.metrics import evaluate, log_softmax
+from equipoise.metrics import evaluate, log_softmax, without_margins
 from equipoise.models import Model
 from equipoise.runs import Run
 
@@ -49,9 +49,10 @@ def both_priors(
     """Return the metrics as the data are, and after correction to the balanced prior."""
     uniform = np.full(len(classes), 1 / len(classes))
     priors = {"as_is": None, "balanced": uniform}
+    own = logits.astype(np.float64)
     return {
         name: evaluate(
-            logits.astype(np.float64),
+            own if prior is None else without_margins(own, model.margins),
             codes,
             classes=classes,
             train_counts=model.counts,

@@ -384,15 +384,3 @@ def _guarded(path: Path, read: Callable[[], ResultT]) -> ResultT:
             f"`{path}` is damaged: {reason}.",
             "Fit again into another folder, or restore the file.",
         ) from error
-
-
-def trained_prior(config: Mapping[str, Any]) -> list[float]:
-    """Return the class probabilities that a run's logits contain.
-
-    Parameters
-    ----------
-    config : mapping
-        The run's ``config.toml``. Where it does not say, they are the class shares in training.
-    """
-    counts = config["data"]["counts_train"]
-    return config.get("network", {}).get("prior") or [n / sum(counts) for n in counts]

@@ -69,10 +69,10 @@ class Training:
         Factor on the learning rate of a parameter, by its name in the network.
     world : World
         The processes that train together.
-    shift : callable or None, default=None
-        Takes a stage and how much of it is done, from 0 in its first epoch to 1 in its last;
-        returns what is added to the logits of validation examples before they are scored, an
-        ndarray of shape (classes,): what corrects the prior there to the one of use; None: nothing.
+    correct : callable or None, default=None
+        Takes logits of validation examples, a stage, and how much of it is done, from 0 in its
+        first epoch to 1 in its last; returns them for the prior of use, as they are scored. None:
+        they are scored as they are.
     index : int
         Number of the stage that training is in, from 0.
     learning : Learning
@@ -98,7 +98,7 @@ class Training:
     shown: Inputs | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
     world: World = World()  # noqa: RUF009 (frozen)
-    shift: Callable[[Stage, float], np.ndarray | None] | None = None
+    correct: Callable[[np.ndarray, Stage, float], np.ndarray] | None = None
     index: int = field(init=False, default=0)
     learning: Learning = field(init=False)
     best: dict[str, Tensor] = field(init=False)
@@ -262,8 +262,9 @@ class Training:
     def corrected(self, logits: np.ndarray) -> np.ndarray:
         """Return logits after the epoch that training is in for the prior of use."""
         done = self.done_in_stage / max(1, self.stage.epochs - 1)
-        shift = None if self.shift is None else self.shift(self.stage, min(done, 1.0))
-        return logits if shift is None else logits + shift
+        if self.correct is None:
+            return logits
+        return self.correct(logits, self.stage, min(done, 1.0))
 
     def take_best(self) -> None:
         """Leave the weights that are kept in the network, ready to predict."""

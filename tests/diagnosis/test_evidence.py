@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equipoise.configuration import trained_prior
 from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
 from equipoise.diagnosis.evidence import Evidence, observe
 from equipoise.errors import InputError
 from equipoise.metrics import shift_logits
-from equipoise.runs import Run, trained_prior
+from equipoise.runs import Run
 
 
 def _observed(folder: Path, **options: int) -> Evidence:

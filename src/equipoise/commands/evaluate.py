@@ -9,10 +9,11 @@ import numpy as np
 from equipoise._typing import CodeArray, ImageArray, LogitArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions
+from equipoise.configuration import trained_margins, trained_prior
 from equipoise.errors import InputError
 from equipoise.metrics import evaluate as evaluate_logits
-from equipoise.metrics import parse_prior
-from equipoise.runs import Run, trained_prior
+from equipoise.metrics import is_as_trained, parse_prior, without_margins
+from equipoise.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +56,9 @@ def evaluate(
         logits, codes = test_predictions(opened)
     else:
         logits, codes = predictions_on(opened, data, reading, device)
+    logits = logits.astype(np.float64)
     found = evaluate_logits(
-        logits.astype(np.float64),
+        logits if is_as_trained(prior) else without_margins(logits, trained_margins(config)),
         codes,
         classes=classes,
         train_counts=counts,

@@ -10,14 +10,16 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from equipoise._typing import LogitArray, PriorArray, ProbaArray
+from equipoise._typing import LogitArray, ProbaArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions, require_new
 from equipoise.data.unlabelled import load_new
+from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
-from equipoise.metrics import log_softmax, resolve_prior, shift_logits
+from equipoise.metrics import correct_logits, log_softmax, without_margins
 from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prior
+from equipoise.models import Model
 from equipoise.runs import Run, replacing
 from equipoise.settings import from_text
 from equipoise.statistics.wording import counted
@@ -113,27 +115,29 @@ def probabilities(
     logits = model.logits(X).astype(np.float64)
     estimated = None
     if prior is not None and (method := prior.strip().lower()) in METHODS:
-        estimated = _estimated(run, logits, model.prior, method)
+        estimated = _estimated(run, without_margins(logits, model.margins), model, method)
         wanted = estimated.prior
     else:
-        given = from_text("prior", prior or config["classifier"]["prior"])
-        wanted = resolve_prior(given, config["data"]["classes"], model.prior)
-    if wanted is not None:
-        logits = shift_logits(logits, model.prior, wanted)
+        wanted = from_text("prior", prior or config["classifier"]["prior"])
+    classes = config["data"]["classes"]
+    logits = correct_logits(logits, model.prior, model.margins, wanted, classes)
     notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
     notes = (*notes, *([] if estimated is None else _few(estimated)))
     return np.exp(log_softmax(logits)), notes, estimated
 
 
-def _estimated(run: Run, logits: LogitArray, own: PriorArray, method: str) -> EstimatedPrior:
+def _estimated(
+    run: Run, logits: LogitArray, model: Model | Ensemble, method: str
+) -> EstimatedPrior:
     """Return the class frequencies of new examples; those held out in training say how sure."""
     held_out = None
     if method == "bbse":
         arrays = run.read_arrays("predictions.npz")
         if "validation_logits" in arrays:
-            held_out = (arrays["validation_logits"], arrays["validation_labels"])
+            known = without_margins(arrays["validation_logits"].astype(np.float64), model.margins)
+            held_out = (known, arrays["validation_labels"])
         _require_held_out(run, held_out)
-    return estimate_prior(logits, own, method=method, held_out=held_out)
+    return estimate_prior(logits, model.prior, method=method, held_out=held_out)
 
 
 def _require_held_out(run: Run, held_out: tuple[LogitArray, np.ndarray] | None) -> None:

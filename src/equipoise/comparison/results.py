@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.configuration import trained_margins
 from equipoise.errors import InputError
-from equipoise.metrics import shift_logits
+from equipoise.metrics import shift_logits, without_margins
 from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
 from equipoise.statistics.paired import Predictions
@@ -236,7 +237,8 @@ def _read_entry(path: Path) -> Entry:
     prior = np.asarray(network["prior"], dtype=float)
     logits = arrays["test_logits"].astype(np.float64)
     even = np.full(len(prior), 1 / len(prior))
-    both = {"as_trained": logits, "balanced": shift_logits(logits, prior, even)}
+    plain = without_margins(logits, trained_margins(config))
+    both = {"as_trained": logits, "balanced": shift_logits(plain, prior, even)}
     predictions = {
         name: Predictions(codes=arrays["test_labels"], logits=values, ids=arrays["test_ids"])
         for name, values in both.items()

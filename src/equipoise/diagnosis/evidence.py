@@ -9,17 +9,18 @@ import torch
 from torch import nn
 
 from equipoise._typing import CodeArray, CountArray, IndexArray, LogitArray, PriorArray
+from equipoise.configuration import trained_prior
 from equipoise.data.dataset import Dataset
 from equipoise.data.rare import merge_rare_classes
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.experiment import PARTS
 from equipoise.loading import load_run_model
-from equipoise.metrics import shift_logits
+from equipoise.metrics import shift_logits, without_margins
 from equipoise.metrics.groups import groups_by_frequency
 from equipoise.models import Model
 from equipoise.prediction import predict_features
-from equipoise.runs import Run, trained_prior
+from equipoise.runs import Run
 from equipoise.seeds import derive_seed
 from equipoise.standard.heads import unit
 from equipoise.standard.networks import Network
@@ -252,7 +253,7 @@ def _seen(
             places=places,
             codes=data.codes[places],
             logits=logits,
-            corrected=shift_logits(logits, prior, uniform),
+            corrected=shift_logits(without_margins(logits, model.margins), prior, uniform),
             features=features.reshape(len(places), int(np.prod(features.shape[1:]))),
         )
     return parts, head

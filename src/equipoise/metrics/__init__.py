@@ -44,6 +44,9 @@ from equipoise.metrics.intervals import clopper_pearson as clopper_pearson
 from equipoise.metrics.intervals import wilson as wilson
 from equipoise.metrics.losses import brier_scores as brier_scores
 from equipoise.metrics.losses import log_losses as log_losses
+from equipoise.metrics.margins import correct_logits as correct_logits
+from equipoise.metrics.margins import is_as_trained as is_as_trained
+from equipoise.metrics.margins import without_margins as without_margins
 from equipoise.metrics.prior import parse_prior as parse_prior
 from equipoise.metrics.prior import resolve_prior as resolve_prior
 from equipoise.metrics.prior import shift_logits as shift_logits

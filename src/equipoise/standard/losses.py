@@ -55,12 +55,26 @@ class Loss(Component):
         """
         return logits
 
+    def margins(self, counts: ClassCounts) -> Tensor | None:  # noqa: ARG002
+        """Return what the loss takes off the logit of the label, in nats, by class; None: nothing.
+
+        Corrections go by it, see `equipoise.metrics.without_margins`; a network predicts by its
+        logits as they are.
+
+        Parameters
+        ----------
+        counts : Tensor of float, shape (classes,)
+            Those that the loss was called with.
+        """
+        return None
+
     def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:  # noqa: ARG002
         """Return the class probabilities that the logits contain once the loss was minimised.
 
-        These are the logits of `posterior_logits`. A classifier's logits are corrected from this
-        prior to that of use, so that every method is compared under the same one. Cross-entropy
-        puts the mean of its targets there; losses that shift logits leave out a part of it.
+        These are the logits of `posterior_logits`, once `margins` are taken out. A classifier's
+        logits are corrected from this prior to that of use, so that every method is compared
+        under the same one. Cross-entropy puts the mean of its targets there; losses that shift
+        logits leave out a part of it.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ import numpy as np
 
 from equipoise.defaults import Choice
 from equipoise.fitting import Fit
-from equipoise.metrics import resolve_prior, shift_logits
+from equipoise.metrics import correct_logits
 from equipoise.plan import Plan
 from equipoise.runs import SEARCH, Run
 from equipoise.selection import MONITORS
@@ -229,11 +229,10 @@ def over_alike_classes(held: HeldOut | None, test: HeldOut, metric: str) -> dict
 def predicted_test(run: Run, plan: Plan) -> HeldOut:
     """Return predictions of the test set, for the prior of use as held-out examples have them."""
     found = run.read_arrays("predictions.npz")
-    logits, own = found["test_logits"].astype(np.float64), plan.model.prior
-    used = resolve_prior(plan.params["prior"], plan.parts.dataset.classes, own)
-    if used is not None:
-        logits = shift_logits(logits, own, used)
-    return HeldOut(np.arange(len(logits)), found["test_labels"], logits)
+    logits, model = found["test_logits"].astype(np.float64), plan.model
+    classes = plan.parts.dataset.classes
+    used = correct_logits(logits, model.prior, model.margins, plan.params["prior"], classes)
+    return HeldOut(np.arange(len(logits)), found["test_labels"], used)
 
 
 def choices_found(fit: Fit, prescription: Record, base: Mapping[str, Any]) -> list[Choice]:

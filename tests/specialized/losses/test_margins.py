@@ -45,14 +45,14 @@ def test_it_is_the_loss_of_the_paper(seed: int, scale: float, max_margin: float)
 
 def test_the_smallest_class_has_the_largest_margin() -> None:
     """Sixteen times as many examples halve the margin; the smallest has the one that was set."""
-    margins = LDAM(max_margin=0.4).margins(torch.tensor([2560.0, 160.0, 10.0]))
-    assert margins.tolist() == pytest.approx([0.1, 0.2, 0.4], rel=1e-6)
+    margins = LDAM(max_margin=0.4, scale=10.0).margins(torch.tensor([2560.0, 160.0, 10.0]))
+    assert margins.tolist() == pytest.approx([1.0, 2.0, 4.0], rel=1e-6)
 
 
 def test_classes_without_examples_change_no_other_margin() -> None:
     """They have the largest margin themselves."""
-    margins = LDAM(max_margin=0.4).margins(torch.tensor([160.0, 0.0, 10.0]))
-    assert margins.tolist() == pytest.approx([0.2, 0.4, 0.4], rel=1e-6)
+    margins = LDAM(max_margin=0.4, scale=10.0).margins(torch.tensor([160.0, 0.0, 10.0]))
+    assert margins.tolist() == pytest.approx([2.0, 4.0, 4.0], rel=1e-6)
 
 
 def test_a_margin_moves_the_boundary_away_from_its_class() -> None:

@@ -46,8 +46,10 @@ class LDAM(SpecializedLoss):
     With one-hot targets this is the loss of the paper. Soft targets take the mean of that loss
     over labels drawn from them: each class meets its own margin as if it were the label, so the
     loss of a blend is the blend of the losses of its two labels, and smoothed mass costs by
-    class too. Classes without examples have the largest margin, and do not make that of others
-    smaller.
+    class too. What predicts is :math:`z`, as in the paper; corrections to another prior start
+    from the class probabilities that :math:`z` stands for, see
+    `equipoise.metrics.without_margins`. Classes without examples have the largest margin, and do
+    not make that of others smaller.
 
     References
     ----------
@@ -67,15 +69,10 @@ class LDAM(SpecializedLoss):
     max_margin: float = bounded(0.5, low=0, tune=Span(0.1, 1.0))
     scale: float = bounded(16.0, low=0, open_low=True)
 
-    @property
-    def exact_prior(self) -> bool:
-        """Whether the margin is 0, so that nothing is left to a heuristic."""
-        return self.max_margin == 0
-
     def margins(self, counts: ClassCounts) -> Tensor:
-        """Return the margin of each class in cosines, shape ``(classes,)``."""
+        r"""Return the margin of each class in nats, :math:`s \Delta_k`, shape ``(classes,)``."""
         smallest = counts.masked_fill(counts == 0, counts.max()).min()
-        return self.max_margin * (smallest / counts.clamp(min=smallest)) ** 0.25
+        return self.scale * self.max_margin * (smallest / counts.clamp(min=smallest)) ** 0.25
 
     def __call__(
         self,
@@ -85,14 +82,12 @@ class LDAM(SpecializedLoss):
         counts: ClassCounts,
     ) -> Losses:
         """Return the loss of each example, shape ``(batch,)``, in nats."""
-        margins = self.scale * self.margins(counts)
-        return (targets * F.softplus(margins - log_odds(logits))).sum(dim=1)
+        return (targets * F.softplus(self.margins(counts) - log_odds(logits))).sum(dim=1)
 
     def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:  # noqa: ARG002
-        """Return `shares` themselves, which is a heuristic.
+        """Return `shares` themselves: probabilities without the margins contain them.
 
-        Where classes can be told apart, margins move boundaries away from rare classes, which is
-        no change of prior. Where they overlap, each margin is added to the logits that exceed
-        it, so that they come out further apart than the probabilities are.
+        The logits do not: margins move boundaries away from rare classes, see
+        `equipoise.metrics.without_margins`.
         """
         return shares
