@@ -164,6 +164,7 @@ def test_describe_shows_people_what_is_wrong(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "constant" in shown
     assert "duplicates" in shown
+    assert "(largest over smallest class)" in shown  # there are no parts yet
 
 
 def test_ctrl_c_ends_cleanly_and_the_run_can_be_resumed(tmp_path):

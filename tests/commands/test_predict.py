@@ -160,6 +160,30 @@ def test_no_prior_can_be_asked_for(predict: Predict, tmp_path: Path) -> None:
     assert not plain.equals(_written(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "for the class frequencies of training, as the run was made (--prior changes it)."),
+        (["--prior", "balanced"], "for equally frequent classes."),
+        (["--prior", "none"], "as the network gives them."),
+        (["--prior", "em"], "for the class frequencies that are estimated."),
+        (["--prior", "sick=0.2,well=0.8"], "for the class frequencies that are given."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_it_is_told_which_frequencies_predictions_are_for(
+    given: list[str], words: str, predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words, and for machines the probability of each class; none where none was asked for."""
+    assert predict(_frame(), *given) == 0
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert predict(_frame(), *given, "--overwrite", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["prior"]
+    assert (told is None) == (given == ["--prior", "none"])
+    if given == ["--prior", "balanced"]:
+        assert set(told.values()) == {1 / len(told)}
+
+
 def test_an_index_of_images_carries_its_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,10 @@ def test_a_search_ends_as_a_run_that_every_command_takes(
     assert run.done
     assert [trial["number"] for trial in run.read_json("tuning.json")["trials"]] == [0, 1, 2]
     assert run.config["test"]["looks"] == 1
+    reasons = {choice["field"]: choice["reason"] for choice in run.config["choices"]}
+    for row in run.read_json("tuning.json")["compared"]:
+        is_kept = row["prescribed"] == row["taken"]
+        assert reasons[row["role"]].startswith("as prescribed") == is_kept
     assert main(["predict", out, table, "--out", str(tmp_path / "p.csv")]) == 0
     assert main(["evaluate", out]) == 0
     assert main(["report", out, "--out", str(tmp_path / "r.html")]) == 0
@@ -247,6 +251,21 @@ def test_the_bar_counts_what_has_ended(
     assert "3 recipes were tried" in told.err
 
 
+def test_a_second_look_at_the_test_set_is_told(
+    table: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that was stopped had read it before; without such a run there is no word of it."""
+    for name, before in (("first", 0), ("second", 1)):
+        monkeypatch.setattr("equipoise.tuning.tuner.earlier_looks", lambda _, n=before: n)
+        assert main(["tune", table, *QUICK, "--out", str(tmp_path / name)]) == 0
+        assert Run(tmp_path / name).config["test"]["looks"] == before + 1
+        told = " ".join(capsys.readouterr().err.split())
+        assert ("has been looked at 2 times" in told) == bool(before)
+
+
 def test_a_search_is_gone_on_with_only_when_that_is_asked_for(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,7 +276,9 @@ def test_a_search_is_gone_on_with_only_when_that_is_asked_for(
     assert main(["tune", table, *QUICK, *out]) == 2
     capsys.readouterr()
     assert main(["tune", table, *QUICK, *out, "--resume"]) == 0
-    assert "This search has ended" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "This search has ended with " in told  # three recipes do not take the minute
+    assert "left; what it found is shown again" in told
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 

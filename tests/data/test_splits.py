@@ -122,6 +122,13 @@ def test_single_examples_are_refused_with_the_way_out() -> None:
         split(codes, classes=["a", "b", "c"])
 
 
+def test_one_class_of_one_example_is_not_advised_to_be_merged() -> None:
+    """Merging needs two of them."""
+    with pytest.raises(InputError, match="drop this class with `--rare drop`") as refused:
+        split(np.repeat([0, 1, 2], [10, 1, 5]), classes=["a", "b", "c"])
+    assert "merge" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("name", "is_number"), [("{}", True), ("-{}", True), ("id{}", False)])
 def test_many_numbers_as_classes_may_be_a_count(name: str, is_number: bool) -> None:
     """A whole number that is measured is not a class: the message asks whether it is one."""

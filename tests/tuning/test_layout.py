@@ -154,12 +154,22 @@ def test_a_rare_class_is_judged_by_its_loss(slow: Callable[..., Fit]) -> None:
 def test_a_prescription_that_is_cut_in_trials_is_told(slow: Callable[..., Fit]) -> None:
     """Where its trials are shorter than its training, by about how many epochs it has left."""
     for budget, words in ((1000.0, None), (100.0, "so it has about")):
-        layout = lay_out(slow(), budget, n_folds=1)
+        fit = slow()
+        fit.params = {**fit.params, "epochs": "auto"}
+        layout = lay_out(fit, budget, n_folds=1)
         trial = next(str(choice) for choice in layout.choices if choice.field == "trial")
         share = layout.seconds / 20.0
         assert (words is None) == (share == 1.0)
         told = None if share == 1.0 else f"so it has about {round(share * layout.epochs)} of them"
         assert ("so it has" not in trial) if told is None else (told in trial)
+
+
+def test_epochs_that_are_given_are_those_of_every_trial(slow: Callable[..., Fit]) -> None:
+    """However short the time: by hand, ten epochs of 2 s on each of two folds."""
+    told = {choice.field: choice for choice in lay_out(slow(), 300.0, n_folds=2).choices}
+    assert told["trial"].value == "40s"
+    assert "every recipe has the 10 epochs that are given" in told["trial"].reason
+    assert "so it has about" not in told["trial"].reason
 
 
 @pytest.mark.parametrize(
@@ -189,8 +199,9 @@ def test_without_time_for_one_training_in_the_search_the_prescription_has_all_of
     assert (layout.seconds == pytest.approx(0.97 * budget)) == alone
     told = {choice.field: str(choice) for choice in layout.choices}
     assert (
-        "takes 20s here, longer than there is for all trials" in told.get("trials", "")
+        "takes 20s here, longer than there would be for trials" in told.get("trials", "")
     ) == alone
+    assert ("trial" in told) != alone
     record = Record(number=0, epochs=7, pace=2.0, best_epochs=(7,), state="complete")
     assert (final_epochs(layout, record, 1e9) == 0) == alone
 

@@ -460,7 +460,9 @@ def test_ctrl_c_in_the_first_trial_leaves_a_run_too(
     assert [record.state for record in tuner.records] == ["running"]
     run = tuner.finish(refit=False)
     assert run.done
-    assert run.read_json("tuning.json")["taken"] == 0
+    found = run.read_json("tuning.json")
+    assert (found["taken"], found["over_prescription"]) == (0, None)
+    assert [trial["state"] for trial in found["trials"]] == ["interrupted"]
 
 
 def test_a_stop_before_the_kept_model_is_there_decides_nothing(

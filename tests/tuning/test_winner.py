@@ -142,6 +142,13 @@ def test_recipes_that_were_not_trained_in_full_are_not_compared(tmp_path: Path) 
     assert (winner.over_prescription, winner.error) == (None, None)
 
 
+def test_a_prescription_that_is_taken_alone_is_compared_with_nothing(tmp_path: Path) -> None:
+    """Cut short it is no better than itself by 0 points, for there is nothing to be compared."""
+    cut = _add(tmp_path, 0, slice(0, 5), pace=1.0, state="unfinished", seconds=9.0)
+    winner = _chosen(tmp_path, cut)
+    assert (winner.record, winner.over_prescription, winner.error) == (cut, None, None)
+
+
 def test_without_a_full_training_the_longest_is_taken(tmp_path: Path) -> None:
     """By the folds that were begun, then by the time; one that failed is no recipe."""
     records = [

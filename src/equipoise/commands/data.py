@@ -146,7 +146,8 @@ def _print_description(found: Mapping[str, Any]) -> None:
         facts.add_row(name, value)
     if "shape" in found:
         facts.add_row("shape", " x ".join(map(str, found["shape"])))
-    facts.add_row("imbalance ratio", f"{ratio} (largest over smallest class in training)")
+    where = " in training" if "train" in found["parts"] else ""
+    facts.add_row("imbalance ratio", f"{ratio} (largest over smallest class{where})")
     duplicates = found["duplicates"]
     within = ", ".join(f"{n} in {name}" for name, n in duplicates["within"].items())
     facts.add_row("duplicates", f"{within}; {sum(duplicates['across'].values())} across parts")

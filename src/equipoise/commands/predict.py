@@ -10,14 +10,14 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from equipoise._typing import LogitArray, ProbaArray
+from equipoise._typing import LogitArray, PriorArray, ProbaArray
 from equipoise.commands import console
 from equipoise.commands.options import Flag, Reading, ReadingOptions, require_new
 from equipoise.data.unlabelled import load_new
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
-from equipoise.metrics import correct_logits, log_softmax, without_margins
+from equipoise.metrics import correct_logits, log_softmax, resolve_prior, without_margins
 from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prior
 from equipoise.models import Model
 from equipoise.runs import Run, replacing
@@ -84,7 +84,7 @@ def predict(  # noqa: PLR0913 (each is an option)
     with console.reading_bar("reading") as progress:
         options = reading.as_trained(opened, progress)
         new = load_new(data, options, carry=carry, download=reading.download)
-    proba, notes, estimated = probabilities(opened, new.X, prior, device)
+    proba, notes, used, estimated = probabilities(opened, new.X, prior, device)
     predicted = classes[proba.argmax(axis=1)]
     frame = new.carried.reset_index(drop=True) if carry else pd.DataFrame({"id": new.ids})
     frame = frame.assign(predicted=predicted, **dict(zip(columns, proba.T, strict=True)))
@@ -96,11 +96,12 @@ def predict(  # noqa: PLR0913 (each is an option)
         console.say(note)
     if json:
         found = {"out": str(out), "n": len(frame), "predicted": counts, "notes": list(notes)}
-        console.print_json({**found, "estimated_prior": _told(estimated, classes)})
+        of = {"prior": _by_class(used, classes), "estimated_prior": _told(estimated, classes)}
+        console.print_json({**found, **of})
     else:
         if estimated is not None:
             console.results.print(_estimates(estimated, classes))
-        console.say(f"Wrote {len(frame)} predictions to {out}.")
+        console.say(f"Wrote {len(frame)} predictions to {out}, {_for_which(opened, prior)}.")
         for name, n in counts.items():
             console.say(f"{name}: {n}")
     return 0
@@ -108,8 +109,11 @@ def predict(  # noqa: PLR0913 (each is an option)
 
 def probabilities(
     run: Run, X: np.ndarray | pd.DataFrame, prior: str | None, device: str
-) -> tuple[ProbaArray, tuple[str, ...], EstimatedPrior | None]:
-    """Return class probabilities under a prior or the run's own, notes, and what was estimated."""
+) -> tuple[ProbaArray, tuple[str, ...], PriorArray | None, EstimatedPrior | None]:
+    """Return class probabilities under a prior or the run's own, notes, that prior, its estimate.
+
+    The prior is None where probabilities are as the network gives them.
+    """
     config = run.config
     model = load_run_model(run, device)
     logits = model.logits(X).astype(np.float64)
@@ -123,7 +127,25 @@ def probabilities(
     logits = correct_logits(logits, model.prior, model.margins, wanted, classes)
     notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
     notes = (*notes, *([] if estimated is None else _few(estimated)))
-    return np.exp(log_softmax(logits)), notes, estimated
+    used = resolve_prior(wanted, classes, model.prior)
+    return np.exp(log_softmax(logits)), notes, used, estimated
+
+
+def _for_which(run: Run, prior: str | None) -> str:
+    """Say which class frequencies the predictions are for."""
+    own = run.config["classifier"]["prior"]
+    text = (prior or (own if isinstance(own, str) else "given")).strip().lower()
+    named = {
+        "none": "as the network gives them",
+        "as-is": "as the network gives them",
+        "train": "for the class frequencies of training",
+        "balanced": "for equally frequent classes",
+        **dict.fromkeys(METHODS, "for the class frequencies that are estimated"),
+    }
+    words = named.get(text, "for the class frequencies that are given")
+    if prior is not None:
+        return words
+    return f"{words}, as the run was made (--prior changes it)"
 
 
 def _estimated(
@@ -165,6 +187,12 @@ def _few(estimated: EstimatedPrior) -> list[str]:
         f"{counted(estimated.n, 'example')}, which is little: the intervals say how little is "
         "known, and the predictions take the estimates for true."
     ]
+
+
+def _by_class(values: PriorArray | None, classes: np.ndarray) -> dict[str, float] | None:
+    if values is None:
+        return None
+    return {str(name): float(value) for name, value in zip(classes, values, strict=True)}
 
 
 def _told(estimated: EstimatedPrior | None, classes: np.ndarray) -> dict[str, Any] | None:

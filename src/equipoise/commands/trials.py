@@ -26,7 +26,8 @@ IN_WORDS = {
     "stopped": "stopped early",
     "unfinished": "ended by the clock",
     "failed": "failed",
-    "running": "interrupted",
+    "interrupted": "interrupted",
+    "running": "interrupted",  # by earlier versions
 }
 """How trials end."""
 
@@ -275,7 +276,10 @@ def _combined(ensemble: Mapping[str, Any], metric: str) -> str:
 
 def _judged(found: Mapping[str, Any]) -> str:
     """Return what held-out examples and the test set say of the recipe that is taken."""
-    both = f"Held-out examples said {found['validation']:.4f}, the test set {found['test']:.4f}"
+    both = (
+        f"Of {_named(found['metrics'][0])}, held-out examples said {found['validation']:.4f}, the "
+        f"test set {found['test']:.4f}"
+    )
     if (optimism := found["optimism"]) is None:
         return f"{both}; the two have other class shares, so these cannot be compared."
     verb = "better" if optimism >= 0 else "worse"

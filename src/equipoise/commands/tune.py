@@ -30,6 +30,9 @@ from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import check_reached
 from equipoise.tuning.tuner import Tuner
 
+EARLY = 0.05
+"""A search that has ended with more of its time left did so before its time."""
+
 
 def tune(  # noqa: PLR0913 (each is an option)
     data: str,
@@ -153,7 +156,12 @@ def _tell(tuner: Tuner, *, as_json: bool) -> None:
 def _resumed(tuner: Tuner) -> str:
     """Say where a search goes on, for its budget may be another one than it began with."""
     if Run(tuner.folder).done:
-        return "This search has ended; what it found is shown again."
+        left = tuner.clock.remaining
+        early = f" with {format_duration(left)} left" if left > EARLY * tuner.options.budget else ""
+        return (
+            f"This search has ended{early}; what it found is shown again. The test set has been "
+            "read, so that a longer search needs another --out."
+        )
     used, budget = tuner.clock.before, tuner.options.budget
     left = format_duration(max(tuner.clock.remaining, 0.0))
     return (
@@ -203,6 +211,11 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
         run = tuner.finish([bar], refit=refit)
     tell_end(run)
     tell_adjustment(run)
+    if (looks := run.config["test"]["looks"]) > 1:
+        console.say(
+            f"The sealed test set has been looked at {looks} times: before the stop it had been "
+            "read, too, and recipes that were tried since could have been chosen by it."
+        )
     return run
 
 

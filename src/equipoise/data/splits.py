@@ -216,6 +216,8 @@ def _refuse_single(codes: CodeArray, names: Sequence[str]) -> None:
     if single:
         remedy = (
             "Add examples, or merge or drop these classes with `--rare merge` or `--rare drop`."
+            if len(single) > 1
+            else "Add examples, or drop this class with `--rare drop`."
         )
         if len(names) > MANY and all(name.lstrip("-").isdecimal() for name in names):
             remedy = (

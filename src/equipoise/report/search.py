@@ -13,7 +13,8 @@ STATES = {
     "stopped": "stopped early",
     "unfinished": "ended by the clock",
     "failed": "failed",
-    "running": "interrupted",
+    "interrupted": "interrupted",
+    "running": "interrupted",  # by earlier versions
 }
 """How a trial can end, in words."""
 

@@ -1,5 +1,6 @@
 """How a search is laid out: what it is judged by, how long a trial is, how many folds it has."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -205,7 +206,7 @@ def lay_out(
         "metric": (", ".join(names), "as given" if metrics else why_metric),
         "folds": (folds, why_folds),
         **_not_judged(task, folds),
-        "trial": (format_duration(seconds), _why_trial(epochs, whole, seconds / (folds * whole))),
+        **({} if alone else _trial(fit, seconds, whole, folds)),
         "stopping": _stopping(names, first_rung, why_rung),
         "reserve": (format_duration(budget - search), "kept for what comes after the trials"),
         **(_alone(whole, network) if alone else _short(budget, whole)),
@@ -246,7 +247,8 @@ def _alone(whole: float, network: Choice | None) -> dict[str, tuple[str, str]]:
     """Return that nothing is searched, and why, and with which network if with another."""
     why = (
         f"one training of the prescription takes {format_duration(whole)} here, longer than there "
-        "is for all trials, so nothing is searched: it is trained for as long as there is time"
+        "would be for trials beside a final training, so nothing is searched: it is trained for "
+        "as long as there is time"
     )
     told = {"trials": ("1", why)}
     return told if network is None else {**told, "network": (str(network.value), network.reason)}
@@ -273,21 +275,42 @@ def _short(budget: float, whole: float) -> dict[str, tuple[str, str]]:
     """
     if budget >= ENOUGH_TRAININGS * whole:
         return {}
+    trainings = math.floor(10 * budget / whole) / 10
     why = (
         f"one training of the prescription takes {format_duration(whole)} here, so there is time "
-        f"for {budget / whole:.1f} of them; with fewer than {ENOUGH_TRAININGS} there is little to "
+        f"for {trainings:.1f} of them; with fewer than {ENOUGH_TRAININGS} there is little to "
         "choose from, and `equipoise fit` with this budget may do better"
     )
     return {"budget": (format_duration(max(budget, 0.0)), why)}
 
 
-def _why_trial(epochs: int, whole: float, share: float) -> str:
-    told = (
-        f"a full training of every recipe takes this long; the prescription's {epochs} "
-        f"epochs take {format_duration(whole)} a fold here"
+def _trial(fit: Fit, seconds: float, whole: float, n_folds: int) -> dict[str, tuple[str, str]]:
+    """Return how long a full training of a recipe is, and why.
+
+    Parameters
+    ----------
+    fit : Fit
+        The prescription.
+    seconds : float
+        Time of a training, over all folds, where epochs are not given.
+    whole : float
+        Seconds that the prescription takes for a fold.
+    n_folds : int
+        Folds.
+    """
+    epochs, takes = fit.settings.epochs, f"{format_duration(whole)} a fold here"
+    if fit.params["epochs"] != "auto":
+        why = (
+            f"every recipe has the {epochs} epochs that are given; the prescription's take {takes}"
+        )
+        return {"trial": (format_duration(n_folds * whole), why)}
+    why = (
+        "a full training of every recipe takes this long; the prescription's "
+        f"{epochs} epochs take {takes}"
     )
-    fewer = max(1, round(share * epochs))
-    return told if fewer >= epochs else f"{told}, so it has about {fewer} of them in a trial"
+    fewer = max(1, round(seconds / (n_folds * whole) * epochs))
+    why = why if fewer >= epochs else f"{why}, so it has about {fewer} of them in a trial"
+    return {"trial": (format_duration(seconds), why)}
 
 
 def first_rung_of(seconds: float, pace: float, n_folds: int) -> tuple[int, str]:

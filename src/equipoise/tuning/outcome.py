@@ -85,7 +85,7 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         - ``ended``: how training ended, if not as planned, else None;
         - ``mattered``: see `equipoise.tuning.importance.what_mattered`;
         - ``compared``: see `compare`;
-        - ``trials``: every `Record`.
+        - ``trials``: every `Record`; its state is ``interrupted`` where a stop has ended it.
     """
     metric = layout.metrics[0]
     taken, over, error = winner.record, winner.over_prescription, winner.error
@@ -122,8 +122,14 @@ def summary(  # noqa: PLR0913 (each is a part of what was found)
         "ended": config.get("environment", {}).get("ended"),
         "mattered": mattered,
         "compared": compare(records[0], taken, mattered, metric),
-        "trials": [asdict(record) for record in records],
+        "trials": [_as_ended(record) for record in records],
     }
+
+
+def _as_ended(record: Record) -> dict[str, Any]:
+    """Return a record for those who read of it when nothing is trained any more."""
+    state = "interrupted" if record.state == "running" else record.state
+    return {**asdict(record), "state": state}
 
 
 def compare(
@@ -235,24 +241,24 @@ def predicted_test(run: Run, plan: Plan) -> HeldOut:
     return HeldOut(np.arange(len(logits)), found["test_labels"], used)
 
 
-def choices_found(fit: Fit, prescription: Record, base: Mapping[str, Any]) -> list[Choice]:
+def choices_found(
+    fit: Fit, prescription: Record, taken: Record, base: Mapping[str, Any]
+) -> list[Choice]:
     """Return the choices that a search has made, which no one has given.
 
     Parameters
     ----------
     fit : Fit
         Of the recipe that is taken.
-    prescription : Record
-        The first trial.
+    prescription, taken : Record
+        The first trial, and that of the recipe.
     base : mapping of str to value
         Parameters of the prescription, as it was searched around.
     """
-    start, told = prescription.params, fit.settings.to_text()
+    start, own, told = prescription.params, taken.params, fit.settings.to_text()
     known = {choice.field for choice in fit.choices}
     kept = "as prescribed; the search has kept it"
-    found = {
-        name: kept if told[name] == str(start[name]) else "found by the search" for name in start
-    }
+    found = {name: kept if own[name] == start[name] else "found by the search" for name in start}
     given = from_text("posthoc", base["posthoc"])
     after = None if given is None else resolve(given, POSTHOCS, "posthoc")
     if "posthoc" not in start and told["posthoc"] != as_text(after):

@@ -250,7 +250,8 @@ class Tuner:
             selection = self._selection()
             plan = self._final_plan(winner, selection, left if refit else 0.0)
             plan = replace(plan, earlier_looks=earlier_looks(self.folder))
-            found = choices_found(plan.fit, self.records[0], self.base)
+            taken = winner.record if selection is None else self._first(selection)
+            found = choices_found(plan.fit, self.records[0], taken, self.base)
             plan.fit.choices = [*plan.fit.choices, *found]
             if selection is not None and refit:
                 # Now, for what cannot be loaded must not be decided for good.
@@ -293,8 +294,7 @@ class Tuner:
 
     def _combined(self, selection: Selection) -> Plan:
         """Return a plan that has nothing left to train: several recipes predict together."""
-        by_number = {record.number: record for record in self.records}
-        plan = self._kept(by_number[next(iter(selection.weights))])
+        plan = self._kept(self._first(selection))
         n_folds, device = self.layout.n_folds, plan.fit.device.name
         parts = plan.parts
         if n_folds > 1:  # each example was learnt from in all folds but one
@@ -304,6 +304,11 @@ class Tuner:
         counts = counts_learnt(self.plan.fit.task, n_folds)
         ensemble = Ensemble(members=members, counts=counts)
         return replace(plan, parts=parts, ensemble=ensemble)
+
+    def _first(self, selection: Selection) -> Record:
+        """Return the recipe that an ensemble has chosen first."""
+        by_number = {record.number: record for record in self.records}
+        return by_number[next(iter(selection.weights))]
 
     def _is_too_long(self, record: Record, left: float) -> bool:
         """Whether more epochs were decided than now fit, and none is lost; then decide anew."""

@@ -77,7 +77,8 @@ def choose_winner(search: Path, records: Sequence[Record], metric: str) -> Winne
     within = [best, *(n for n in others if is_alike(known[best], known[n], metric))]
     cheap = min(by_number[n].pace for n in within) / ALIKE_IN_COST
     taken = max((n for n in within if by_number[n].pace <= cheap), key=lambda n: (value(n), -n))
-    over = difference(known[taken], known[0], metric) if 0 in known else (None, None)
+    is_known = 0 in known and by_number[0].state == "complete"
+    over = difference(known[taken], known[0], metric) if is_known else (None, None)
     return Winner(
         record=by_number[taken],
         best=by_number[best],
