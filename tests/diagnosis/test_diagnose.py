@@ -14,6 +14,7 @@ from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
 from equipoise.diagnosis.diagnose import diagnose
 from equipoise.diagnosis.evidence import Evidence, Seen, observe
+from equipoise.metrics import evaluate
 from equipoise.report.plots.course import recall_course
 from equipoise.runs import Run
 
@@ -43,6 +44,16 @@ def test_the_ledger_adds_up_where_a_class_is_not_held_out(evidence: Evidence) ->
     assert "9 of 10 classes: of 3 there" in found["notes"][-1]
     few = (np.bincount(lacking.codes, minlength=10) < 10).sum()
     assert f"Of {few} classes fewer than ten examples are held out" in found["readings"]["suspects"]
+
+
+def test_scores_are_those_of_evaluate(evidence: Evidence) -> None:
+    """Of the same test examples: value and interval, as trained and corrected, exactly."""
+    found, test = diagnose(evidence, hessian=False), evidence.parts["test"]
+    given = {"classes": evidence.classes, "train_counts": evidence.counts}
+    for name, logits in (("as_is", test.logits), ("corrected", test.corrected)):
+        told = evaluate(logits, test.codes, **given)["overall"]["balanced_accuracy"]
+        assert found["scores"][name] == told
+    assert found["right"] == found["scores"]["as_is"]
 
 
 def _keys(value: Any) -> Iterator[list[str]]:

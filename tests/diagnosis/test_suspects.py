@@ -32,9 +32,10 @@ def test_twice_the_typical_ones_estimate_how_many_are_mislabelled(rate: float) -
     wrong = random.choice(np.flatnonzero(truth != 2), int(rate * 2000 / (1 - rate)), replace=False)
     labels[wrong] = 2
     known = _logits(truth, 3, 5.0, random), labels
-    numbers, sizes = mislabelled_counts(known, known, 3)
-    assert 2 * numbers[2] / sizes[2] == pytest.approx(rate, abs=0.04)
-    assert 2 * numbers[:2].max() / 2000 < 0.04
+    found = mislabelled_counts(known, known, 3)
+    assert 2 * found.typical[2] / found.sizes[2] == pytest.approx(rate, abs=0.04)
+    assert 2 * found.typical[:2].max() / 2000 < 0.04
+    assert found.unseen.sum() == 0
 
 
 def test_hard_examples_are_not_mislabelled() -> None:
@@ -43,9 +44,9 @@ def test_hard_examples_are_not_mislabelled() -> None:
     truth = np.repeat(np.arange(2), 2000)
     logits = _logits(truth, 2, 6.0, random)
     logits[2000:] = random.normal(0, 1, (2000, 2))
-    numbers, sizes = mislabelled_counts((logits, truth), (logits, truth), 2)
+    found = mislabelled_counts((logits, truth), (logits, truth), 2)
     assert (logits[2000:].argmax(axis=1) == 0).mean() > 0.4
-    assert 2 * numbers[1] / sizes[1] < 0.05
+    assert 2 * found.typical[1] / found.sizes[1] < 0.05
 
 
 def test_what_is_planted_is_listed_first() -> None:
@@ -83,5 +84,17 @@ def test_a_network_that_says_one_class_of_everything_finds_nothing_typical(n: in
     codes = np.repeat(np.arange(n), 60)
     logits = random.normal(size=(60 * n, n))
     logits[:, 0] += 9
-    numbers, _ = mislabelled_counts((logits, codes), (logits, codes), n)
-    assert numbers.sum() == 0
+    found = mislabelled_counts((logits, codes), (logits, codes), n)
+    assert found.typical.sum() == 0
+    assert found.unseen.tolist() == np.bincount(codes[logits.argmax(axis=1) != codes]).tolist()
+
+
+def test_what_is_given_to_a_class_that_is_hardly_known_is_counted_as_unseen() -> None:
+    """Two examples of class 0 are given to class 1, of which nine are known."""
+    codes = np.repeat(np.arange(3), (40, 9, 40))
+    logits = np.eye(3)[codes] + np.linspace(0, 1, len(codes))[:, None] * np.eye(3)[codes]
+    judged, own = np.eye(3)[[1, 1, 0, 0]] * 9.0, np.array([0, 0, 0, 2])
+    found = mislabelled_counts((logits, codes), (judged, own), 3)
+    assert found.unseen.tolist() == [2, 0, 0]
+    assert found.typical.tolist() == [0, 0, 1]
+    assert found.sizes.tolist() == [3, 0, 1]

@@ -13,13 +13,13 @@ from equipoise.diagnosis.advice import advise, headline
 from equipoise.diagnosis.calibration import calibrations
 from equipoise.diagnosis.course import Course
 from equipoise.diagnosis.evidence import Evidence
-from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, mean_recall, prior_gain
+from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, prior_gain
 from equipoise.diagnosis.measures import by_class_measures, overall_measures, sharpness
 from equipoise.diagnosis.ordering import order_runs, told
 from equipoise.diagnosis.probe import STRENGTHS, cross_chosen, probe_predictions
 from equipoise.diagnosis.readings import readings
+from equipoise.diagnosis.spans import Spans, mean_change
 from equipoise.diagnosis.suspects import FEWEST, Suspects, find_suspects
-from equipoise.metrics.intervals import normal_quantile
 from equipoise.statistics.wording import listed
 
 LEVEL = 0.95
@@ -145,21 +145,21 @@ def probed(evidence: Evidence) -> dict[str, Any]:
     """
     train, held, test = evidence.parts["train"], evidence.held_out, evidence.parts["test"]
     found = probe_predictions(train.features, train.codes, held.features, test.features)
-    n, z = evidence.n_classes, normal_quantile(LEVEL)
+    n = evidence.n_classes
     recalls = [
         [Recalls.of(p, s.codes, n) for p, s in zip(each, (held, test), strict=True)]
         for each in found
     ]
     best = int(np.argmax([np.nanmean(each[0].values) for each in recalls]))
-    head = Recalls.of(held.corrected.argmax(axis=1), held.codes, n)
+    head = held.corrected.argmax(axis=1)
     judged = cross_chosen([each[0] for each in found], held.codes, n)
-    change = Recalls.of(judged, held.codes, n).values - head.values
-    value, low, high = mean_recall(change, _changes(judged, held, n), z)
-    each = tuple(None if np.isnan(v) else float(v) for v in change)
+    own, other = (Recalls.of(predicted, held.codes, n).values for predicted in (head, judged))
+    change = mean_change(head == held.codes, judged == held.codes, held.codes, n, LEVEL)
+    each = tuple(None if np.isnan(v) else float(v) for v in other - own)
     return {
         "strength": STRENGTHS[best],
         "test": float(np.nanmean(recalls[best][1].values)),
-        "gain": Loss(cause="head", value=value, low=low, high=high, by_class=each),
+        "gain": Loss(cause="head", **_ends(change), by_class=each),
     }
 
 
@@ -220,32 +220,31 @@ def _described(evidence: Evidence, suspects: Suspects) -> list[dict[str, Any]]:
     return rows
 
 
-def _changes(predicted: np.ndarray, seen: Any, n: int) -> np.ndarray:
-    """Return the variance of each class's mean change from the head to the probe."""
-    change = (predicted == seen.codes).astype(float) - (seen.corrected.argmax(axis=1) == seen.codes)
-    sizes = np.bincount(seen.codes, minlength=n) + 2
-    mean = np.bincount(seen.codes, change, n) / sizes
-    return ((np.bincount(seen.codes, change**2, n) + 2) / sizes - mean**2) / sizes
+def _ends(found: Spans) -> dict[str, float]:
+    """Return one number and the ends of its interval."""
+    return {
+        "value": float(found.values),
+        "low": float(found.lows),
+        "high": float(found.highs),
+    }
 
 
 def _scores(evidence: Evidence) -> dict[str, dict[str, float]]:
     """Return balanced accuracy on the test examples that were looked at."""
-    test, z = evidence.parts["test"], normal_quantile(LEVEL)
-    found = {}
-    for name, logits in (("as_is", test.logits), ("corrected", test.corrected)):
-        recalls = Recalls.of(logits.argmax(axis=1), test.codes, evidence.n_classes)
-        numbers = mean_recall(recalls.values, recalls.variances, z)
-        found[name] = dict(zip(("value", "low", "high"), numbers, strict=True))
-    return found
+    test, n = evidence.parts["test"], evidence.n_classes
+    pairs = (("as_is", test.logits), ("corrected", test.corrected))
+    return {
+        name: _ends(Recalls.of(logits.argmax(axis=1), test.codes, n).mean(LEVEL))
+        for name, logits in pairs
+    }
 
 
 def _right(evidence: Evidence, loss: Loss) -> dict[str, float]:
     """Return balanced accuracy as trained over the classes that the ledger is of."""
     test = evidence.parts["test"]
     recalls = Recalls.of(test.logits.argmax(axis=1), test.codes, evidence.n_classes)
-    values = np.where([v is None for v in loss.by_class], np.nan, recalls.values)
-    numbers = mean_recall(values, recalls.variances, normal_quantile(LEVEL))
-    return dict(zip(("value", "low", "high"), numbers, strict=True))
+    known = np.array([value is not None for value in loss.by_class])
+    return _ends(recalls.of_classes(known).mean(LEVEL))
 
 
 def _unknown(evidence: Evidence, loss: Loss) -> list[str]:

@@ -320,7 +320,7 @@ def _notes(
     if not len(parts["validation"]):
         said.append(
             "No examples were held out, so that advice rests on the test set, which from now on "
-            "is too good to judge by."
+            "is too good to judge by, and that a shift of the test set cannot be told."
         )
     if head is None:
         said.append("The head is not linear, so that its rows cannot be compared with features.")

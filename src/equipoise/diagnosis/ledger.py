@@ -7,9 +7,9 @@ import numpy as np
 
 from equipoise._typing import CodeArray
 from equipoise.diagnosis.evidence import Evidence, Seen
+from equipoise.diagnosis.spans import Spans, mean_change, mean_share, share_spans
 from equipoise.diagnosis.suspects import mislabelled_counts
 from equipoise.metrics.groups import in_order
-from equipoise.metrics.intervals import normal_quantile
 
 CAUSES = ("prior bias", "shifted test", "mislabelled", "too few examples", "not learnt")
 """What points are lost to, in the order in which they are taken off."""
@@ -62,11 +62,17 @@ class Recalls:
         """Recall of each class; NaN for one without examples."""
         return np.where(self.sizes > 0, self.hits / np.maximum(self.sizes, 1), np.nan)
 
-    @property
-    def variances(self) -> np.ndarray:
-        """Variance of each, its share as if one more had been right and one more wrong."""
-        share = (self.hits + 1) / (self.sizes + 2)
-        return share * (1 - share) / np.maximum(self.sizes, 1)
+    def of_classes(self, known: np.ndarray) -> "Recalls":
+        """Return those of some classes; of the others nothing is known."""
+        return Recalls(hits=np.where(known, self.hits, 0), sizes=np.where(known, self.sizes, 0))
+
+    def spans(self, level: float) -> Spans:
+        """Return each with its interval."""
+        return share_spans(self.hits, self.sizes, level)
+
+    def mean(self, level: float) -> Spans:
+        """Return their mean, balanced accuracy, with its interval."""
+        return mean_share(self.hits, self.sizes, level)
 
 
 def ledger(evidence: Evidence, level: float = 0.95) -> list[Loss]:
@@ -83,8 +89,8 @@ def ledger(evidence: Evidence, level: float = 0.95) -> list[Loss]:
     -------
     list of Loss
         One for each of `CAUSES`; with the balanced accuracy on the test set they sum to 1, over
-        the classes of which every part has examples. Without validation examples nothing is lost
-        to a shifted test.
+        the classes of which every part has examples. Without validation examples a shifted test
+        cannot be told, and is left out.
 
     Notes
     -----
@@ -101,39 +107,38 @@ def ledger(evidence: Evidence, level: float = 0.95) -> list[Loss]:
     Twice the share of examples that are typical ones of another class
     (`equipoise.diagnosis.suspects`) counts as mislabelled, class by class: of training examples
     as far as the fourth term goes, of held-out ones, less that, as far as the third goes.
-    Variances are those of independent recalls with one example more of each kind, so that a
-    class of three is not certain; of the first term, that of paired differences.
+
+    Intervals are those of `equipoise.diagnosis.spans`, of parts with independent errors; those of
+    the first term are of paired differences. Examples that are given to a class of which it is not
+    known what is typical count as not mislabelled, but the upper end of what is mislabelled holds
+    them. The intervals of the last two causes are wider for wrong labels only in classes in
+    which such were found.
     """
-    n, z = evidence.n_classes, normal_quantile(level)
-    test, held = evidence.parts["test"], evidence.held_out
-    before, after = (_recalls(test, n, corrected=c) for c in (False, True))
-    new = _recalls(held, n)
-    trained = _recalls(evidence.parts["train"], n)
+    n = evidence.n_classes
+    train, held, test = evidence.parts["train"], evidence.held_out, evidence.parts["test"]
+    every = [_recalls(seen, n) for seen in (train, held, test)]
+    known = np.all([each.sizes > 0 for each in every], axis=0)
+    trained, new, after = (each.of_classes(known) for each in every)
+    labels = _wrong_labels(held, train, (trained, new), level)
     gap = trained.values - new.values
-    noise = [_noise(held, part, n) for part in (evidence.parts["train"], held)]
-    not_fitted = np.minimum(noise[0].values, 1 - trained.values)
-    fitted = np.clip(noise[1].values - not_fitted, 0.0, np.maximum(gap, 0.0))
-    seen = [
-        np.where(w > 0, x.variances, 0.0) for w, x in zip((not_fitted, fitted), noise, strict=True)
-    ]
-    apart = new.variances + trained.variances
-    no_shift = held is test
-    unknown = np.isnan(after.values + gap)
-    terms = {
-        "prior bias": (after.values - before.values, _paired_variances(test, n)),
-        "shifted test": (
-            (0 * gap, 0 * gap)
-            if no_shift
-            else (new.values - after.values, new.variances + after.variances)
+    not_learnt = mean_share(trained.sizes - trained.hits, trained.sizes, level)
+    apart = trained.mean(level).minus(new.mean(level))
+    losses = [
+        _changed(test, known, level),
+        _loss("shifted test", new.values - after.values, new.mean(level).minus(after.mean(level))),
+        _loss("mislabelled", labels.all.values, labels.all.mean()),
+        _loss(
+            "too few examples",
+            gap - labels.fitted.values,
+            apart.minus(labels.fitted.mean()).within(-1, 1),
         ),
-        "mislabelled": (not_fitted + fitted, sum(seen)),
-        "too few examples": (gap - fitted, apart + seen[1]),
-        "not learnt": (1 - trained.values - not_fitted, trained.variances + seen[0]),
-    }
-    return [
-        _loss(cause, np.where(unknown, np.nan, values), variances, z)
-        for cause, (values, variances) in terms.items()
+        _loss(
+            "not learnt",
+            1 - trained.values - labels.not_fitted.values,
+            not_learnt.minus(labels.not_fitted.mean()).within(0, 1),
+        ),
     ]
+    return [loss for loss in losses if held is not test or loss.cause != "shifted test"]
 
 
 def prior_gain(seen: Seen, n_classes: int, level: float = 0.95) -> Loss:
@@ -148,20 +153,7 @@ def prior_gain(seen: Seen, n_classes: int, level: float = 0.95) -> Loss:
     level : float, default=0.95
         Of the interval.
     """
-    before, after = (_recalls(seen, n_classes, corrected=c) for c in (False, True))
-    change = after.values - before.values
-    z = normal_quantile(level)
-    return _loss("prior bias", change, _paired_variances(seen, n_classes), z)
-
-
-def mean_recall(values: np.ndarray, variances: np.ndarray, z: float) -> tuple[float, float, float]:
-    """Return the mean over classes with its interval; classes that are not known are left out."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return float("nan"), float("nan"), float("nan")
-    mean = float(values[known].mean())
-    error = z * float(np.sqrt(variances[known].sum())) / known.sum()
-    return mean, mean - error, mean + error
+    return _changed(seen, np.bincount(seen.codes, minlength=n_classes) > 0, level)
 
 
 def by_group(values: Sequence[float | None], groups: Sequence[str]) -> Mapping[str, float]:
@@ -184,33 +176,75 @@ def _recalls(seen: Seen, n: int, *, corrected: bool = True) -> Recalls:
     return Recalls.of(logits.argmax(axis=1), seen.codes, n)
 
 
-def _paired_variances(seen: Seen, n: int) -> np.ndarray:
-    """Return the variance of each class's mean change by the correction."""
-    right = [(z.argmax(axis=1) == seen.codes) for z in (seen.logits, seen.corrected)]
-    change = right[1].astype(float) - right[0]
-    sizes = np.bincount(seen.codes, minlength=n) + 2
-    mean = np.bincount(seen.codes, change, n) / sizes
-    squares = (np.bincount(seen.codes, change**2, n) + 2) / sizes
-    return (squares - mean**2) / sizes
+def _changed(seen: Seen, known: np.ndarray, level: float) -> Loss:
+    """Return what correction gains on the examples of some classes."""
+    n = len(known)
+    recalls = [_recalls(seen, n, corrected=c).of_classes(known).values for c in (False, True)]
+    kept = known[seen.codes]
+    right = [z[kept].argmax(axis=1) == seen.codes[kept] for z in (seen.logits, seen.corrected)]
+    change = mean_change(right[0], right[1], seen.codes[kept], n, level)
+    return _loss("prior bias", recalls[1] - recalls[0], change)
 
 
-@dataclass(frozen=True, eq=False)
-class _Shares:
-    """Share of each class that is mislabelled, and how sure it is."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _WrongLabels:
+    """Share of each class that is mislabelled: of what is not learnt, of the gap, and of both."""
 
-    values: np.ndarray
-    variances: np.ndarray
+    not_fitted: Spans
+    fitted: Spans
+    all: Spans
 
 
-def _noise(held: Seen, judged: Seen, n: int) -> _Shares:
+def _wrong_labels(
+    held: Seen, train: Seen, recalls: tuple[Recalls, Recalls], level: float
+) -> _WrongLabels:
+    trained, new = recalls
+    pairs = [_typical(held, part, len(trained.sizes), level) for part in (train, held)]
+    rates, most = [rate for rate, _ in pairs], [highs for _, highs in pairs]
+    wrong = share_spans(trained.sizes - trained.hits, trained.sizes, level)
+    gap = trained.spans(level).minus(new.spans(level))
+    # Both shares rise with all of these, so their ends are where the ends of these are.
+    not_fitted, fitted = _attributed([rate.values for rate in rates], wrong.values, gap.values)
+    least = _attributed([rate.lows for rate in rates], wrong.lows, gap.lows)
+    largest = _attributed(most, wrong.highs, gap.highs)
+    return _WrongLabels(
+        not_fitted=_as_sure(not_fitted, rates[0]),
+        fitted=_as_sure(fitted, rates[1]),
+        all=Spans(values=not_fitted + fitted, lows=np.add(*least), highs=np.add(*largest)),
+    )
+
+
+def _attributed(
+    rates: Sequence[np.ndarray], wrong: np.ndarray, gap: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which share of what is wrong in training, and of the gap, is mislabelled."""
+    not_fitted = np.minimum(rates[0], wrong)
+    return not_fitted, np.clip(rates[1] - not_fitted, 0.0, np.maximum(gap, 0.0))
+
+
+def _as_sure(values: np.ndarray, rate: Spans) -> Spans:
+    """Return shares that are as sure as a rate where there are any, and as defined elsewhere."""
+    found = values > 0
+    return Spans(
+        values=values,
+        lows=np.where(found, values - (rate.values - rate.lows), values),
+        highs=np.where(found, values + (rate.highs - rate.values), values),
+    )
+
+
+def _typical(held: Seen, judged: Seen, n: int, level: float) -> tuple[Spans, np.ndarray]:
+    """Return the rate of wrong labels of each class, and its end if all that is unseen is wrong."""
     known, own = ((seen.corrected, seen.codes) for seen in (held, judged))
-    numbers, sizes = mislabelled_counts(known, own, n)
-    share = (numbers + 1) / (sizes + 2)
-    rates = np.minimum(2 * numbers / np.maximum(sizes, 1), 1.0)
-    return _Shares(rates, 4 * share * (1 - share) / (sizes + 2))
+    found = mislabelled_counts(known, own, n)
+    half = share_spans(found.typical, found.sizes, level)
+    most = share_spans(found.typical + found.unseen / 2, found.sizes, level).highs
+    values, lows, highs, most = (
+        np.minimum(2 * each, 1.0) for each in (half.values, half.lows, half.highs, most)
+    )
+    return Spans(values=values, lows=lows, highs=highs), most
 
 
-def _loss(cause: str, values: np.ndarray, variances: np.ndarray, z: float) -> Loss:
-    value, low, high = mean_recall(values, variances, z)
+def _loss(cause: str, values: np.ndarray, mean: Spans) -> Loss:
     each = tuple(None if np.isnan(v) else float(v) for v in values)
+    value, low, high = (float(end) for end in (mean.values, mean.lows, mean.highs))
     return Loss(cause=cause, value=value, low=low, high=high, by_class=each)

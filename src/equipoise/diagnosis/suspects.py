@@ -95,9 +95,28 @@ def _is_told(above: np.ndarray, codes: CodeArray, j: int) -> bool:
     return bool(shares[j] >= (chance + PURE * (1 - chance)) * np.nansum(shares))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelCounts:
+    """How many examples of each class are typical ones of another class.
+
+    Parameters
+    ----------
+    typical : ndarray of int, shape (classes,)
+        Those that are.
+    unseen : ndarray of int, shape (classes,)
+        Those that are given to another class of which it is not known what is typical.
+    sizes : ndarray of int, shape (classes,)
+        All.
+    """
+
+    typical: np.ndarray
+    unseen: np.ndarray
+    sizes: np.ndarray
+
+
 def mislabelled_counts(
     known: tuple[LogitArray, CodeArray], judged: tuple[LogitArray, CodeArray], n_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> LabelCounts:
     r"""Return how many examples of each class are typical ones of another class.
 
     Examples of class :math:`k` that truly are of class :math:`j` are as typical of :math:`j` as
@@ -118,18 +137,19 @@ def mislabelled_counts(
 
     Returns
     -------
-    numbers, sizes : ndarray of int, shape (classes,)
-        Typical ones of another class, and all.
+    LabelCounts
+        By class.
     """
     logits, codes = judged
     chosen = logits.argmax(axis=1)
     others = chosen != codes
-    typical = np.zeros(len(codes), bool)
-    typical[others] = typicality(*known, chosen[others], logits[others]) > TYPICAL
-    return (
-        np.bincount(codes[typical], minlength=n_classes),
-        np.bincount(codes, minlength=n_classes),
+    found = np.zeros(len(codes))
+    found[others] = typicality(*known, chosen[others], logits[others])
+    typical, unseen, sizes = (
+        np.bincount(codes[kept], minlength=n_classes)
+        for kept in (found > TYPICAL, np.isnan(found), np.full(len(codes), True))
     )
+    return LabelCounts(typical=typical, unseen=unseen, sizes=sizes)
 
 
 def find_suspects(
