@@ -172,9 +172,37 @@ def test_advice_names_the_group_that_loses_most_and_has_a_remedy() -> None:
     for cause in (*CAUSES, "head"):
         loss = Loss(cause=cause, value=0.2, low=0.1, high=0.3, by_class=(0.0, 0.1, 0.5))
         [found] = advise([loss], ["many", "medium", "few"], "validation")
-        assert "+50.0, to classes with few examples" in found.evidence
+        assert ", most of it (83 %) in classes with few examples" in found.evidence
         assert found.remedy == REMEDIES[cause]
         assert cause in headline([found])
+
+
+@pytest.mark.parametrize(
+    ("by_class", "words"),
+    [
+        ((*[0.42] * 4, *[0.4275] * 5), ", most of it (56 %) in classes with few examples"),
+        ((*[0.42] * 4, 0.8, *[0.0] * 4), ", most of it (68 %) in classes with medium examples"),
+        ((*[0.3] * 4, 0.7, *[0.3] * 4), ", most of it (61 %) in classes with few examples"),
+        ((*[0.2] * 4, *[0.0] * 5), ", all of it in classes with medium examples"),
+        ((*[0.2] * 4, *[-0.1] * 5), ", all of it in classes with medium examples"),
+        ((*[None] * 4, *[0.1] * 5), ""),
+    ],
+)
+def test_the_part_of_a_group_is_a_part_of_the_whole(
+    by_class: tuple[float | None, ...], words: str
+) -> None:
+    """The share of the points, not the mean of the group, which may be larger than the whole."""
+    value = float(np.mean([each for each in by_class if each is not None]))
+    loss = Loss(cause="not learnt", value=value, low=0.01, high=0.5, by_class=by_class)
+    [found] = advise([loss], ["medium"] * 4 + ["few"] * 5, "validation")
+    assert found.evidence.endswith(f"are not recognised{words}.")
+
+
+def test_most_is_more_than_half() -> None:
+    """Of three groups one can have the largest part and less than half."""
+    loss = Loss(cause="not learnt", value=0.3, low=0.1, high=0.4, by_class=(0.2, 0.3, 0.4))
+    [found] = advise([loss], ["many", "medium", "few"], "validation")
+    assert "the largest part of it (44 %) in classes with few examples" in found.evidence
 
 
 def test_what_a_remedy_names_can_be_typed() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from equipoise.diagnosis.ledger import Loss, by_group
-from equipoise.statistics.wording import counted, listed
+from equipoise.statistics.wording import listed
 
 LEAST = 0.005
 """Less than half a point of balanced accuracy is not worth a sentence."""
@@ -101,8 +101,8 @@ def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list
     >>> loss = Loss(cause="prior bias", value=0.061, low=0.05, high=0.072, by_class=(0.0, 0.122))
     >>> [found] = advise([loss], ["many", "few"], "validation")
     >>> found.evidence
-    'Correction alone gives +6.1 points (5.0 to 7.2) on validation examples, most of it, +12.2, to
-    classes with few examples.'
+    'Correction alone gives +6.1 points (5.0 to 7.2) on validation examples, all of it in classes
+    with few examples.'
     """
     found = [
         Advice(
@@ -156,12 +156,23 @@ def _evidence(loss: Loss, groups: Sequence[str], part: str) -> str:
 
 
 def _where(loss: Loss, groups: Sequence[str]) -> str:
-    """Return which group of classes most is lost in, where there are several."""
-    own = by_group(loss.by_class, groups)
-    if len(own) < 2:
+    """Return which group of classes has the largest part of a loss, where there are several."""
+    parts = {
+        group: sum(
+            value
+            for value, own in zip(loss.by_class, groups, strict=True)
+            if own == group and value is not None
+        )
+        for group in by_group(loss.by_class, groups)
+    }
+    if len(parts) < 2:
         return ""
-    group, value = max(own.items(), key=lambda pair: pair[1])
-    return f", most of it, {100 * value:+.1f}, to {described(group)}"
+    group = max(parts, key=lambda name: parts[name])
+    share = round(100 * parts[group] / sum(parts.values()))
+    if share >= 100:  # more than all, where other groups gain
+        return f", all of it in {described(group)}"
+    how = "most" if share > 50 else "the largest part"
+    return f", {how} of it ({share} %) in {described(group)}"
 
 
 def described(group: str) -> str:
@@ -178,10 +189,21 @@ def headline(advice: Sequence[Advice]) -> str:
 
     >>> headline([])
     'Nothing was found to which more than half a point of balanced accuracy is surely lost.'
+    >>> given = {"low": 0.0, "high": 1.0, "evidence": "", "remedy": ""}
+    >>> headline(
+    ...     [
+    ...         Advice(cause="not learnt", gain=0.379, **given),
+    ...         Advice(cause="mislabelled", gain=0.087, **given),
+    ...     ]
+    ... )
+    'Try first what helps against "not learnt", to which 37.9 points of balanced accuracy are lost;
+    next, against "mislabelled" (8.7).'
     """
     if not advice:
         return NOTHING
-    first = advice[0]
-    others = [each.cause for each in advice[1:]]
-    more = f"; then {listed(others)} ({counted(len(others), 'cause')})" if others else ""
-    return f"Most is lost to: {first.cause} ({100 * first.gain:.1f} points){more}."
+    first, others = advice[0], [f'"{each.cause}" ({100 * each.gain:.1f})' for each in advice[1:]]
+    more = f"; next, against {listed(others)}" if others else ""
+    return (
+        f'Try first what helps against "{first.cause}", to which {100 * first.gain:.1f} points of '
+        f"balanced accuracy are lost{more}."
+    )
