@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from equipoise.cli import main
+from equipoise.report.studies import summarise_study
 from equipoise.runs import Run
 
 QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
@@ -86,6 +87,28 @@ def test_only_the_component_and_the_ratio_change(tmp_path: Path) -> None:
             for r, v in ((1, "Uniform()"), (10, "no-smoothing"))
         ]
         assert np.array_equal(tests[0], tests[1])
+
+
+def test_the_terminal_and_json_tell_the_cautions_of_the_page(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one seed and of two; that batch sizes were not retuned; before any number."""
+    one = ["study", "batch-size", *SMALL[:-3], "--values", "16", "64", "--ratios", "5"]
+    one += ["--seeds", "1", "--out", str(tmp_path / "one")]
+    two = ["study", "smoothing", *SMALL, *TWICE, "--out", str(whole), "--resume"]
+    for command, words in (
+        (one, ["All of this is from one seed", "Rate and weight decay were not tuned"]),
+        (two, ["Two seeds tell only large changes"]),
+    ):
+        assert main(command) == 0
+        printed = " ".join(capsys.readouterr().out.split())
+        folder = Path(command[command.index("--out") + 1])
+        told = json.loads((folder / "findings.json").read_text("utf-8"))["cautions"]
+        assert summarise_study(folder)["cautions"] == told
+        assert len(told) == len(words)
+        for caution, word in zip(told, words, strict=True):
+            assert caution.startswith(word)
+            assert -1 < printed.find(caution) < printed.index("As trained:")
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:

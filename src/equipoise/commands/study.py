@@ -241,10 +241,12 @@ def _carried_out(laid: Study, place: Place) -> None:
 
 
 def show(found: dict[str, Any], folder: Path, *, as_json: bool) -> None:
-    """Print what a study found: a table for each prior, and sentences."""
+    """Print what a study found: what to mind, a table for each prior, and sentences."""
     if as_json:
         console.print_json({"study": str(folder), **found})
         return
+    for caution in found["cautions"]:
+        console.results.print(f"  {caution}", markup=False)
     for title, prior in (("As trained", "as_trained"), ("Corrected to equal classes", "balanced")):
         console.results.print(_table(found, prior, title))
         for sentence in found[prior]["sentences"]:

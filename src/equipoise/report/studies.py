@@ -42,7 +42,6 @@ def summarise_study(folder: Path) -> dict[str, Any]:
         "tables": {prior: _rows(found, prior) for prior in TITLES},
         "choices": first.told.get("choices", []),
         "failures": stored.get("failures", {}),
-        "cautions": _cautions(found),
     }
 
 
@@ -62,21 +61,3 @@ def _text(mean: dict[str, float], *, in_nats: bool) -> str:
     if in_nats:
         return f"{mean['value']:.3f} ± {mean['error']:.3f}"
     return f"{percent(mean['value'])} ± {100 * mean['error']:.1f}"
-
-
-def _cautions(found: dict[str, Any]) -> list[str]:
-    said = []
-    n = len(found["seeds"])
-    if n == 1:
-        said.append(
-            "All of this is from one seed: what another draw of examples, another order of the "
-            "classes or training again would change is not known."
-        )
-    elif n == 2:
-        said.append("Two seeds tell only large changes from chance; add seeds with --resume.")
-    if found["component"] == "batch-size" and not found["retune"]:
-        said.append(
-            "Rate and weight decay were not tuned for each batch size, so part of the effect may "
-            "be theirs: --retune rate,weight-decay searches them in each cell."
-        )
-    return said

@@ -106,7 +106,8 @@ def found_in(
     -------
     dict
         ``component``, ``claim``, ``unit``, ``values`` (method, label, number), ``reference``,
-        ``ratios``, ``seeds``, ``metric``; for each prior of `PRIORS` ``ratios`` (see
+        ``ratios``, ``seeds``, ``metric``; ``cautions``, what to mind before believing a number;
+        for each prior of `PRIORS` ``ratios`` (see
         `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend``, ``claims`` (see
         `equipoise.studies.claims.Answer`) and ``sentences``; and
         ``deployment``: accuracy by training ratio, value and test ratio.
@@ -118,6 +119,7 @@ def found_in(
         "ratios": [name_of(ratio) for ratio in cells.by_ratio],
         "seeds": cells.seeds,
         "metric": metric,
+        "cautions": _cautions(cells),
         **{prior: _under(cells, prior, metric) for prior in PRIORS},
         "deployment": _deployment(cells, test_ratios),
     }
@@ -135,6 +137,24 @@ def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
         "claims": answers(cells, prior, metric),
     }
     return {**found, "sentences": _sentences(cells, found, metric)}
+
+
+def _cautions(cells: Cells) -> list[str]:
+    said = []
+    n = len(cells.seeds)
+    if n == 1:
+        said.append(
+            "All of this is from one seed: what another draw of examples, another order of the "
+            "classes or training again would change is not known."
+        )
+    elif n == 2:
+        said.append("Two seeds tell only large changes from chance; add seeds with --resume.")
+    if cells.told["component"] == "batch-size" and not cells.told.get("retune"):
+        said.append(
+            "Rate and weight decay were not tuned for each batch size, so part of the effect may "
+            "be theirs: --retune rate,weight-decay searches them in each cell."
+        )
+    return said
 
 
 def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]:
