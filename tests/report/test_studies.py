@@ -52,6 +52,23 @@ def test_the_page_says_all_that_was_found(folder: Path, page: str) -> None:
                 assert " ".join(cell.split()) in text
 
 
+def test_of_one_seed_no_error_over_seeds_is_told(page: str, tmp_path: Path) -> None:
+    """Neither in the caption nor where a point of the picture of groups is pointed at."""
+    out = tmp_path / "one"
+    command = [*COMMAND, "--seeds", "1", "--out", str(out)]
+    del command[command.index("--seeds") : command.index("--seeds") + 2]  # the two of above
+    assert main(command) == 0
+    assert main(["report", str(out), "--out", str(tmp_path / "page.html")]) == 0
+    alone = (tmp_path / "page.html").read_text("utf-8")
+    assert "with one standard error over seeds" in _text(page)
+    assert "standard error over seeds" not in _text(alone)
+    assert "how they differ over seeds is not known from one" in _text(alone)
+    for text, told in ((page, True), (alone, False)):
+        said = re.findall(r"[^\"<>]*, (?:few|all), corrected: [^\"<>]*", html.unescape(text))
+        assert said
+        assert {"±" in each for each in said} == {told}
+
+
 def test_three_pictures_say_in_words_what_they_show(page: str) -> None:
     """Change from the best value, groups of classes, places of use."""
     labels = re.findall(r'role="img" aria-label="([^"]*)"', page)

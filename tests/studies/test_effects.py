@@ -1,5 +1,7 @@
 """Laws of what a study says about values and ratios."""
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from scipy import stats
 
 from equipoise.comparison.results import Entry, Results
 from equipoise.statistics.paired import Predictions
-from equipoise.studies.cells import AS_IT_IS, Cells
+from equipoise.studies.cells import AS_IT_IS, Cells, recall_of_groups
 from equipoise.studies.effects import at_ratio, interactions, trend
 from equipoise.studies.findings import as_csv, found_in
 
@@ -184,6 +186,25 @@ def test_percentages_are_of_the_best_value() -> None:
     assert own["percent"]["16"] == {"value": 0.0, "error": 0.0}
     expected = 100 * (means["256"] / means["16"] - 1)
     assert own["percent"]["256"]["value"] == pytest.approx(expected)
+
+
+def test_an_error_over_seeds_is_not_known_from_one() -> None:
+    """It is null in plain data and empty in the table; with more seeds it is theirs, by hand."""
+    one, four = (found_in(_cells(PLANTED, n_seeds=n)) for n in (1, 4))
+    own = one["balanced"]["ratios"]["100"]["groups"]["16"]
+    assert {each["error"] for each in own.values()} == {None}
+    rows = list(csv.DictReader(io.StringIO(as_csv(one))))
+    ends = [key for key in rows[0] if key.startswith("recall_") and key.endswith("_error")]
+    assert len(ends) > 1
+    assert {row[key] for row in rows for key in ends} == {""}
+    assert all(float(row["recall_all"]) > 0 for row in rows)
+    cells = _cells(PLANTED)
+    recalls = [
+        recall_of_groups(each, cells.counts(100.0, 0))["all"]
+        for each in cells.predictions(100.0, "balanced")["16"]
+    ]
+    told = four["balanced"]["ratios"]["100"]["groups"]["16"]["all"]["error"]
+    assert told == pytest.approx(stats.sem(recalls))
 
 
 def test_log_loss_is_best_where_it_is_least() -> None:

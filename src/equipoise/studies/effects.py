@@ -58,9 +58,10 @@ def at_ratio(cells: Cells, ratio: float, prior: str, metric: str) -> dict[str, A
     -------
     dict
         ``means`` (by value, with intervals and standard errors), ``groups`` (mean recall by
-        value and group of classes, with its standard error over seeds), ``to_reference`` (each
-        other value against it, told apart or not after Holm's correction), ``best``, ``percent``
-        (change from the best value in per cent of it, and the standard error of that).
+        value and group of classes, with its standard error over seeds, None of one),
+        ``to_reference`` (each other value against it, told apart or not after Holm's correction),
+        ``best``, ``percent`` (change from the best value in per cent of it, and the standard error
+        of that).
     """
     predictions = cells.predictions(ratio, prior)
     found = differences(predictions, metric, level=LEVEL)
@@ -86,7 +87,7 @@ def at_ratio(cells: Cells, ratio: float, prior: str, metric: str) -> dict[str, A
     }
 
 
-def _groups(cells: Cells, ratio: float, own: Sequence[Any]) -> dict[str, dict[str, float]]:
+def _groups(cells: Cells, ratio: float, own: Sequence[Any]) -> dict[str, dict[str, float | None]]:
     by_seed = [
         recall_of_groups(each, cells.counts(ratio, seed))
         for seed, each in zip(cells.seeds, own, strict=True)
@@ -94,8 +95,10 @@ def _groups(cells: Cells, ratio: float, own: Sequence[Any]) -> dict[str, dict[st
     found = {}
     for name in ("all", *in_order(name for each in by_seed for name in each)):
         values = [each[name] for each in by_seed if name in each]
-        error = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-        found[name] = {"value": float(np.mean(values)), "error": float(error)}
+        error = None
+        if len(values) > 1:
+            error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        found[name] = {"value": float(np.mean(values)), "error": error}
     return found
 
 

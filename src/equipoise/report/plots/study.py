@@ -29,8 +29,8 @@ SERIES = (("as_trained", "as trained", AS_IS, -0.15), ("balanced", "corrected", 
 
 Found = Mapping[str, Any]
 
-Marks = Mapping[str, Mapping[str, tuple[float, float]]]
-"""By prior and method, a value and its standard error."""
+Marks = Mapping[str, Mapping[str, tuple[float, float | None]]]
+"""By prior and method, a value and its standard error; None where it is not known."""
 
 
 def changes(found: Found) -> Picture | None:
@@ -127,15 +127,16 @@ def _panelled(
         for prior, name, colour, shift in SERIES:
             at = [i + shift for i in range(len(methods))]
             own = [marks[prior][method] for method in methods]
-            ends = [(v - e, v + e) for v, e in own]
-            axes.hlines(at, *zip(*ends, strict=True), color=colour, linewidth=1.2)
+            for (v, e), y in zip(own, at, strict=True):
+                if e is not None:
+                    axes.hlines(y, v - e, v + e, color=colour, linewidth=1.2)
             face = "none" if prior == "as_trained" else colour
             style = {"markeredgecolor": colour, "markerfacecolor": face, "markersize": 4.2}
             axes.plot(
                 [v for v, _ in own], at, "o", label=name if axes is drawn[0] else None, **style
             )
             for method, (v, e), y in zip(methods, own, at, strict=True):
-                value = f"{percent(v)} ± {100 * e:.1f}" if as_percent else f"{v:.1f} ± {e:.1f} %"
+                value = _value(v, e, as_percent=as_percent)
                 tips.append(
                     Tip(axes, v, y, f"{names[method]}, {head}, {name}: {value}", names[method])
                 )
@@ -150,6 +151,19 @@ def _panelled(
     figure.supxlabel(title, color=MUTED, fontsize=10.5)
     figure.legend(loc="outside upper left", ncols=2)
     return svg(figure, tips)
+
+
+def _value(value: float, error: float | None, *, as_percent: bool) -> str:
+    """Return a value with its standard error, if that is known.
+
+    >>> print(_value(0.5, 0.01, as_percent=True))
+    50.0...% ± 1.0
+    >>> _value(-3.0, 0.5, as_percent=False)
+    '-3.0 ± 0.5 %'
+    """
+    if as_percent:
+        return percent(value) + ("" if error is None else f" ± {100 * error:.1f}")
+    return f"{value:.1f}{'' if error is None else f' ± {error:.1f}'} %"
 
 
 def _wrapped(name: str) -> str:
