@@ -44,7 +44,9 @@ def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixtu
     found = json.loads(capsys.readouterr().out)
     assert found["ratios"] == ["1", "10"]
     assert found["seeds"] == [0, 1]
-    assert len(found["balanced"]["sentences"]) == 3
+    assert len(found["balanced"]["sentences"]) == 4
+    assert found["balanced"]["sentences"][0] == found["balanced"]["unjudged"]
+    assert found["balanced"]["unjudged"].startswith("The paper's claim is undecided here: ")
     assert len(found["deployment"]) == 2 * 2 * 2
     assert len(_stamps(whole)) == 8
     with (whole / "study.csv").open() as file:

@@ -11,7 +11,7 @@ from equipoise.standard.sharpness import SHARPNESSES
 from equipoise.standard.smoothing import ClassConditional
 from equipoise.statistics.paired import Predictions, differences
 from equipoise.studies.cells import Cells
-from equipoise.studies.claims import SHARP, SMOOTHED, answers
+from equipoise.studies.claims import SHARP, SMOOTHED, answers, unjudged
 from equipoise.studies.findings import found_in
 
 N, CLASSES = 3000, 3
@@ -297,6 +297,48 @@ def test_verdicts_are_the_first_sentences_of_a_study() -> None:
     found = found_in(_cells("smoothing", PLANTED["smoothing"]))["balanced"]
     assert len(found["claims"]) == 2
     assert found["sentences"][:2] == [claim["sentence"] for claim in found["claims"]]
+
+
+ALIKE = {f"ResNet(depth={depth})": 0.7 for depth in range(3)}
+
+UNJUDGED = {
+    "one seed": ("smoothing", PLANTED["smoothing"], 1, "one seed tells nothing of chance"),
+    "equal": ("smoothing", {1.0: PLANTED["smoothing"][100.0]}, 4, "at ratio 1 all are equal"),
+    "guessing": (
+        "smoothing",
+        {r: dict.fromkeys(own, 1 / CLASSES) for r, own in PLANTED["smoothing"].items()},
+        4,
+        "at ratio 100, no value is told from guessing",
+    ),
+    "one ratio": ("batch-size", {9.0: PLANTED["batch-size"][10.0]}, 4, "give more --ratios"),
+    "values": ("optimizer", {r: {"a": 0.7, "b": 0.8} for r in (1.0, 9.0)}, 4, "the values of this"),
+    "networks": ("architecture", {1.0: ALIKE, 9.0: ALIKE}, 4, "4 networks"),
+    "no claim": ("weight-decay", PLANTED["smoothing"], 4, "claims no direction"),
+    "the recipe": ("train-ratio", {r: {"plain": 0.7} for r in (1.0, 9.0)}, 1, "no direction"),
+}
+"""Component, scores, seeds, and why no claim is judged."""
+
+
+@pytest.mark.parametrize("case", UNJUDGED)
+def test_a_claim_that_is_not_judged_is_undecided_with_the_reason(case: str) -> None:
+    """First among the sentences, and in plain data; only where no claim is judged."""
+    component, accuracies, n_seeds, why = UNJUDGED[case]
+    cells = _cells(component, accuracies, n_seeds=n_seeds)
+    found = found_in(cells)["balanced"]
+    assert found["claims"] == []
+    assert found["unjudged"] == unjudged(cells, "balanced", "balanced_accuracy")
+    assert found["sentences"][0] == found["unjudged"]
+    assert why in found["unjudged"]
+    start = "No claim" if "no direction" in why else "The paper's claim is undecided here: "
+    assert found["unjudged"].startswith(start)
+
+
+def test_where_a_claim_is_judged_no_reason_against_it_is_told() -> None:
+    """It is null in plain data."""
+    for component, accuracies in PLANTED.items():
+        found = found_in(_cells(component, accuracies))["balanced"]
+        assert found["claims"]
+        assert found["unjudged"] is None
 
 
 def test_sharpness_aware_methods_are_known_by_name() -> None:

@@ -98,9 +98,7 @@ def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Each an `Answer`; empty where the values or ratios that a claim is about are not there, as
-        where all classes are equal, where there is one seed, which tells nothing of chance, or
-        where no value is told from guessing at the largest ratio.
+        Each an `Answer`; empty where no claim can be judged, of which `unjudged` says why.
 
     Notes
     -----
@@ -111,13 +109,61 @@ def answers(cells: Cells, prior: str, metric: str) -> list[dict[str, Any]]:
     correlation is that of drawing other networks; noise of scores brings it near 0 of itself, so
     that an order is said not to carry over only where networks are told apart at both ratios.
     """
-    if len(cells.seeds) < 2 or max(cells.by_ratio) == 1 or _guesses(cells, prior, metric):
+    if _hindrance(cells, prior, metric) is not None:
         return []
     asked = [q for ask in _ASKED.get(cells.told["component"], ()) for q in ask(cells)]
     found = [asdict(each) for each in _tested(cells, asked, prior, metric)]
     if cells.told["component"] == "architecture":
         found += [asdict(each) for each in _carried_over(cells, prior, metric)]
     return found
+
+
+def unjudged(cells: Cells, prior: str, metric: str) -> str:
+    """Return why no claim about the component is judged, where `answers` returns none.
+
+    Parameters
+    ----------
+    cells, prior, metric
+        As for `answers`.
+
+    Returns
+    -------
+    str
+        A sentence: the claim is undecided where the study has one seed, which tells nothing of
+        chance, equal classes alone, no value that is told from guessing at the largest ratio, or
+        not the values or ratios that the claim is about; of some components none is made.
+    """
+    component = cells.told["component"]
+    if component not in _ASKED and component != "architecture":
+        return f"No claim is judged: of {component} the paper claims no direction."
+    why = _hindrance(cells, prior, metric)
+    if why is None and len(cells.by_ratio) < 2 and component != "smoothing":
+        why = (
+            "whether an effect grows with the imbalance ratio takes several of them, and there is "
+            "one; give more --ratios"
+        )
+    if why is None:
+        why = (
+            f"it takes {FEWEST} networks with different scores"
+            if component == "architecture"
+            else "the values of this study are not those that it is about"
+        )
+    return f"The paper's claim is undecided here: {why}."
+
+
+def _hindrance(cells: Cells, prior: str, metric: str) -> str | None:
+    """Return what keeps any claim from being judged, and what to do about it."""
+    if len(cells.seeds) < 2:
+        return "one seed tells nothing of chance; add seeds with --seeds 3 --resume"
+    if max(cells.by_ratio) == 1:
+        return "it is about unequal classes, and at ratio 1 all are equal; give larger --ratios"
+    if _guesses(cells, prior, metric):
+        where, _ = _at_last(cells, {})
+        return (
+            f"{where}, no value is told from guessing, and where nothing is learnt nothing "
+            "can be gained; train for more epochs, or on more examples"
+        )
+    return None
 
 
 def _guesses(cells: Cells, prior: str, metric: str) -> bool:

@@ -14,7 +14,7 @@ from equipoise.shapes import NUMBER, TEXT, mismatch
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
 from equipoise.studies.cells import Cells, accuracy_under, name_of, read_cells
-from equipoise.studies.claims import answers
+from equipoise.studies.claims import answers, unjudged
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
 
 TABLE = "study.csv"
@@ -109,8 +109,8 @@ def found_in(
         ``ratios``, ``seeds``, ``metric``; ``cautions``, what to mind before believing a number;
         for each prior of `PRIORS` ``ratios`` (see
         `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend``, ``claims`` (see
-        `equipoise.studies.claims.Answer`) and ``sentences``; and
-        ``deployment``: accuracy by training ratio, value and test ratio.
+        `equipoise.studies.claims.Answer`), ``unjudged`` (why there are none, or None) and
+        ``sentences``; and ``deployment``: accuracy by training ratio, value and test ratio.
     """
     told = cells.told
     kept = ("component", "claim", "unit", "values", "reference", "data", "fixed", "hold", "retune")
@@ -130,11 +130,13 @@ def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
     several = len(cells.by_ratio) > 1
     changes = interactions(cells, prior, metric) if several and len(cells.methods) > 1 else {}
     along = trend(cells, prior, metric) if cells.told.get("unit") else None
+    claims = answers(cells, prior, metric)
     found = {
         "ratios": each,
         "interactions": {name: vars(change) for name, change in changes.items()},
         "trend": along,
-        "claims": answers(cells, prior, metric),
+        "claims": claims,
+        "unjudged": None if claims else unjudged(cells, prior, metric),
     }
     return {**found, "sentences": _sentences(cells, found, metric)}
 
@@ -158,14 +160,15 @@ def _cautions(cells: Cells) -> list[str]:
 
 
 def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]:
+    claims = [claim["sentence"] for claim in found["claims"]] or [found["unjudged"]]
     if len(cells.methods) < 2:
-        return [_alone(cells, found, metric)]
+        return [*claims, _alone(cells, found, metric)]
     said = [_best(cells, ratio, own, metric) for ratio, own in found["ratios"].items()]
     if found["trend"] is not None and found["trend"]["interaction"] is not None:
         said.insert(0, _trend_sentence(cells, found["trend"], metric))
     elif found["interactions"]:
         said.insert(0, _interaction_sentence(cells, found["interactions"], metric))
-    return [*(claim["sentence"] for claim in found["claims"]), *said]
+    return [*claims, *said]
 
 
 def _alone(cells: Cells, found: Mapping[str, Any], metric: str) -> str:
