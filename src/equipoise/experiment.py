@@ -238,6 +238,7 @@ def _imbalanced(
         seed=experiment.split_seed,
         within=pool,
         limits=limits,
+        names=dataset.classes,
     )
     return chosen.index, (*([note] if note else []), *chosen.notes)
 

@@ -177,6 +177,34 @@ def test_studies_that_make_no_sense_are_refused(
     assert not (tmp_path / "s").exists()
 
 
+def test_a_ratio_out_of_reach_names_the_class_its_order_and_what_can_be_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A draw makes the smallest class the largest; each remedy that is named is one."""
+    table = tmp_path / "t.csv"
+    labels = ["common"] * 300 + ["middle"] * 90 + ["rare"] * 12
+    rows = [f"{(7 * i) % 31},{i % 11},{label}" for i, label in enumerate(labels)]
+    table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
+    command = ["study", "smoothing", str(table), "--label", "target", "--epochs", "1", "--dry-run"]
+    command += ["--values", "None", "Uniform()", "--out", str(tmp_path / "s"), "--seeds", "1"]
+    for seed in range(9):  # one in three makes the smallest class the largest
+        own = [*command, "--split-seed", str(seed)]
+        capsys.readouterr()
+        if main([*own, "--ratios", "1,60"]) == 2:
+            break
+    else:
+        pytest.fail("no draw was refused")
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"drawn by seed {seed}, rare is to be the largest and has 10 examples" in said
+    assert "the largest class there is, common, has 240" in said
+    most = said.partition("ratio of at most ")[2].partition(",")[0]
+    assert main([*own, "--ratios", f"1,{most}"]) == 0
+    assert main([*own, "--ratios", "1,60", "--order", "size"]) == 0
+    assert "--order size" in said
+    assert main([*own, "--ratios", "own"]) == 0
+    assert "--ratios own" in said
+
+
 def test_a_dry_run_for_machines_prints_the_cells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

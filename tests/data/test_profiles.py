@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.data.profiles import Limits, Profile, class_order, target_counts
+from equipoise.data.profiles import (
+    Limits,
+    Profile,
+    Ranking,
+    RatioOutOfReachError,
+    class_order,
+    target_counts,
+)
 from equipoise.errors import InputError
 
 PROFILES: tuple[Profile, ...] = ("exp", "step", "binary")
@@ -94,6 +101,47 @@ def test_a_ratio_that_leaves_a_class_empty_is_refused() -> None:
     assert target_counts([30, 30], 30).tolist() == [30, 1]
     with pytest.raises(InputError, match="1 class has none"):
         target_counts([30, 0], 2)
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.lists(st.integers(1, 60), min_size=2, max_size=6),
+    st.integers(2, 300),
+    st.sampled_from(["exp", "step", "binary"]),
+)
+def test_the_ratio_that_a_refusal_names_is_the_largest_possible(
+    sizes: list[int], ratio: int, profile: Profile
+) -> None:
+    """Of all whole ratios below the one that was asked for, tried one by one."""
+
+    def reason(wanted: int) -> str | None:
+        try:
+            target_counts(sizes, wanted, profile)
+        except InputError as fault:
+            return str(fault)
+        return None
+
+    said = reason(ratio)
+    if said is not None:
+        wanted = max(each for each in range(1, ratio) if reason(each) is None)
+        assert f"a ratio of at most {wanted}," in said
+
+
+def test_a_refusal_names_the_class_that_is_too_small_and_the_order_it_follows() -> None:
+    """By hand: the largest is to be the second class, by the draw; limits are told as such."""
+    ranking = Ranking(names=("rare", "common", "other"), how="drawn by seed 3")
+    with pytest.raises(RatioOutOfReachError) as refused:
+        target_counts([35, 463, 90], 100, ranking=ranking)
+    assert refused.value.actual == (
+        "With 35 in the largest class, a ratio of 100 leaves the rarest none. In the order of "
+        "classes, drawn by seed 3, rare is to be the largest and has 35 examples; the largest "
+        "class there is, common, has 463."
+    )
+    assert "--order size" in refused.value.remedy
+    with pytest.raises(RatioOutOfReachError, match="number 2 from the largest on and has 2 exa"):
+        target_counts([463, 2, 90], 100)
+    with pytest.raises(RatioOutOfReachError, match=r"would be 463\. .*at most 50, larger limits"):
+        target_counts([463, 463], 100, limits=Limits(largest=50))
 
 
 def test_impossible_arguments_are_refused() -> None:

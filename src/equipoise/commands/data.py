@@ -122,6 +122,7 @@ def subsample(  # noqa: PLR0913 (each is an option)
         seed=seed,
         within=within,
         limits=Limits(largest=largest, examples=examples),
+        names=dataset.classes,
     )
     save_index(out, chosen, dataset.fingerprint)
     counts = {dataset.classes[code]: int(n) for code, n in enumerate(chosen.counts)}

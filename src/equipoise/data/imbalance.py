@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from equipoise.data.profiles import (
     Limits,
     Order,
     Profile,
+    Ranking,
     class_order,
     target_counts,
 )
@@ -124,6 +126,7 @@ def subsample(  # noqa: PLR0913 (each says what is kept)
     seed: int = 0,
     within: IndexArray | None = None,
     limits: Limits = NO_LIMITS,
+    names: Sequence[str] = (),
 ) -> Subsample:
     """Choose examples so that classes have the sizes of `target_counts`.
 
@@ -147,6 +150,8 @@ def subsample(  # noqa: PLR0913 (each says what is kept)
         Positions to choose from, such as the training part. None: all.
     limits : Limits
         How many examples are kept at most; by default all that the ratio allows.
+    names : sequence of str, default=()
+        Names of the classes, for what is said where the ratio is out of reach; none: their codes.
 
     Returns
     -------
@@ -166,7 +171,8 @@ def subsample(  # noqa: PLR0913 (each says what is kept)
     chosen = np.arange(len(codes)) if within is None else np.sort(np.asarray(within))
     available = np.bincount(codes[chosen], minlength=int(codes.max(initial=-1)) + 1)
     ranks = class_order(available, order, seed)
-    targets = target_counts(available[ranks], ratio, profile, limits)
+    ranking = _ranking(names or [f"class {k}" for k in range(len(ranks))], ranks, order, seed)
+    targets = target_counts(available[ranks], ratio, profile, limits, ranking)
     counts = np.empty_like(targets)
     counts[ranks] = targets
     index = [
@@ -182,6 +188,11 @@ def subsample(  # noqa: PLR0913 (each says what is kept)
         seed=seed,
         notes=_notes(available[ranks], targets, ratio, profile, limits),
     )
+
+
+def _ranking(names: Sequence[str], ranks: IndexArray, order: Order, seed: int) -> Ranking:
+    how = {"label": "that of labels", "random": f"drawn by seed {seed}", "size": "that of sizes"}
+    return Ranking(names=tuple(names[int(k)] for k in ranks), how=how[order])
 
 
 def _shuffled(index: IndexArray, seed: int, code: int) -> IndexArray:

@@ -90,8 +90,32 @@ class Limits:
 NO_LIMITS = Limits()
 
 
+class RatioOutOfReachError(InputError):
+    """An imbalance ratio that would leave a class without examples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Which classes are to be large, and why, in words.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the classes from the one that is to be the largest to the rarest.
+    how : str
+        What the order follows.
+    """
+
+    names: tuple[str, ...]
+    how: str
+
+
 def target_counts(
-    available: ArrayLike, ratio: float, profile: Profile = "exp", limits: Limits = NO_LIMITS
+    available: ArrayLike,
+    ratio: float,
+    profile: Profile = "exp",
+    limits: Limits = NO_LIMITS,
+    ranking: Ranking | None = None,
 ) -> CountArray:
     r"""Return the size of each class, from rank 0 (largest) to rank K - 1.
 
@@ -106,6 +130,8 @@ def target_counts(
         odd one stays large. ``"binary"``: the last class alone is rare.
     limits : Limits
         How many examples are kept at most; by default all that the ratio allows.
+    ranking : Ranking or None, default=None
+        What is said of the classes where a ratio is out of reach; None: their numbers.
 
     Returns
     -------
@@ -166,12 +192,48 @@ def target_counts(
         # More in the largest class would move the ratio away, and make no rarest class larger.
         targets = _floor(math.ceil(targets[-1] / shares[-1] * (1 - _ROUNDING)) * shares)
     if targets.min() < 1:
-        raise InputError(
-            "Every class must keep at least one example.",
-            f"With {largest} in the largest class, a ratio of {ratio:g} leaves the rarest none.",
-            f"Choose a ratio of at most {max(largest, 1)}, another profile or another order.",
-        )
+        raise _out_of_reach(sizes, ratio, profile, limits, ranking)
     return targets
+
+
+def _out_of_reach(
+    sizes: np.ndarray, ratio: float, profile: Profile, limits: Limits, ranking: Ranking | None
+) -> RatioOutOfReachError:
+    """Return the error that says which class keeps the ratio from being reached."""
+    shares = _shares(len(sizes), ratio, profile)
+    free = _largest(sizes, shares)
+    largest = _limited(free, shares, limits)
+    short, most = int(((sizes + 1) / shares).argmin()), int(sizes.argmax())
+    told = f"With {largest} in the largest class, a ratio of {ratio:g} leaves the rarest none."
+    remedy = f"Choose a ratio of at most {_reachable(sizes, ratio, profile, limits)}"
+    if largest < free:
+        told += f" Without limits there would be {free}."
+        remedy += ", larger limits"
+    elif sizes[short] < sizes[most]:
+        known = ranking or Ranking(names=tuple(map(str, range(len(sizes)))), how="as given")
+        place = "the largest" if short == 0 else f"number {short + 1} from the largest on"
+        told += (
+            f" In the order of classes, {known.how}, {known.names[short]} is to be {place} and has "
+            f"{counted(int(sizes[short]), 'example')}; the largest class there is, "
+            f"{known.names[most]}, has {sizes[most]}."
+        )
+        remedy += ", or the order by size (--order size)"
+    return RatioOutOfReachError(
+        "Every class must keep at least one example.", told, f"{remedy}, or another profile."
+    )
+
+
+def _reachable(sizes: np.ndarray, ratio: float, profile: Profile, limits: Limits) -> int:
+    """Return the largest whole ratio that leaves no class empty, below one that does."""
+    whole = math.ceil(ratio) - 1
+    while whole > 1:
+        shares = _shares(len(sizes), whole, profile)
+        largest = _limited(_largest(sizes, shares), shares, limits)
+        if _floor(largest * shares).min() >= 1:
+            break
+        # Smaller ratios want more of the classes between, so they allow no larger a class.
+        whole = min(whole - 1, largest)
+    return max(whole, 1)
 
 
 def _shares(classes: int, ratio: float, profile: Profile) -> np.ndarray:

@@ -14,6 +14,7 @@ from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import Method, make_method
 from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
+from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.errors import InputError
 from equipoise.executors import Executor
 from equipoise.experiment import Experiment
@@ -169,8 +170,7 @@ def make_study(
     _check_place(component, folder, resume=resume)
     _check_choices(component, experiment, choices)
     exact = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios})
-    by_ratio = _thinned(experiment, exact, choices.fixed)
-    plan = Plan.make(by_ratio[max(by_ratio)])
+    by_ratio, plan = _planned(experiment, exact, choices.fixed)
     kind, settings = plan.fit.task.facts["kind"], plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
     shared, own = _frozen(component, experiment, plan)
@@ -254,6 +254,18 @@ def _check_choices(component: Component, experiment: Experiment, choices: Choice
             f"One is {unknown[0]!r}.",
             "Give for example --retune rate,weight-decay.",
         )
+
+
+def _planned(
+    experiment: Experiment, ratios: Sequence[float], fixed: str
+) -> tuple[dict[float, Experiment], Plan]:
+    """Return the data of each ratio, and a plan of the largest."""
+    try:
+        by_ratio = _thinned(experiment, ratios, fixed)
+        return by_ratio, Plan.make(by_ratio[max(by_ratio)])
+    except RatioOutOfReachError as fault:
+        more = "A study takes the data as it is with --ratios own."
+        raise InputError(fault.requirement, fault.actual, f"{fault.remedy} {more}") from None
 
 
 def _thinned(
