@@ -17,7 +17,7 @@ NEIGHBOURS = 10
 FEWEST = 10
 """With fewer held-out examples of a class it is not known what is typical of it."""
 
-PURE = 1 / 3
+PURE = 1 / 2
 """How far from chance to certainty a class must be told from others for anything to be typical."""
 
 
@@ -67,7 +67,7 @@ def typicality(
         :math:`j`. NaN where fewer than 10 examples of the class are known, or where the network
         does not tell the class from others, which would make everything typical of it: of the
         examples above its median, classes weighted alike, a share of at least
-        :math:`\tfrac1K + \tfrac13 (1 - \tfrac1K)` must be labelled :math:`j`.
+        :math:`\tfrac1K + \tfrac12 (1 - \tfrac1K)` must be labelled :math:`j`.
 
     Examples
     --------
