@@ -14,6 +14,7 @@ from equipoise.comparison.leaderboard import COLUMNS, as_csv, as_latex, leaderbo
 from equipoise.comparison.results import read_results
 from equipoise.comparison.verdict import conclude, concluded
 from equipoise.errors import InputError
+from equipoise.metrics import evaluate
 from equipoise.runs import Run
 
 
@@ -61,6 +62,32 @@ def test_figures_are_those_of_an_independent_library(folder: Path, written: Modu
         assert found["rarest_recall_corrected"] == pytest.approx(mean(rarest, even))
         assert found["macro_f1"] == pytest.approx(mean(f1, logits))
         assert found["log_loss"] == pytest.approx(mean(loss, logits))
+
+
+def test_no_figure_is_surer_than_the_metrics_of_its_run(
+    tmp_path: Path, written: ModuleType
+) -> None:
+    """Of one seed all are those of `evaluate`, also where no example of a class was found."""
+    written.tell(tmp_path, "plain")
+    logits = written.write(tmp_path, "plain", 0, -3.0)
+    assert not (logits.argmax(axis=1) == written.CODES)[written.CODES == 2].any()
+    told = {
+        prior: evaluate(
+            logits,
+            written.CODES,
+            classes=["a", "b", "<c>"],
+            train_counts=written.COUNTS,
+            prior=np.full(3, 1 / 3) if prior == "balanced" else None,
+            n_bootstrap=10,
+        )
+        for prior in ("as_trained", "balanced")
+    }
+    [row] = leaderboard(read_results(tmp_path))
+    for name, (metric, prior) in COLUMNS.items():
+        overall, groups = told[prior]["overall"], told[prior]["groups"]
+        expected = groups["medium"]["recall"] if metric == "recall" else overall[metric]
+        assert row[name] == pytest.approx(expected), name
+    assert row["rarest_recall"]["high"] > 0.2
 
 
 def test_the_rarest_are_those_of_each_run(tmp_path: Path, written: ModuleType) -> None:

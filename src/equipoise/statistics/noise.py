@@ -50,12 +50,15 @@ class ExampleNoise:
         Degrees of freedom behind both.
     brought : ndarray, shape (scores,)
         :math:`\sum_i w_i^2` over the variance of one seed; see `Spread`.
+    shared : float
+        Share of its rows that a seed has in common with another one; 1 for one seed.
     """
 
     examples: np.ndarray
     common: np.ndarray
     freedom: np.ndarray
     brought: np.ndarray
+    shared: float
 
 
 def example_noise(seeds: Sequence[Rows]) -> ExampleNoise:
@@ -107,7 +110,9 @@ def example_noise(seeds: Sequence[Rows]) -> ExampleNoise:
     brought = np.divide(of_ones, alone, out=np.zeros_like(alone), where=alone > 0)
     n = len(seeds)
     if n == 1:
-        return ExampleNoise(examples=alone, common=alone, freedom=freedom, brought=brought)
+        return ExampleNoise(
+            examples=alone, common=alone, freedom=freedom, brought=brought, shared=1.0
+        )
     shared, covariance = _in_common(seeds, [each.deviations for each in judged])
     common = np.maximum(covariance, 0) + shared * (alone - raw)
     return ExampleNoise(
@@ -115,6 +120,7 @@ def example_noise(seeds: Sequence[Rows]) -> ExampleNoise:
         common=common,
         freedom=np.maximum(freedom / (1 + (n - 1) * shared), 1),
         brought=brought,
+        shared=shared,
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from equipoise._typing import CodeArray, LogitArray
 from equipoise.errors import InputError
+from equipoise.statistics.means import mean_ends
 from equipoise.statistics.noise import ExampleNoise, Rows, example_noise
 from equipoise.statistics.results import Comparison, Contrast, Difference, Estimate
-from equipoise.statistics.scores import METRICS, contributions
+from equipoise.statistics.scores import METRICS, contributions, score_interval
 from equipoise.statistics.spread import Spread
 
 
@@ -76,7 +77,9 @@ def differences(
 
     Notes
     -----
-    Noise of the examples is that of `equipoise.statistics.noise`. With :math:`d_r` the pair's
+    A method's mean has the interval of `equipoise.statistics.means`: for one run that of
+    `equipoise.metrics`. In differences the noise of the examples is that of
+    `equipoise.statistics.noise`. With :math:`d_r` the pair's
     difference in run :math:`r` of :math:`R`, :math:`\bar d` their mean and :math:`S` seeds, the
     noise of seeds has :math:`S - 1` degrees of freedom and the variance
 
@@ -104,21 +107,28 @@ def differences(
     which = np.unique(range(len(scores)) if seeds is None else seeds, return_inverse=True)[1]
     noise = example_noise(rows)
     spreads = _spreads(scores, which, noise, counts=not metric.endswith("log_loss"))
-    values = scores.mean(axis=0)
-    estimates = [
-        _estimate(float(value), spread, level, _bounds(metric, is_mean=i < len(names)))
-        for i, (value, spread) in enumerate(zip(values, spreads, strict=True))
-    ]
     n = len(names)
+    low, high = mean_ends(
+        scores[:, :n],
+        _ends(predictions, metric, classes, level),
+        shared=noise.shared,
+        seeds=np.array([spread.seeds or 0.0 for spread in spreads[:n]]),
+        seed_freedom=int(which.max()),
+        level=level,
+    )
+    values = scores.mean(axis=0).tolist()
     return Comparison(
         metric=metric,
         level=level,
         n_seeds=int(which.max()) + 1,
         n_runs=len(scores),
-        means=dict(zip(names, estimates[:n], strict=True)),
+        means={
+            name: _estimate(values[i], low[i], high[i], spreads[i], (0.0, _greatest(metric)))
+            for i, name in enumerate(names)
+        },
         differences=tuple(
-            Difference(**vars(estimate), method=a, reference=b, p=s.p(estimate.value), spread=s)
-            for (a, b), estimate, s in zip(chosen, estimates[n:], spreads[n:], strict=True)
+            _difference(pair, value, spread, level, metric)
+            for pair, value, spread in zip(chosen, values[n:], spreads[n:], strict=True)
         ),
     )
 
@@ -195,7 +205,7 @@ def _contributions(
     scores, rows = [], []
     runs = zip(_ids(predictions), zip(*predictions.values(), strict=True), strict=True)
     for number, (ids, run) in enumerate(runs):
-        group = None if classes is None else np.asarray(classes[number])
+        group = _group(classes, number)
         each = [contributions(own.logits, own.codes, metric, group) for own in run]
         scores.append([own.score for own in each])
         rows.append(
@@ -244,16 +254,53 @@ def _spreads(
     ]
 
 
-def _estimate(value: float, spread: Spread, level: float, bounds: tuple[float, float]) -> Estimate:
-    half = spread.half_width(1 - level)
-    low, high = max(value - half, bounds[0]), min(value + half, bounds[1])
-    return Estimate(value=value, low=min(low, value), high=max(high, value), error=spread.error)
+def _ends(
+    predictions: Mapping[str, Sequence[Predictions]],
+    metric: str,
+    classes: Sequence[Sequence[int]] | None,
+    level: float,
+) -> np.ndarray:
+    """Return the interval of each run by itself, shape (runs, methods, 2)."""
+    return np.array(
+        [
+            [
+                score_interval(own.logits, own.codes, metric, _group(classes, number), level)
+                for own in run
+            ]
+            for number, run in enumerate(zip(*predictions.values(), strict=True))
+        ]
+    )
 
 
-def _bounds(metric: str, *, is_mean: bool) -> tuple[float, float]:
-    """Return the least and the greatest value that a score, or a difference, can have."""
-    greatest = math.inf if metric.endswith("log_loss") else 1.0
-    return (0.0 if is_mean else -greatest), greatest
+def _group(classes: Sequence[Sequence[int]] | None, number: int) -> np.ndarray | None:
+    return None if classes is None else np.asarray(classes[number])
+
+
+def _difference(
+    pair: tuple[str, str], value: float, spread: Spread, level: float, metric: str
+) -> Difference:
+    half, most = spread.half_width(1 - level), _greatest(metric)
+    found = _estimate(value, value - half, value + half, spread, (-most, most))
+    method, reference = pair
+    return Difference(
+        **vars(found), method=method, reference=reference, p=spread.p(value), spread=spread
+    )
+
+
+def _estimate(
+    value: float, low: float, high: float, spread: Spread, bounds: tuple[float, float]
+) -> Estimate:
+    return Estimate(
+        value=value,
+        low=float(min(max(low, bounds[0]), value)),
+        high=float(max(min(high, bounds[1]), value)),
+        error=spread.error,
+    )
+
+
+def _greatest(metric: str) -> float:
+    """Return the greatest value that a score, or a difference, can have."""
+    return math.inf if metric.endswith("log_loss") else 1.0
 
 
 def _check(

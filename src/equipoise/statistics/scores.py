@@ -1,11 +1,13 @@
-"""A score of predictions as a sum over examples, for its value and for its noise."""
+"""A score of predictions as a sum over examples, for its value and noise; and its interval."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from equipoise._typing import CodeArray, LogitArray
-from equipoise.metrics import log_losses, log_softmax
+from equipoise.metrics import confusion_matrix, log_losses, log_softmax, mean_interval
+from equipoise.metrics.confusion_intervals import ConfusionIntervals
+from equipoise.metrics.losses import loss_interval
 from equipoise.selection import scores_of_counts
 
 METRICS = {
@@ -88,6 +90,55 @@ def contributions(
     else:
         values = (logits.argmax(axis=1) == codes).astype(float)
     return Contributions(score=float(weights @ values), values=values, weights=weights, own=values)
+
+
+def score_interval(
+    logits: LogitArray,
+    codes: CodeArray,
+    metric: str,
+    classes: np.ndarray | None = None,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the interval that `equipoise.metrics` has for a score.
+
+    It is about these predictions and other test examples, and has a width however few there are.
+
+    Parameters
+    ----------
+    logits, codes, metric, classes
+        As for `contributions`.
+    level : float, default=0.95
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end: of `equipoise.metrics.aggregates.mean_interval` for what is made of
+        recalls, that of a group included, of
+        `equipoise.metrics.confusion_intervals.ConfusionIntervals` for macro-F1, and of
+        `equipoise.metrics.losses.loss_interval` for log-losses.
+
+    Examples
+    --------
+    Of ten examples of a class none was found:
+
+    >>> codes = np.repeat([0, 1], [90, 10])
+    >>> logits = np.tile([1.0, 0.0], (100, 1))
+    >>> low, high = score_interval(logits, codes, "recall", np.array([1]))
+    >>> print(f"{low:.2f} to {high:.2f}")
+    0.00 to 0.34
+    """
+    totals = np.bincount(codes, minlength=logits.shape[1])
+    shares = totals * _weights(totals, metric, classes)
+    if metric.endswith("log_loss"):
+        losses = log_losses(log_softmax(logits.astype(np.float64)), codes)
+        return loss_interval(losses, codes, shares, level)
+    here = shares > 0
+    counts = totals[here]
+    confusion = confusion_matrix(codes, logits.argmax(axis=1), len(totals))[np.ix_(here, here)]
+    if metric == "macro_f1":
+        return ConfusionIntervals(confusion, counts / counts.sum(), level, counts).macro_f1()
+    return mean_interval(np.diag(confusion) / counts, counts, shares[here], level)
 
 
 def _weights(totals: np.ndarray, metric: str, classes: np.ndarray | None) -> np.ndarray:
