@@ -285,6 +285,8 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_data_is_read(
         (["--methods", "plain+focal"], "whole recipe"),
         (["--methods", "tuned+focal"], "One is 'tuned+focal'"),
         (["--seeds", "0"], "number of seeds"),
+        (["--trials", "0"], "number of trials must be at least 1. It is 0."),
+        (["--trials", "-3", "--dry-run"], "number of trials"),
         (["--orders", "2"], "no --ratio"),
         (["--methods", "focal", "--loss", "LDAM()"], "focal sets loss"),
         (["--methods", "focal,tuned"], "tuned asks for one"),

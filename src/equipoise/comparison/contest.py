@@ -236,7 +236,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     InputError
         If the folder holds something else, or the data, a method or a number cannot be used.
     """
-    _check(experiment, folder, n_seeds, n_orders, resume=resume)
+    _check(experiment, folder, (n_seeds, n_orders, n_trials), resume=resume)
     plan = Plan.make(_of_control(experiment, control))
     kind, terms = plan.fit.task.facts["kind"], terms_of(plan.fit.device)
     found = _found((control, *methods), kind)
@@ -295,14 +295,14 @@ def _found(given: Sequence[str | Method], kind: str) -> tuple[Method, ...]:
 
 
 def _check(
-    experiment: Experiment, folder: Path, n_seeds: int, n_orders: int, *, resume: bool
+    experiment: Experiment, folder: Path, counts: tuple[int, int, int | None], *, resume: bool
 ) -> None:
-    for name, value in (("seeds", n_seeds), ("orders", n_orders)):
-        if value < 1:
+    for name, value in zip(("seeds", "orders", "trials"), counts, strict=True):
+        if value is not None and value < 1:
             raise InputError(
                 f"The number of {name} must be at least 1.", f"It is {value}.", "Give 3 or more."
             )
-    if n_orders > 1 and experiment.ratio is None:
+    if counts[1] > 1 and experiment.ratio is None:
         raise InputError(
             "Orders of the classes say which become rare where the imbalance is made here.",
             "There is no --ratio, so the data stays as it is.",
