@@ -14,7 +14,11 @@ from equipoise.cli import main
 from equipoise.errors import InputError
 from equipoise.report import write_report
 from equipoise.report.comparisons import summarise_comparison
-from equipoise.report.plots.comparison import cost_and_quality, pareto_front
+from equipoise.report.plots.comparison import (
+    cost_and_quality,
+    differences_to_control,
+    pareto_front,
+)
 from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.theme import themed
 
@@ -83,6 +87,18 @@ def test_four_pictures_say_in_words_what_they_show(page: str) -> None:
     assert len(labels) == 4
     assert all("good" in str(text) for text in labels)
     assert page.count("<svg") == 4
+
+
+def test_a_gain_is_told_in_points_and_not_in_percent() -> None:
+    """From 60 to 80.4 % are 20.4 points, in the words, the tips and on the axis."""
+    fact = {"method": "good", "value": 0.204, "low": 0.1, "high": 0.308, "told_apart": True}
+    with themed("x"):
+        picture = differences_to_control([fact], "plain")
+    assert picture is not None
+    assert picture.description.endswith("good 20.4 points (10.0 to 30.8), told apart.")
+    assert "good, told apart: 20.4 points (10.0 to 30.8)" in picture.svg
+    assert "points better than plain" in picture.svg
+    assert "%" not in picture.description + re.sub(r"<[^>]*>", "", picture.svg)
 
 
 def test_nothing_of_a_comparison_is_executed_or_fetched(page: str) -> None:
@@ -165,7 +181,8 @@ def test_points_tell_what_the_leaderboard_says(folder: Path, page: str) -> None:
             assert f"<title>{name}, {title}: {value} % ({low}–{high})</title>" in told  # noqa: RUF001
     for fact in found["balanced"]["facts"]["to_control"]:
         is_told = "told apart" if fact["told_apart"] else "not told apart"
-        assert f"<title>{escape(fact['method'])}, {is_told}: {100 * fact['value']:.1f} %" in told
+        gain = f"{100 * fact['value']:.1f} point"
+        assert f"<title>{escape(fact['method'])}, {is_told}: {gain}" in told
     assert 'data-picks="method"' in page
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from equipoise.report.formats import duration, interval, percent, rounded
 from equipoise.report.plots.labels import LINE, annotate
@@ -20,12 +21,16 @@ from equipoise.report.plots.theme import (
     percent_axis,
     svg,
 )
+from equipoise.statistics.wording import amount, number
 
 ROW = 26.0
 """Height of a method's row, in units of the picture."""
 
 _HEAD = 70.0
 """Height of axis and legend."""
+
+_METRIC = "balanced_accuracy"
+"""What all of these pictures are about."""
 
 _WRITTEN = {"seconds": duration, "multiply_adds": lambda n: f"{rounded(n)} multiply-adds"}
 """How costs are written."""
@@ -95,22 +100,36 @@ def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None
             _whiskers(axes, places, [fact for _, fact in own], colour)
             values = [fact["value"] for _, fact in own]
             axes.plot(values, places, "o", color=colour, markersize=4.6, label=_TOLD[is_told])
-    axes.set_xlabel(f"better than {label(control)} by, after correction")
+    axes.set_xlabel(f"points better than {label(control)}, after correction")
     axes.grid(axis="x")
-    percent_axis(axes, "x")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
     figure.legend(loc="outside upper left", ncols=2)
     told = "; ".join(
-        f"{fact['method']} {percent(fact['value'])} ({percent(fact['low'])} to "
-        f"{percent(fact['high'])}){', told apart' if fact['told_apart'] else ''}"
+        f"{fact['method']} {_gain(fact)}{', told apart' if fact['told_apart'] else ''}"
         for fact in ordered
     )
     tips = [
-        _tip(axes, (fact["value"], i), fact, _TOLD[fact["told_apart"]], fact)
+        Tip(
+            axes,
+            *(fact["value"], i),
+            f"{label(fact['method'], 30)}, {_TOLD[fact['told_apart']]}: {_gain(fact)}",
+            fact["method"],
+        )
         for i, fact in enumerate(ordered)
     ]
     return Picture(
         svg(figure, tips), f"Gain of each method over {control}, with intervals: {told}."
     )
+
+
+def _gain(fact: Row) -> str:
+    """Return a difference of shares, which is no percentage, in points with its interval.
+
+    >>> _gain({"value": 0.204, "low": 0.1, "high": 0.308})
+    '20.4 points (10.0 to 30.8)'
+    """
+    low, high = (number(fact[end], _METRIC) for end in ("low", "high"))
+    return f"{amount(fact['value'], _METRIC)} ({low} to {high})"
 
 
 def cost_and_quality(rows: Sequence[Row], cost: str, title: str) -> Picture | None:
