@@ -159,12 +159,11 @@ class Run:
         """
         run = cls(Path(path))
         if not (run.path / "config.toml").is_file():
+            but, remedy = _instead(run.path)
             raise InputError(
                 "A run is a folder that `equipoise fit` has written.",
-                f"`{path}` has no config.toml{', but a search' if has_search(run.path) else ''}.",
-                f"Go on with that by `equipoise tune ... --out {path} --resume`."
-                if has_search(run.path)
-                else "Check the path.",
+                f"`{path}` has no config.toml{but}.",
+                remedy,
             )
         found = run.config.get("format")
         if found != FORMAT:
@@ -278,6 +277,20 @@ class Run:
 def has_search(path: Path) -> bool:
     """Whether a folder holds a search, from which its run follows."""
     return (path / SEARCH / "search.json").is_file()
+
+
+def _instead(path: Path) -> tuple[str, str]:
+    """Return what a folder holds instead of a run, and what to do then."""
+    if has_search(path):
+        return ", but a search", f"Go on with that by `equipoise tune ... --out {path} --resume`."
+    below = sorted(found.parent for found in path.glob("runs/*/seed*/config.toml"))
+    if below:
+        methods = dict.fromkeys(run.parent.name for run in below)
+        return (
+            f", but the runs of a comparison of {', '.join(methods)}",
+            f"Name one of these, {path / 'runs' / 'METHOD' / 'seedN'}, such as `{below[0]}`.",
+        )
+    return "", "Check the path."
 
 
 def require_free(path: Path, *, resume: bool = False, after_search: bool = False) -> None:

@@ -105,6 +105,24 @@ def test_unusable_input_is_told(
         assert not out.exists()
 
 
+def test_a_comparison_is_told_to_hold_runs(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its folder is no run; the one that is named is, and can be diagnosed."""
+    comparison = tmp_path / "c"
+    for method in ("focal", "plain"):
+        shutil.copytree(runs[0], comparison / "runs" / method / "seed1")
+    (comparison / "comparison.json").write_text("{}", "utf-8")
+    out = ["--fast", "--out", str(tmp_path / "out")]
+    assert main(["diagnose", str(comparison), *out]) == 2
+    told = capsys.readouterr().err.replace("\n", "").replace(" ", "")
+    assert "runsofacomparisonoffocal,plain" in told
+    assert f"{comparison}/runs/METHOD/seedN".replace(" ", "") in told
+    named = comparison / "runs" / "focal" / "seed1"
+    assert f"suchas`{named}`" in told
+    assert main(["diagnose", str(named), *out]) == 0
+
+
 def test_data_that_has_moved_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table in another place, read as it was in training."""
     table = tmp_path / "t.csv"
