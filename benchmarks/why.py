@@ -112,7 +112,7 @@ def prior_table(verdict: dict[str, Any]) -> list[str]:
 
 def ledger_table(lines: list[dict[str, Any]]) -> list[str]:
     """Return where each method loses points, means over seeds, the best method first."""
-    causes = list(lines[0]["ledger"])
+    causes = list(max((line["ledger"] for line in lines), key=len))
     by_method: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
         by_method.setdefault(line["method"], []).append(line)
@@ -122,10 +122,15 @@ def ledger_table(lines: list[dict[str, Any]]) -> list[str]:
         "|" + "---|" * (len(causes) + 2),
     ]
     for method in sorted(scores, key=lambda name: -scores[name]):
-        lost = [np.mean([r["ledger"][cause] for r in by_method[method]]) for cause in causes]
-        cells = " | ".join(f"{100 * each:.1f}" for each in lost)
+        cells = " | ".join(_mean(by_method[method], cause) for cause in causes)
         told.append(f"| {method} | {100 * scores[method]:.1f} | {cells} |")
     return told
+
+
+def _mean(lines: list[dict[str, Any]], cause: str) -> str:
+    """Return what is lost to a cause; nothing where it cannot be told, as a shift without data."""
+    lost = [line["ledger"].get(cause) for line in lines]
+    return "" if None in lost else f"{100 * np.mean(lost):.1f}"
 
 
 def order_table(lines: list[dict[str, Any]]) -> list[str]:
