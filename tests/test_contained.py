@@ -43,6 +43,16 @@ def _fit(**params: Any) -> Fit:
         ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2}, True),
         ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2, "loss": "Focal()"}, False),
         ({"posthoc": "Thresholds(strength=0.5)", "validation": 0.2, "loss": "LDAM()"}, False),
+        (
+            {
+                "posthoc": "Thresholds(strength=0.5)",
+                "validation": 0.2,
+                "loss": "LDAM(max_margin=0.0)",
+            },
+            True,
+        ),
+        ({"loss": "LDAM()", "backbone": "TabM(members=2, layers=1, width=8)"}, False),
+        ({"backbone": "TabM(members=2, layers=1, width=8)"}, True),
     ],
 )
 def test_a_correction_is_exact_only_where_nothing_makes_it_a_heuristic(

@@ -11,12 +11,17 @@ import pytest
 from equipoise.classifier import Classifier
 from equipoise.cli import main
 from equipoise.comparison.results import read_entry
+from equipoise.data.options import ReadOptions
+from equipoise.data.sources import load
+from equipoise.diagnosis.evidence import observe
+from equipoise.diagnosis.measures import by_class_measures
 from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.loading import load_run, load_run_model
 from equipoise.metrics import log_softmax
 from equipoise.metrics.label_shift import estimate_prior
-from equipoise.runs import Run
+from equipoise.runs import SEARCH, Run
+from equipoise.tuning.records import folder_of, read_held_out
 
 CODES = np.repeat([0, 1, 2], [160, 30, 10])
 FRAME = pd.DataFrame({"a": np.arange(200.0) % 7, "b": CODES + np.arange(200.0) % 3})
@@ -173,6 +178,43 @@ def test_metrics_comparisons_and_commands_go_by_the_same_probabilities(
     rows = opened.read_arrays("split.npz")["test"]
     proba = pd.read_csv(out).filter(like="k").select_dtypes("number").to_numpy()[rows]
     np.testing.assert_allclose(proba, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_another_prior_predictions_are_for_no_population(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Logits with margins are written as they are, and not called those of training."""
+    given = [str(run), str(run.parent / "data.csv"), "--prior", "train"]
+    assert main(["predict", *given, "--out", str(tmp_path / "a.csv")]) == 0
+    assert "as the network gives them" in " ".join(capsys.readouterr().err.split())
+    assert main(["predict", *given, "--out", str(tmp_path / "b.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["prior"] is None
+
+
+def test_distances_are_not_measured_to_a_boundary_that_is_not_linear(run: Path) -> None:
+    """The other measures of classes are there, of corrected predictions."""
+    data = load(str(run.parent / "data.csv"), ReadOptions(label="label"))
+    found = by_class_measures(observe(Run.open(run), data, device="cpu"))
+    assert "margin_test" in found
+    assert not [name for name in found if name.startswith("distance")]
+
+
+def test_an_ensemble_is_chosen_by_what_it_will_predict(run: Path, tmp_path: Path) -> None:
+    """Members are pooled without margins, so held-out predictions are kept without them."""
+    data = [
+        str(run.parent / "data.csv"),
+        "--label",
+        "label",
+        "--backbone",
+        "MLP(layers=1, width=8)",
+    ]
+    given = ["--loss", LOSS["loss"], "--head", LOSS["head"], "--metric", "accuracy"]
+    size = ["--epochs", "2", "--trials", "2", "--folds", "1", "--budget", "2m", "--ensemble", "2"]
+    out = tmp_path / "ensemble"
+    assert main(["tune", *data, *given, *size, "--device", "cpu", "--out", str(out)]) == 0
+    held = read_held_out(folder_of(out / SEARCH, 0))
+    assert held is not None
+    np.testing.assert_allclose(np.exp(held.logits).sum(axis=1), 1, rtol=1e-5)
 
 
 def test_frequencies_are_estimated_from_probabilities(

@@ -74,11 +74,19 @@ def is_exact(stage: Stage, settings: Settings, *, is_last: bool, is_adjusted: bo
     parts = [stage.loss, stage.mixing, settings.resampling]
     parts += [settings.stages] if is_last else []
     parts += [settings.posthoc] if is_adjusted else []
-    if is_adjusted and stage.loss is not None and not _is_plain(stage.loss):
+    if stage.loss is not None and not _is_plain(stage.loss, settings, is_adjusted=is_adjusted):
         return False
     return all(part is None or part.exact_prior for part in parts)
 
 
-def _is_plain(loss: Loss) -> bool:
-    """Return whether logits are log-probabilities as they are, so that a head can be changed."""
-    return not loss.maps_logits and loss.margins(torch.ones(2)) is None
+def _is_plain(loss: Loss, settings: Settings, *, is_adjusted: bool) -> bool:
+    """Return whether nothing has come between the logits of a loss and what corrects them.
+
+    A head is changed as if its logits were log-probabilities; the probabilities of members are
+    averaged before margins are taken out.
+    """
+    margins = loss.margins(torch.ones(2))
+    has_margins = margins is not None and bool(margins.any())
+    if is_adjusted and (loss.maps_logits or has_margins):
+        return False
+    return not (has_margins and getattr(settings.backbone, "members", 1) > 1)

@@ -127,6 +127,16 @@ def test_the_ratio_that_a_refusal_names_is_the_largest_possible(
         assert f"a ratio of at most {wanted}," in said
 
 
+def test_a_refusal_advises_nothing_that_would_not_help() -> None:
+    """Not the order that sizes have already, and no ratio where limits leave none possible."""
+    with pytest.raises(RatioOutOfReachError) as refused:
+        target_counts([1000, 5, 5], 100)
+    assert "--order" not in str(refused.value)
+    with pytest.raises(RatioOutOfReachError) as refused:
+        target_counts([50] * 10, 20, limits=Limits(examples=5))
+    assert refused.value.remedy == "Choose larger limits, or another profile."
+
+
 def test_a_refusal_names_the_class_that_is_too_small_and_the_order_it_follows() -> None:
     """By hand: the largest is to be the second class, by the draw; limits are told as such."""
     ranking = Ranking(names=("rare", "common", "other"), how="drawn by seed 3")

@@ -17,7 +17,13 @@ from equipoise.data.unlabelled import load_new
 from equipoise.ensembles import Ensemble
 from equipoise.errors import InputError
 from equipoise.loading import load_run_model
-from equipoise.metrics import correct_logits, log_softmax, resolve_prior, without_margins
+from equipoise.metrics import (
+    correct_logits,
+    is_as_trained,
+    log_softmax,
+    resolve_prior,
+    without_margins,
+)
 from equipoise.metrics.label_shift import METHODS, EstimatedPrior, estimate_prior
 from equipoise.models import Model
 from equipoise.runs import Run, replacing
@@ -101,7 +107,7 @@ def predict(  # noqa: PLR0913 (each is an option)
     else:
         if estimated is not None:
             console.results.print(_estimates(estimated, classes))
-        console.say(f"Wrote {len(frame)} predictions to {out}, {_for_which(opened, prior)}.")
+        console.say(f"Wrote {len(frame)} predictions to {out}, {_for_which(opened, prior, used)}.")
         for name, n in counts.items():
             console.say(f"{name}: {n}")
     return 0
@@ -128,13 +134,16 @@ def probabilities(
     notes = model.preprocessing.notes_on(X)  # type: ignore[arg-type]
     notes = (*notes, *([] if estimated is None else _few(estimated)))
     used = resolve_prior(wanted, classes, model.prior)
+    if model.margins is not None and is_as_trained(wanted):
+        used = None  # margins are left in, so that these are the probabilities of no population
     return np.exp(log_softmax(logits)), notes, used, estimated
 
 
-def _for_which(run: Run, prior: str | None) -> str:
+def _for_which(run: Run, prior: str | None, used: PriorArray | None) -> str:
     """Say which class frequencies the predictions are for."""
     own = run.config["classifier"]["prior"]
     text = (prior or (own if isinstance(own, str) else "given")).strip().lower()
+    text = "none" if used is None else text
     named = {
         "none": "as the network gives them",
         "as-is": "as the network gives them",

@@ -22,6 +22,7 @@ from equipoise.commands.training import read_in, tell_adjustment, tell_end
 from equipoise.commands.trials import search_bar, show_search
 from equipoise.durations import format_duration, parse_duration
 from equipoise.executors import Executor
+from equipoise.resuming import earlier_looks
 from equipoise.runs import Run
 from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import is_begun, require_place
@@ -29,9 +30,6 @@ from equipoise.tuning.options import Options
 from equipoise.tuning.space import ROLES
 from equipoise.tuning.study import check_reached
 from equipoise.tuning.tuner import Tuner
-
-EARLY = 0.05
-"""A search that has ended with more of its time left did so before its time."""
 
 
 def tune(  # noqa: PLR0913 (each is an option)
@@ -156,11 +154,9 @@ def _tell(tuner: Tuner, *, as_json: bool) -> None:
 def _resumed(tuner: Tuner) -> str:
     """Say where a search goes on, for its budget may be another one than it began with."""
     if Run(tuner.folder).done:
-        left = tuner.clock.remaining
-        early = f" with {format_duration(left)} left" if left > EARLY * tuner.options.budget else ""
         return (
-            f"This search has ended{early}; what it found is shown again. The test set has been "
-            "read, so that a longer search needs another --out."
+            "This search has ended; what it found is shown again. The test set has been read, so "
+            "that a longer search needs another --out."
         )
     used, budget = tuner.clock.before, tuner.options.budget
     left = format_duration(max(tuner.clock.remaining, 0.0))
@@ -211,10 +207,10 @@ def _searched(tuner: Tuner, executor: Executor) -> Run:
         run = tuner.finish([bar], refit=refit)
     tell_end(run)
     tell_adjustment(run)
-    if (looks := run.config["test"]["looks"]) > 1:
+    if earlier_looks(tuner.folder):
         console.say(
-            f"The sealed test set has been looked at {looks} times: before the stop it had been "
-            "read, too, and recipes that were tried since could have been chosen by it."
+            "The sealed test set had been read before the stop, too: recipes that were tried since "
+            "could have been chosen by it."
         )
     return run
 

@@ -205,10 +205,13 @@ def _out_of_reach(
     largest = _limited(free, shares, limits)
     short, most = int(((sizes + 1) / shares).argmin()), int(sizes.argmax())
     told = f"With {largest} in the largest class, a ratio of {ratio:g} leaves the rarest none."
-    remedy = f"Choose a ratio of at most {_reachable(sizes, ratio, profile, limits)}"
+    reachable = _reachable(sizes, ratio, profile, limits)
+    remedy = "Choose "
+    if reachable:
+        remedy += f"a ratio of at most {reachable}, "
     if largest < free:
         told += f" Without limits there would be {free}."
-        remedy += ", larger limits"
+        remedy += "larger limits, "
     elif sizes[short] < sizes[most]:
         known = ranking or Ranking(names=tuple(map(str, range(len(sizes)))), how="as given")
         place = "the largest" if short == 0 else f"number {short + 1} from the largest on"
@@ -217,23 +220,24 @@ def _out_of_reach(
             f"{counted(int(sizes[short]), 'example')}; the largest class there is, "
             f"{known.names[most]}, has {sizes[most]}."
         )
-        remedy += ", or the order by size (--order size)"
+        if (np.diff(sizes) > 0).any():
+            remedy += "the order by size (--order size), "
     return RatioOutOfReachError(
-        "Every class must keep at least one example.", told, f"{remedy}, or another profile."
+        "Every class must keep at least one example.", told, f"{remedy}or another profile."
     )
 
 
 def _reachable(sizes: np.ndarray, ratio: float, profile: Profile, limits: Limits) -> int:
-    """Return the largest whole ratio that leaves no class empty, below one that does."""
+    """Return the largest whole ratio that leaves no class empty, below one that does; 0: none."""
     whole = math.ceil(ratio) - 1
-    while whole > 1:
+    while whole >= 1:
         shares = _shares(len(sizes), whole, profile)
         largest = _limited(_largest(sizes, shares), shares, limits)
         if _floor(largest * shares).min() >= 1:
             break
         # Smaller ratios want more of the classes between, so they allow no larger a class.
         whole = min(whole - 1, largest)
-    return max(whole, 1)
+    return max(whole, 0)
 
 
 def _shares(classes: int, ratio: float, profile: Profile) -> np.ndarray:

@@ -47,8 +47,9 @@ def by_class_measures(evidence: Evidence) -> ClassValues:
     -------
     dict of str to ndarray
         ``recall_*`` (corrected) and ``recall_as_is_test``; ``nc1_*``, ``cdnv_*``, ``margin_*`` of
-        ``train`` and ``test``; ``deviation``; and of linear heads ``distance_*``, ``row_length``
-        and ``gradient_share``. NaN where a class has too few examples.
+        ``train`` and ``test``; ``deviation``; and of linear heads ``row_length``,
+        ``gradient_share``, and, where the loss has left no margins, ``distance_*``. NaN where a
+        class has too few examples.
     """
     n, head = evidence.n_classes, evidence.head
     found: ClassValues = {}
@@ -61,7 +62,8 @@ def by_class_measures(evidence: Evidence) -> ClassValues:
         found |= _shape(evidence.parts[part], n, part)
         seen = evidence.parts[part]
         found[f"margin_{part}"] = by_class(margins(seen.corrected, seen.codes), seen.codes, n)
-        if head is not None:
+        # With margins taken out the boundary is not linear in the features.
+        if head is not None and evidence.model.margins is None:
             own = head.logits(seen.features) - np.log(evidence.prior)
             apart = boundary_distances(own, seen.codes, head.rows)
             found[f"distance_{part}"] = by_class(apart, seen.codes, n)

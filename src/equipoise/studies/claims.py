@@ -138,10 +138,8 @@ def unjudged(cells: Cells, prior: str, metric: str) -> str:
         return f"No claim is judged: of {component} the paper claims no direction."
     why = _hindrance(cells, prior, metric)
     if why is None and len(cells.by_ratio) < 2 and component != "smoothing":
-        why = (
-            "whether an effect grows with the imbalance ratio takes several of them, and there is "
-            "one; give more --ratios"
-        )
+        about = "networks" if component == "architecture" else "the values that it is about"
+        why = f"it takes several imbalance ratios for {about}, and there is one; give more --ratios"
     if why is None:
         why = (
             f"it takes {FEWEST} networks with different scores"

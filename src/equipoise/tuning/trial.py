@@ -9,6 +9,7 @@ from equipoise.adjustment import adjust
 from equipoise.durations import format_duration
 from equipoise.errors import InputError, TrainingError
 from equipoise.fitting import Fit
+from equipoise.metrics import is_as_trained, without_margins
 from equipoise.pace import MEASURED_SECONDS, MEASURED_SHARE, measure_pace
 from equipoise.runs import Run, leftovers
 from equipoise.seeds import derive_seed
@@ -174,6 +175,9 @@ class _Trial:
         """Keep the best epoch's predictions, and the model of the first fold or of each."""
         training = fit.training
         logits = fit.corrected(fit.model.logits(self.task.X, fold.validation))
+        if self.job.keeps_folds and is_as_trained(fit.params["prior"]):
+            # As an ensemble will pool them, see `equipoise.ensembles.Ensemble.logits`.
+            logits = without_margins(logits, fit.margins)
         held = HeldOut(fold.validation, self.task.codes[fold.validation], logits)
         save_held_out(self.job.folder, number, held)
         # Of the history: a stage that is in its first epoch has selected none.
