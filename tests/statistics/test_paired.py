@@ -41,6 +41,27 @@ def test_planted_nulls_are_told_no_more_often_than_the_level(n_seeds, shared, se
     assert np.mean(told) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "recall", "n_seeds"),
+    [((300, 5), 0.3, 1), ((300, 10), 0.2, 1), ((3000, 30), 0.075, 1), ((1000, 10), 0.05, 5)],
+)
+def test_methods_that_trade_classes_are_told_no_more_often_than_the_level(sizes, recall, n_seeds):
+    """One finds a rare class hardly ever, the other never but more of the common class."""
+    random, repetitions, told = np.random.default_rng(12), 200, 0
+    codes = np.repeat([0, 1], sizes)
+    chances = {"a": np.array([0.98 - recall, recall])[codes], "b": np.array([0.98, 0])[codes]}
+    for _ in range(repetitions):
+        methods = {"a": [], "b": []}
+        for seed in range(n_seeds):
+            ease = random.random(len(codes))
+            for name, own in chances.items():
+                logits = np.eye(2)[np.where(ease < own, codes, 1 - codes)]
+                ids = np.arange(len(codes)) + seed * len(codes)
+                methods[name].append(Predictions(codes=codes, logits=logits, ids=ids))
+        told += differences(methods).differences[0].p <= 0.05
+    assert told / repetitions <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
 def test_a_real_gain_is_found_with_its_sign():
     """A large gain with five seeds is significant, positive, and inside its interval."""
     found = differences(_methods(np.random.default_rng(0), 5, True, 0.05, gain=1.0))

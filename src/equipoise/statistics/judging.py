@@ -36,7 +36,7 @@ class Judged:
     @property
     def is_copy(self) -> bool:
         """Whether no example and no seed tells the two apart."""
-        return self.gain == 0 and self.found.error == 0
+        return self.gain == 0 and self.found.low == self.found.high
 
     @property
     def is_told_apart(self) -> bool:

@@ -27,6 +27,9 @@ class Rows:
         What each example adds to each score; for a difference, the difference of what it adds.
     lent : ndarray, shape (examples, scores), optional
         The part of the values that tells other classes about their spread; by default all.
+    stakes : ndarray, shape (examples, scores), optional
+        What an example adds at most in absolute value, the same within a class; None for
+        losses. It is for `equipoise.statistics.unseen`.
     """
 
     ids: np.ndarray
@@ -34,6 +37,7 @@ class Rows:
     weights: np.ndarray
     values: np.ndarray
     lent: np.ndarray | None = None
+    stakes: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

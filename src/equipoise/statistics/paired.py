@@ -12,8 +12,9 @@ from equipoise.errors import InputError
 from equipoise.statistics.means import mean_ends
 from equipoise.statistics.noise import ExampleNoise, Rows, example_noise
 from equipoise.statistics.results import Comparison, Contrast, Difference, Estimate
-from equipoise.statistics.scores import METRICS, contributions, score_interval
+from equipoise.statistics.scores import METRICS, Contributions, contributions, score_interval
 from equipoise.statistics.spread import Spread
+from equipoise.statistics.unseen import unseen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +80,8 @@ def differences(
     -----
     A method's mean has the interval of `equipoise.statistics.means`: for one run that of
     `equipoise.metrics`. In differences the noise of the examples is that of
-    `equipoise.statistics.noise`. With :math:`d_r` the pair's
+    `equipoise.statistics.noise`, with what they may not have shown of
+    `equipoise.statistics.unseen` for scores that count answers. With :math:`d_r` the pair's
     difference in run :math:`r` of :math:`R`, :math:`\bar d` their mean and :math:`S` seeds, the
     noise of seeds has :math:`S - 1` degrees of freedom and the variance
 
@@ -106,7 +108,7 @@ def differences(
     scores, rows = _contributions(predictions, metric, classes, _picked(names, chosen))
     which = np.unique(range(len(scores)) if seeds is None else seeds, return_inverse=True)[1]
     noise = example_noise(rows)
-    spreads = _spreads(scores, which, noise, counts=not metric.endswith("log_loss"))
+    spreads = _spreads(scores, which, rows, noise, counts=not metric.endswith("log_loss"))
     n = len(names)
     low, high = mean_ends(
         scores[:, :n],
@@ -175,7 +177,8 @@ def contrasts(
     table = np.array([[own.get(name, 0.0) for name in predictions] for own in weights])
     scores, rows = _contributions(predictions, metric, None, table)
     counts = not metric.endswith("log_loss")
-    spreads = _spreads(scores, np.arange(len(scores)), example_noise(rows), counts=counts)
+    noise = example_noise(rows)
+    spreads = _spreads(scores, np.arange(len(scores)), rows, noise, counts=counts)
     return [
         Contrast(
             value=value,
@@ -213,11 +216,28 @@ def _contributions(
                 ids=ids,
                 codes=run[0].codes,
                 weights=each[0].weights,
-                values=np.stack([part.values for part in each], axis=1) @ table.T,
-                lent=np.stack([part.own for part in each], axis=1) @ table.T,
+                values=_sums([part.values for part in each], table),
+                lent=_sums([part.own for part in each], table),
+                stakes=_stakes(each, table),
             )
         )
     return np.array(scores) @ table.T, rows
+
+
+def _sums(parts: Sequence[np.ndarray], table: np.ndarray) -> np.ndarray:
+    """Return sums with the weights of a row of the table each; what is rounding alone is 0."""
+    stacked = np.stack(parts, axis=1)
+    sums = stacked @ table.T
+    return np.where(abs(sums) > 1e-12 * (abs(stacked) @ abs(table.T)), sums, 0.0)
+
+
+def _stakes(each: Sequence[Contributions], table: np.ndarray) -> np.ndarray | None:
+    """Return what an example adds to a sum if all methods of one sign are right, the rest wrong."""
+    own = [part.stakes for part in each if part.stakes is not None]
+    if not own:
+        return None
+    stacked = np.stack(own, axis=1)
+    return np.maximum(stacked @ np.maximum(table, 0).T, stacked @ np.maximum(-table, 0).T)
 
 
 def _ids(predictions: Mapping[str, Sequence[Predictions]]) -> list[np.ndarray]:
@@ -231,7 +251,12 @@ def _ids(predictions: Mapping[str, Sequence[Predictions]]) -> list[np.ndarray]:
 
 
 def _spreads(
-    values: np.ndarray, seeds: np.ndarray, noise: ExampleNoise, *, counts: bool
+    values: np.ndarray,
+    seeds: np.ndarray,
+    rows: Sequence[Rows],
+    noise: ExampleNoise,
+    *,
+    counts: bool,
 ) -> list[Spread]:
     """Return the noise of each contrast's mean; values have the shape (runs, contrasts).
 
@@ -249,8 +274,11 @@ def _spreads(
             seeds=float(of_seeds) if n_seeds > 1 else None,
             seed_freedom=n_seeds - 1,
             brought=float(noise.brought[i]) if counts else 0.0,
+            unseen=shift,
         )
-        for i, of_seeds in enumerate(variances)
+        for i, (of_seeds, shift) in enumerate(
+            zip(variances, unseen(rows, noise.shared), strict=True)
+        )
     ]
 
 

@@ -37,12 +37,16 @@ class Contributions:
     own : ndarray, shape (examples,)
         The part of the values that concerns the example's own class; all but for macro-F1,
         which wrong examples of a large class change much where they claim a small one.
+    stakes : ndarray, shape (examples,), optional
+        What a right answer adds to `own`, the same for all examples of a class; None for
+        losses, which know no right answers.
     """
 
     score: float
     values: np.ndarray
     weights: np.ndarray
     own: np.ndarray
+    stakes: np.ndarray | None = None
 
 
 def contributions(
@@ -89,7 +93,9 @@ def contributions(
         values = log_losses(log_softmax(logits.astype(np.float64)), codes).values
     else:
         values = (logits.argmax(axis=1) == codes).astype(float)
-    return Contributions(score=float(weights @ values), values=values, weights=weights, own=values)
+    stakes = None if metric.endswith("log_loss") else np.ones(len(codes))
+    score = float(weights @ values)
+    return Contributions(score=score, values=values, weights=weights, own=values, stakes=stakes)
 
 
 def score_interval(
@@ -164,4 +170,5 @@ def _f1(predicted: CodeArray, codes: CodeArray, weights: np.ndarray) -> Contribu
         values=own - scale * (hits / both**2)[predicted],
         weights=weights,
         own=own,
+        stakes=scale / both[codes],
     )

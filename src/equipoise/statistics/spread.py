@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize, special
 
+from equipoise.statistics.unseen import ALL_SEEN, Unseen
+
 _TINIEST = 1e-15
 """No probability below this is told."""
 
@@ -40,6 +42,8 @@ class Spread:
     brought : float, default=0.0
         How much the examples' variance grows with a difference :math:`\delta`: it becomes
         :math:`1 + b\,\delta (1 - \delta)` times as large, with :math:`b` this number.
+    unseen : Unseen, optional
+        What the examples may not have shown; by default nothing.
 
     Notes
     -----
@@ -48,10 +52,13 @@ class Spread:
     quantiles :math:`t` at the respective degrees of freedom and variance :math:`A` from seeds,
     the half-width is
 
-    .. math:: h = \max\left(\sqrt{t_C^2 C + t_A^2 A},\; t_C \sqrt{V}\right)
+    .. math:: h = \max\left(\sqrt{t_C^2 C + t_A^2 A + \gamma u^2},\;
+        \sqrt{t_C^2 V + u^2}\right)
 
-    with the examples' variance :math:`V`, below which noise cannot fall. If the noise is
-    normal and the variances are independent, such an interval covers the truth at least as
+    with the examples' variance :math:`V`, below which noise cannot fall, and the shift :math:`u`
+    that was not seen and of which seeds have the part :math:`\gamma` in common; half-widths of
+    independent parts are joined as roots of sums of squares [2]_. If nothing is unseen, the
+    noise is normal and the variances are independent, such an interval covers the truth at least as
     often as it claims [1]_, at any ratio of the two. With Satterthwaite's degrees of freedom it
     need not: 2 seeds that agree by chance give many, and in simulations of methods that were
     alike, with 2 seeds that differ much, such a test at level 5 % told 10 % of pairs apart.
@@ -60,6 +67,8 @@ class Spread:
     ----------
     .. [1] S. K. Banerjee, "Approximate confidence interval for linear functions of means of k
        populations when the population variances are not equal", Sankhya 22, 1960.
+    .. [2] G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures:
+       a general approach", Statistics in Medicine 27, 2008.
 
     Examples
     --------
@@ -81,10 +90,11 @@ class Spread:
     seeds: float | None
     seed_freedom: int
     brought: float = 0.0
+    unseen: Unseen = ALL_SEEN
 
     @property
     def error(self) -> float:
-        """Standard error."""
+        """Standard error, of what was seen."""
         return math.sqrt(max(self.common + (self.seeds or 0.0), self.examples))
 
     def half_width(self, alpha: float) -> float:
@@ -121,7 +131,7 @@ class Spread:
         variances might have been estimated as.
         """
         if self.error == 0:
-            return 0.0
+            return self.half_width(alpha)
 
         def missing(size: float) -> float:
             own = self._with_difference(size)
@@ -148,21 +158,23 @@ class Spread:
         """Return half-widths as they come out, shape (nodes of examples, nodes of seeds)."""
         own = _estimates(self.example_freedom, _EXAMPLES[0])[:, None]
         t = special.stdtrit(self.example_freedom, alpha / 2)
-        least = t**2 * own * self.examples
+        shift = self.unseen.shift(alpha) ** 2
+        least = t**2 * own * self.examples + shift
         if self.seeds is None:
             return np.repeat(np.sqrt(least), len(_SEEDS[0]), axis=1)
         of_seeds = special.stdtrit(self.seed_freedom, alpha / 2) ** 2 * self.seeds
         both = t**2 * own * self.common + of_seeds * _estimates(self.seed_freedom, _SEEDS[0])
-        return np.sqrt(np.maximum(both, least))
+        return np.sqrt(np.maximum(both + self.unseen.common * shift, least))
 
     def _joined(self, above: float) -> float:
         # By the upper tail, for 1 - alpha / 2 would round to 1.
         t = -special.stdtrit(self.example_freedom, above)
-        least = t**2 * self.examples
+        shift = self.unseen.shift(2 * above) ** 2
+        least = t**2 * self.examples + shift
         if self.seeds is None:
             return math.sqrt(least)
         both = t**2 * self.common + special.stdtrit(self.seed_freedom, above) ** 2 * self.seeds
-        return math.sqrt(max(both, least))
+        return math.sqrt(max(both + self.unseen.common * shift, least))
 
 
 def _estimates(freedom: float, at: np.ndarray) -> np.ndarray:
