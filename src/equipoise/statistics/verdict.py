@@ -88,7 +88,7 @@ def verdict(
     ...     "plain": [Predictions(codes=codes, logits=np.eye(2)[worse])],
     ... }))
     >>> print(told.sentences[1])
-    Worse than ldam: plain by 25.0 points (18.9 to 31.1).
+    Worse than ldam: plain by 25.0 points (18.8 to 31.2).
     """
     if control is not None and control not in comparison.means:
         raise InputError(
