@@ -1,11 +1,14 @@
 """Laws of joined noise from examples and seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from equipoise.statistics.paired import Predictions, differences
 from equipoise.statistics.spread import Spread
+from equipoise.statistics.unseen import Unseen
 
 
 def _spread(examples, common, seeds, freedom=2, example_freedom=1e6):
@@ -73,6 +76,19 @@ def test_detectable_with_both_noises_is_found_as_often_as_promised(n_seeds, shar
     t = stats.t.isf(alpha / 2, n_seeds - 1)
     half = np.sqrt(stats.norm.isf(alpha / 2) ** 2 * (1 - share) + t**2 * seeds)
     assert np.mean(size + random.normal(size=n) > half) == pytest.approx(0.8, abs=0.012)
+
+
+@pytest.mark.parametrize("seeds", [None, 0.5])
+def test_what_was_not_seen_is_added_at_any_level(seeds):
+    """The square of the half-width grows by that of the shift; p and detectable go with it."""
+    seen = _spread(1.0, 0.5, seeds)
+    spread = replace(seen, unseen=Unseen(wholes=(5.0,), sizes=(7.0,)))
+    for alpha in (0.05, 1e-6):
+        more = spread.half_width(alpha) ** 2 - seen.half_width(alpha) ** 2
+        assert more == pytest.approx((5 * (1 - alpha ** (1 / 7))) ** 2)
+    assert spread.half_width(spread.p(6.0)) == pytest.approx(6.0)
+    assert seen.p(6.0) < spread.p(6.0) < 1
+    assert spread.detectable(0.05) > seen.detectable(0.05)
 
 
 def test_copies_need_no_difference():

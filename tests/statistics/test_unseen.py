@@ -1,22 +1,45 @@
 """Laws of what test examples did not show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from equipoise.statistics.noise import Rows
 from equipoise.statistics.paired import Predictions, contrasts, differences
 from equipoise.statistics.scores import contributions
-from equipoise.statistics.unseen import Unseen, unseen
+from equipoise.statistics.unseen import ALL_SEEN, Unseen, unseen
 
 
 @pytest.mark.parametrize("n", [1, 3, 30, 1000])
 @pytest.mark.parametrize("alpha", [0.2, 0.05, 0.05 / 28, 1e-9])
 def test_what_is_not_ruled_out_is_the_exact_upper_end_of_none(n, alpha):
     """That of Clopper and Pearson, one-sided, for none of n examples, times the whole class."""
-    found = Unseen(whole=0.25, n_examples=n).shift(alpha)
+    found = Unseen(wholes=(0.25,), sizes=(n,)).shift(alpha)
     exact = stats.binomtest(0, n, alternative="less").proportion_ci(1 - alpha, method="exact")
     assert found == pytest.approx(0.25 * exact.high)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 28])
+@pytest.mark.parametrize(
+    ("wholes", "sizes"),
+    [((0.5, 0.5), (1, 1)), ((0.1,) * 10, (5,) * 10), ((0.2, 0.2, 0.6), (3, 4, 500))],
+)
+def test_of_several_classes_it_is_the_largest_shift_that_shows_nothing(wholes, sizes, alpha):
+    """As a numerical optimiser finds it, over shares that all examples miss with that chance."""
+    wholes, sizes = np.array(wholes), np.array(sizes)
+    start = np.full(len(sizes), -np.log(alpha) / sizes.sum())
+    best = optimize.minimize(
+        lambda x: -wholes @ -np.expm1(-x),
+        start,
+        bounds=[(0, None)] * len(sizes),
+        constraints={"type": "eq", "fun": lambda x: sizes @ x + np.log(alpha)},
+        tol=1e-12,
+    )
+    found = Unseen(wholes=tuple(wholes), sizes=tuple(sizes)).shift(alpha)
+    assert found == pytest.approx(-best.fun, rel=1e-4)
+    assert found >= max(wholes * (1 - alpha ** (1 / sizes)))
 
 
 def _rows(ids, sizes=(200, 10), stakes=1.0):
@@ -32,25 +55,19 @@ def _rows(ids, sizes=(200, 10), stakes=1.0):
 
 @pytest.mark.parametrize("n_runs", [1, 2, 5])
 def test_examples_that_runs_share_are_counted_once(n_runs):
-    """The same rows: those of one run, all in common; others: of all runs, nothing in common."""
-    rows = np.arange(210)
-    [same] = unseen([_rows(rows, stakes=2.0)] * n_runs, shared=1.0)
-    assert same == Unseen(whole=1.0, n_examples=10, common=1.0)
-    [others] = unseen([_rows(rows + 210 * run) for run in range(n_runs)], shared=0.0)
-    assert others == Unseen(whole=0.5, n_examples=10 * n_runs, common=0.0)
-    [some] = unseen([_rows(rows)] * n_runs, shared=0.25)
-    assert 10 <= some.n_examples <= 10 * n_runs
-    assert 0 < some.common <= 1
+    """The same rows: those of one run; others: of all runs; a quarter shared: in between."""
+    rows = [_rows(np.arange(210))] * n_runs
+    for shared, times in ((1.0, 1), (0.0, n_runs), (0.25, n_runs / (0.75 + n_runs / 4))):
+        [found] = unseen(rows, shared=shared)
+        assert found.wholes == pytest.approx((0.5, 0.5))
+        assert found.sizes == pytest.approx((200 * times, 10 * times))
 
 
-def test_the_class_is_that_whose_unseen_examples_count_most():
-    """Of equal classes the smallest; of one that counts little, another."""
-    [smallest] = unseen([_rows(np.arange(215), (200, 10, 5))], shared=1.0)
-    assert smallest.n_examples == 5
+def test_classes_outside_a_group_are_left_out():
+    """Without weight a class has nothing unseen."""
     rows = _rows(np.arange(215), (200, 10, 5))
-    rows.stakes[rows.codes == 2] = 0.01
-    [other] = unseen([rows], shared=1.0)
-    assert other.n_examples == 10
+    [found] = unseen([replace(rows, weights=np.where(rows.codes == 1, 0.1, 0.0))], shared=1.0)
+    assert (found.wholes, found.sizes) == ((1.0,), (10.0,))
 
 
 def test_macro_f1_changes_so_much_if_an_example_of_a_class_that_is_never_claimed_turns():
@@ -90,7 +107,7 @@ def test_a_trend_over_copies_is_none_whatever_is_rounded():
     methods = _methods(**{str(n): (0, 10) for n in (16, 32, 64, 128, 200, 300)})
     steps = np.log2([int(name) for name in methods])
     [found] = contrasts(methods, [dict(zip(methods, steps - steps.mean(), strict=True))])
-    assert found.error == found.high - found.low == 0
+    assert (found.value, found.error, found.low, found.high, found.p) == (0, 0, 0, 0, 1)
 
 
 def test_the_recall_of_a_class_that_neither_finds_is_not_known_to_be_equal():
@@ -109,4 +126,4 @@ def test_the_recall_of_a_class_that_neither_finds_is_not_known_to_be_equal():
 def test_losses_have_no_answers_to_turn(metric):
     """Without stakes nothing is unseen."""
     found = differences(_methods(a=(9, 10), b=(30, 10)), metric).differences[0]
-    assert found.spread.unseen.whole == 0
+    assert found.spread.unseen == ALL_SEEN

@@ -221,7 +221,7 @@ def _contributions(
                 stakes=_stakes(each, table),
             )
         )
-    return np.array(scores) @ table.T, rows
+    return _sums(list(np.transpose(scores)), table), rows
 
 
 def _sums(parts: Sequence[np.ndarray], table: np.ndarray) -> np.ndarray:

@@ -38,8 +38,8 @@ class Contributions:
         The part of the values that concerns the example's own class; all but for macro-F1,
         which wrong examples of a large class change much where they claim a small one.
     stakes : ndarray, shape (examples,), optional
-        What a right answer adds to `own`, the same for all examples of a class; None for
-        losses, which know no right answers.
+        What a right answer adds to `own`, to first order, the same for all examples of a class;
+        None for losses, which know no right answers.
     """
 
     score: float

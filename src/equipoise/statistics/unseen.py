@@ -8,36 +8,34 @@ import numpy as np
 
 from equipoise.statistics.noise import Rows
 
-_USUAL = 0.05
-"""Level at which the class is picked whose unseen examples count most."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Unseen:
-    r"""How much of a difference may lie in examples of one class of which none was seen.
+    r"""How much of a difference may lie in examples of which none was seen.
 
     Parameters
     ----------
-    whole : float, default=0.0
-        By how much the difference changes if one method is right about all examples of the
-        class and the other is wrong.
-    n_examples : float, default=1.0
-        Different examples of the class that were tested, over all seeds; above 0.
-    common : float, default=1.0
-        Which part of the square of the shift all seeds have in common, in [0, 1].
+    wholes : tuple of float, default=()
+        For each class, by how much the difference changes if one method is right about all of
+        its examples and the other is wrong; above 0.
+    sizes : tuple of float, default=()
+        For each class, how many of its examples were tested over all seeds; above 0.
 
     Notes
     -----
-    Of :math:`N` examples none shows what holds for a share :math:`\lambda` of its class with
+    Of :math:`N` examples none shows what holds for a share :math:`\lambda` of their class with
     probability :math:`(1 - \lambda)^N`. So at level :math:`\alpha` a share of up to
-    :math:`1 - \alpha^{1/N}` is not ruled out, about :math:`3 / N` at 0.05 [1]_, and shifts the
-    difference by
+    :math:`1 - \alpha^{1/N}` is not ruled out, about :math:`3 / N` at 0.05 [1]_. A spread of what
+    was seen says nothing of it: where neither of two methods finds any of 30 rare examples, one
+    of them may yet find one in ten, and be no worse in the mean of recalls than the other, which
+    was seen to be better on a common class. Of several classes with :math:`U_k` for `wholes` it
+    is the largest shift that shows nothing with probability :math:`\alpha`:
 
-    .. math:: u(\alpha) = U \big(1 - \alpha^{1/N}\big)
+    .. math:: u(\alpha) = \max_\lambda \sum_k U_k \lambda_k
+        \quad\text{where}\quad \prod_k (1 - \lambda_k)^{N_k} = \alpha
 
-    with :math:`U` for `whole`. A spread of what was seen says nothing of it: where neither of
-    two methods finds any of 30 rare examples, one of them may yet find one in ten, and be no
-    worse in the mean of recalls than the other, which was seen to be better on a common class.
+    With :math:`\lambda_k = 1 - \mu N_k / U_k` for those classes in which this is above 0, and
+    :math:`\mu` from the condition, it is :math:`\sum_k U_k - \mu \sum_k N_k` over these classes.
 
     References
     ----------
@@ -46,20 +44,29 @@ class Unseen:
 
     Examples
     --------
-    >>> rare = Unseen(whole=0.5, n_examples=30)
+    >>> rare = Unseen(wholes=(0.5, 0.5), sizes=(3000, 30))
     >>> for alpha in 0.05, 0.001:
     ...     print(f"{rare.shift(alpha):.3f}")
     0.048
     0.103
     """
 
-    whole: float = 0.0
-    n_examples: float = 1.0
-    common: float = 1.0
+    wholes: tuple[float, ...] = ()
+    sizes: tuple[float, ...] = ()
 
     def shift(self, alpha: float) -> float:
         """Return the shift that is not ruled out at a level, in (0, 1]."""
-        return -self.whole * math.expm1(math.log(alpha) / self.n_examples)
+        if not self.wholes:
+            return 0.0
+        wholes, sizes = np.array(self.wholes), np.array(self.sizes)
+        order = np.argsort(sizes / wholes, kind="stable")
+        wholes, sizes = wholes[order], sizes[order]
+        each = np.log(wholes / sizes)
+        # With the first one class, the first two, and so on; all of those taken lie above mu.
+        log_mu = (np.cumsum(sizes * each) + math.log(alpha)) / np.cumsum(sizes)
+        last = int((each >= log_mu).sum()) - 1
+        most, n = np.cumsum(wholes)[last], np.cumsum(sizes)[last]
+        return max(float(most - math.exp(log_mu[last]) * n), 0.0)
 
 
 ALL_SEEN = Unseen()
@@ -74,23 +81,19 @@ def unseen(runs: Sequence[Rows], shared: float) -> list[Unseen]:
     runs : sequence of Rows
         At least one; all have the same scores.
     shared : float
-        Share :math:`\rho` of its rows that a run has in common with another one.
+        Share :math:`\rho` of its rows that a run has in common with another one; 1 for one run.
 
     Returns
     -------
     list of Unseen
-        Of the class that shifts the score most at level 0.05. Without `Rows.stakes`, and for
-        scores that no example adds anything to, as the difference between copies, nothing.
+        Without `Rows.stakes`, and for scores that no example adds anything to, as the
+        difference between methods that are right about the same ones, nothing.
 
     Notes
     -----
-    :math:`R` runs with :math:`n` examples of a class have :math:`N = n R / (1 + (R - 1) \rho)`
-    different ones, and the part :math:`R \rho / (1 + (R - 1) \rho)` in common: all of it if they
-    have the same rows, nothing if each has its own.
-
-    One class is enough. The probability that nothing is seen of shares of several classes is
-    the product of those of each, so all together have hardly more examples unseen than one may
-    have alone, and in this one they count most.
+    :math:`R` runs with :math:`n` examples of a class each are as good as
+    :math:`N = n R / (1 + (R - 1) \rho)` different ones: those of one run if all have the same,
+    and of all runs if each has its own.
 
     Examples
     --------
@@ -99,22 +102,19 @@ def unseen(runs: Sequence[Rows], shared: float) -> list[Unseen]:
     ...     weights=np.repeat([1 / 180, 1 / 20], [90, 10]), values=np.eye(100)[:, :1],
     ... )
     >>> [found] = unseen([rows, rows], shared=1.0)
-    >>> print(f"{found.whole:.1f} of {found.n_examples:.0f}")
-    0.5 of 10
+    >>> found.sizes, [round(whole, 3) for whole in found.wholes]
+    ((90.0, 10.0), [0.5, 0.5])
     """
     alike = 1 + (len(runs) - 1) * shared
     differs = np.any([(rows.values != 0).any(axis=0) for rows in runs], axis=0)
     sizes, wholes = (np.mean(each, axis=0) for each in _by_class(runs))
-    sizes = np.maximum(sizes * len(runs) / alike, np.finfo(float).tiny)
-    chosen = (wholes * (1 - _USUAL ** (1 / sizes))[:, None]).argmax(axis=0)
-    return [
-        Unseen(
-            whole=float(wholes[code, score] * differs[score]),
-            n_examples=float(sizes[code]),
-            common=len(runs) * shared / alike,
-        )
-        for score, code in enumerate(chosen)
-    ]
+    sizes *= len(runs) / alike
+    found = []
+    for own, is_seen in zip(wholes.T, differs, strict=True):
+        here = own > 0
+        counted = (tuple(own[here].tolist()), tuple(sizes[here].tolist()))
+        found.append(Unseen(wholes=counted[0], sizes=counted[1]) if is_seen else ALL_SEEN)
+    return found
 
 
 def _by_class(runs: Sequence[Rows]) -> tuple[np.ndarray, np.ndarray]:

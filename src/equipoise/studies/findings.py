@@ -220,11 +220,11 @@ def _interaction_sentence(
     if not told:
         largest = max(known, key=lambda name: abs(known[name].value))
         return (
-            f"No value gains on {versus}, or loses, as the ratio grows, as far as "
-            f"{counted(len(cells.seeds), 'seed')} can tell; the largest change is that of "
-            f"{cells.labels[largest]}: {_change(known[largest], metric)}."
+            f"No value gains on {versus}, or loses, as the ratio grows, as far as these test "
+            f"examples and {counted(len(cells.seeds), 'seed')} can tell; the largest change is "
+            f"that of {cells.labels[largest]}: {_change(known[largest], metric)}."
         )
-    each = [f"{cells.labels[name]} {_change(change, metric)}" for name, change in told.items()]
+    each = [f"{cells.labels[name]} by {_change(change, metric)}" for name, change in told.items()]
     return f"As the ratio grows, these change against {versus}: {'; '.join(each)}."
 
 
@@ -237,8 +237,10 @@ def _verdict(change: Slope, metric: str) -> str:
 
 
 def _change(change: Slope, metric: str) -> str:
-    error = "" if change.error is None else f" ± {number(change.error, metric)}"
-    return f"{_signed(change.value, metric, bare=True)}{error} {unit(metric)} per tenfold ratio"
+    value = f"{_signed(change.value, metric, bare=True)} {unit(metric)} per tenfold ratio"
+    if change.low is None or change.high is None:
+        return value
+    return f"{value}, {number(change.low, metric)} to {number(change.high, metric)}"
 
 
 def _signed(value: float, metric: str, *, bare: bool = False) -> str:
