@@ -100,7 +100,7 @@ def differences(
     >>> wrong = Predictions(codes=codes, logits=np.eye(2)[[0, 0, 1, 1, 0, 1]])
     >>> found = differences({"a": [right], "b": [wrong]}).between("a", "b")
     >>> print(f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f}), p = {found.p:.2f}")
-    0.33 (-0.40 to 1.00), p = 0.29
+    0.33 (-0.44 to 1.00), p = 0.30
     """
     names = list(predictions)
     _check(predictions, metric, classes)
