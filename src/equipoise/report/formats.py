@@ -67,6 +67,15 @@ def rounded(value: float | None) -> str:
     return f"{value / 1e3:.0f}{_SPACE}thousand"
 
 
+def tick(value: float) -> str:
+    """Write a round number beside an axis: short, and not as nothing where it is below one.
+
+    >>> print(tick(0.5), "|", tick(2000), "|", tick(5e9))
+    0.5 | 2...000 | 5...billion
+    """
+    return f"{value:g}" if value < 1 else rounded(value).replace(f".0{_SPACE}", _SPACE)
+
+
 def interval(estimate: dict[str, Any], as_percent: bool = True) -> str:
     """Write the interval of an estimate, without the unit; empty if there is none.
 

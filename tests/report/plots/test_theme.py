@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from importlib import resources
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -155,3 +156,27 @@ def test_a_line_is_known_as_its_class() -> None:
     assert [e.get("data-of") for e in owned] == ['"x" <y>']
     assert list(owned[0].iter("path"))
     assert "class-0" not in drawn
+
+
+@pytest.mark.parametrize("cost", [0.02, 1.2, 40.0, 9e4, 2e6, 6.6e9])
+@pytest.mark.parametrize("dearest", [1.0, 1.1, 6.0, 9.0, 40.0, 3000.0])
+def test_numbers_of_a_logarithmic_axis_are_apart_and_none_is_nothing(
+    cost: float, dearest: float
+) -> None:
+    """As measured on the canvas; methods that cost the same still get a number."""
+    with theme.themed("axis"):
+        figure = theme.canvas(290)
+        axes = figure.subplots()
+        axes.set_yticks([0.1, 1.0], ["10 %", "100 %"])
+        theme.log_axis(axes, "x", cost / 1.4, cost * dearest * 2.2)
+        figure.draw_without_rendering()
+        left, right = axes.get_xlim()
+        written = [
+            each.label1
+            for each in axes.xaxis.get_major_ticks()
+            if left <= each.get_loc() <= right and each.label1.get_text()
+        ]
+    assert written
+    assert "0" not in [each.get_text() for each in written]
+    spans = sorted((box.x0, box.x1) for box in (each.get_window_extent() for each in written))
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))

@@ -8,6 +8,7 @@ when they are pointed at: by the browser itself as titles, by the page's script 
 
 import contextlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +18,18 @@ from xml.etree import ElementTree
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from equipoise.report.formats import shorten, whole
+from equipoise.report.formats import shorten, tick
 
 WIDTH = 380.0
 """Width of a picture in its own units; text is 10.5 of them high, to stay readable on a phone."""
 
 _SHORT = 2
 """Most letters of names that fit beside each other."""
+
+_SPELLED_FROM = 1e5
+"""Numbers on an axis from which a word stands for their zeros, so that fewer fit."""
 
 INK, MUTED, RULE, PAGE = "#010001", "#010002", "#010003", "#010004"
 AS_IS, CORRECTED, TRAINING = "#010005", "#010006", "#010007"
@@ -173,15 +177,26 @@ def slanted(names: Sequence[str], degrees: float) -> float:
 
 
 def log_axis(axes: Axes, which: str, low: float, high: float) -> None:
-    """Make an axis logarithmic, labelled with whole numbers at powers of ten."""
+    """Make an axis logarithmic, labelled at powers of ten; at 1, 2 and 5 of them if it is short."""
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
     axis = getattr(axes, f"{which}axis")
-    narrow = high / low < 30
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
+    narrow = high / low < (30 if high < _SPELLED_FROM else 10)
+    marks = _marks(low, high) if narrow else []
+    axis.set_major_locator(FixedLocator(marks) if marks else LogLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axis.set_minor_locator(NullLocator() if narrow else LogLocator(subs=(2.0, 5.0)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _marks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times powers of ten from `low` to `high`.
+
+    >>> _marks(0.9, 7)
+    [1.0, 2.0, 5.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [m * 10.0**k for k in powers for m in (1, 2, 5) if low <= m * 10.0**k <= high]
 
 
 def percent_axis(axes: Axes, which: str) -> None:
