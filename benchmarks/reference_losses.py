@@ -138,7 +138,15 @@ def influence_balanced() -> Pairs:
         value = F.cross_entropy((z + weight @ h)[None], t[None])
         (slope,) = torch.autograd.grad(value, weight)
         expected.append(float(value.detach() / (slope.abs().sum() + 1e-3)))
-    yield called(losses.InfluenceBalanced(alpha=1.0), logits, targets, features=features), expected
+    loss = losses.InfluenceBalanced(alpha=1.0)
+    yield called(loss, logits, targets, features=features), expected
+    given = torch.from_numpy(logits).requires_grad_()
+    hot, one = torch.from_numpy(targets), torch.ones(4)
+    influence = (given.softmax(dim=1) - hot).abs().sum(dim=1) * features.abs().sum(dim=1)
+    written = F.cross_entropy(given, hot, reduction="none") / (influence + 1e-3)
+    own = loss(given, hot, hot.argmax(dim=1), one, features=features)
+    found, slopes = (torch.autograd.grad(each.sum(), given)[0] for each in (own, written))
+    yield found.numpy(), slopes.numpy()
 
 
 # Samplers

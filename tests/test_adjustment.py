@@ -142,7 +142,7 @@ def test_no_tau_is_better_on_held_out_examples(monitor: str, backbone: str) -> N
     plain = _fit(**params)
     weight, bias = _head(plain)
     n_members, every = len(weight) // 4, []
-    for tau in np.arange(0, 1.001, 0.05):
+    for tau in np.arange(0, 2.001, 0.05):
         _set_rows(plain, weight.reshape(n_members, 4, -1), bias.reshape(n_members, 4), tau)
         every.append(sign * validation_scores(*_held(plain))[monitor])
     assert own == pytest.approx(max(every), rel=1e-6)
@@ -366,7 +366,7 @@ def test_held_out_examples_are_scored_for_the_prior_of_use() -> None:
         ({"validation": 0.0, "posthoc": "TauNorm()"}, "held out"),
         ({"validation": 0.0, "posthoc": "NearestMean()"}, "held out"),
         ({"validation": 0.0, "posthoc": "Thresholds(strength=1.0)"}, "held out"),
-        ({"posthoc": "TauNorm(tau=1.5)"}, "or 'auto'"),
+        ({"posthoc": "TauNorm(tau=2.5)"}, "or 'auto'"),
         ({"posthoc": "TauNorm(tau='best')"}, "or 'auto'"),
         ({"posthoc": "NearestMean(scale=0)"}, "or 'auto'"),
         ({"posthoc": "Thresholds(metric='accuracy')"}, "macro_f1"),

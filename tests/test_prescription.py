@@ -161,23 +161,26 @@ def _recipes() -> str:
     rows = []
     for recipe in (each for each in RECIPES.values() if each.base is None):
         set_ = {"images": recipe.on("images"), "tables": recipe.on("table")}
-        told = [
-            f"{kind}: " + ", ".join(f"`{k}` {_code(v)}" for k, v in params.items())
-            for kind, params in set_.items()
-            if params
-        ]
-        published = recipe.published or ""
-        settings = "; ".join(told) or "everything automatic"
-        rows.append([recipe.name, recipe.summary, settings, _linked(recipe.source), published])
+        settings = _settings(set_) or "everything automatic"
+        told = [recipe.summary, settings, _linked(recipe.source)]
+        rows.append([recipe.name, *told, recipe.published or ""])
     return _rows(["recipe", "what it is", "settings", "source", "published"], rows)
+
+
+def _settings(by_kind: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return parameters of each kind of data; those of no name hold for all."""
+    told = {
+        kind: ", ".join(f"`{name}` {_code(value)}" for name, value in params.items())
+        for kind, params in by_kind.items()
+    }
+    return "; ".join(f"{kind}: {text}" if kind else text for kind, text in told.items() if text)
 
 
 def _methods() -> str:
     """Recipes that go over another, in the order of `equipoise recipes`."""
     rows = []
     for recipe in (each for each in RECIPES.values() if each.base is not None):
-        params = {**recipe.params, **recipe.images, **recipe.table}
-        set_ = ", ".join(f"`{k}` {_code(v)}" for k, v in params.items())
+        set_ = _settings({"": recipe.params, "images": recipe.images, "tables": recipe.table})
         only = "" if len(recipe.kinds) > 1 else f" ({recipe.kinds[0]} only)"
         within = ", ".join(f"`{name}`" for name in recipe.within)
         told = [recipe.summary + only, recipe.base, set_, within, _linked(recipe.source)]

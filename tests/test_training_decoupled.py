@@ -279,10 +279,11 @@ def test_translation_is_for_images_without_a_second_view() -> None:
 
 
 @pytest.mark.parametrize("head", ["Cosine()", "Normalized()"])
-def test_scales_need_rows_with_a_length(head: str) -> None:
+@pytest.mark.parametrize("stages", ["LWS()", "WeightBalancing()"])
+def test_what_changes_lengths_needs_rows_with_a_length(head: str, stages: str) -> None:
     """A head that divides lengths out is refused, and the message says what to do."""
     with pytest.raises(InputError, match=r"head `Linear`.*CRT"):
-        _fit(head=head, stages="LWS()")
+        _fit(head=head, stages=stages)
 
 
 def test_cross_entropy_cannot_begin_late() -> None:

@@ -52,7 +52,11 @@ def test_what_is_deferred_is_off_in_the_first_stage_and_as_set_in_the_second() -
     given = _fit(weighting=Inverse(power=0.5)).training.stage
     assert repr(DRW().split(given)[1].weighting) == "Inverse(power=0.5)"
     assert [repr(s.sampler) for s in DRS().split(whole)] == ["None", repr(ClassBalanced())]
-    assert [repr(s.constraint) for s in WeightBalancing().split(whole)] == ["None", repr(MaxNorm())]
+    first, second = WeightBalancing(decay=0.3).split(_fit(optimizer="SGD()").training.stage)
+    assert (first.weighting, first.constraint) == (None, None)
+    assert repr(second.weighting) == "EffectiveNumber()"
+    assert repr(second.constraint) == repr(MaxNorm(share=0.1))
+    assert [s.optimizer.weight_decay for s in (first, second)] == [0.0005, 0.3]  # type: ignore[attr-defined]
 
 
 def test_deferred_stages_go_through_one_schedule() -> None:
@@ -69,6 +73,63 @@ def test_a_new_stage_of_the_head_begins_at_the_peak() -> None:
     (fit := _fit(epochs=10, stages=CRT(start=0.5), schedule="Cosine(warmup=0.0)")).run()
     rates = [row["learning_rate"] for row in fit.training.history]
     np.testing.assert_allclose(rates[:5], rates[5:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["LWS", "DeferredLoss"])
+def test_a_second_stage_may_have_a_rate_of_its_own(name: str) -> None:
+    """All its rates are so much smaller or larger; those of the first stage are as they were."""
+    rates = []
+    for factor in (1.0, 0.01):
+        (fit := _fit(stages=f"{name}(start=0.5, rate={factor})", loss="Focal()")).run()
+        rates.append([row["learning_rate"] for row in fit.training.history])
+    np.testing.assert_allclose(rates[1][:3], rates[0][:3], rtol=1e-12)
+    np.testing.assert_allclose(rates[1][3:], np.multiply(0.01, rates[0][3:]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(33, 27), (200, 160), (10, 8), (3, 2)])
+def test_a_second_stage_begins_no_sooner_than_it_is_due(epochs: int, expected: int) -> None:
+    """Of 33 epochs 0.8 are 26.4: the 27th is of the first stage."""
+    assert DRW().split(_fit(epochs).training.stage)[0].epochs == expected
+
+
+def test_a_continued_stage_has_the_projector_of_the_one_before() -> None:
+    """What a self-supervised loss has learnt beside the network is not thrown away."""
+    fit = _fit(
+        kind="images", stages=DRW(start=0.5), auxiliary="VICReg()", augmentation="CropFlip()"
+    )
+    training, seen = fit.training, []
+    advance = training.advance
+
+    def watched() -> None:
+        before = training.learning.learner.projector.state_dict()  # type: ignore[union-attr]
+        last = {name: value.clone() for name, value in before.items()}
+        advance()
+        after = training.learning.learner.projector.state_dict()  # type: ignore[union-attr]
+        seen.append(all(torch.equal(last[name], after[name]) for name in after))
+
+    training.advance = watched  # type: ignore[method-assign]
+    fit.run()
+    assert seen == [True]
+
+
+def test_the_radius_of_a_share_is_measured_when_its_stage_begins() -> None:
+    """A tenth of the way between the rows that the first stage has left, in all steps."""
+    fit = _fit(stages=WeightBalancing(start=0.5), optimizer="SGD(lr=0.05)")
+    training, lengths = fit.training, []
+    advance = training.advance
+
+    def watched() -> None:
+        advance()
+        lengths.append(training.network.head.weight.detach().norm(dim=1))  # type: ignore[union-attr, operator]
+
+    training.advance = watched  # type: ignore[method-assign]
+    fit.run()
+    [rows] = lengths
+    expected = float(rows.min() + 0.1 * (rows.max() - rows.min()))
+    assert training.learning.constraint.radius == pytest.approx(expected)  # type: ignore[union-attr]
+    after = training.learning.network.get_parameter("head.weight").detach().norm(dim=1)
+    assert float(after.max()) <= expected * (1 + 1e-6)
+    assert training.learning.constraint.share is None  # type: ignore[union-attr]
 
 
 def test_a_deferred_stage_that_changes_nothing_changes_nothing() -> None:
@@ -124,7 +185,9 @@ def test_the_stage_of_the_head_leaves_the_backbone_as_it_was(kind: str) -> None:
     assert any(not torch.equal(left[name], first[name]) for name in left.keys() - heads)
 
 
-@pytest.mark.parametrize("stages", ["DRW(start=0.5)", "CRT(start=0.5)", "WeightBalancing()"])
+@pytest.mark.parametrize(
+    "stages", ["DRW(start=0.5)", "CRT(start=0.5)", "WeightBalancing(start=0.5)"]
+)
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_training_that_was_stopped_in_any_stage_goes_on_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: str, stop: int
@@ -173,7 +236,8 @@ def test_the_prior_is_that_of_the_last_stage() -> None:
     shares = np.bincount(TARGET[ROWS][_fit().task.train]) / len(_fit().task.train)
     np.testing.assert_allclose(_fit().prior, shares)
     for stages in (DRS(), CRT(), WeightBalancing()):
-        np.testing.assert_allclose(_fit(stages=stages).prior, np.full(3, 1 / 3))
+        fit = _fit(stages=stages, weighting=None if isinstance(stages, DRS | CRT) else Inverse())
+        np.testing.assert_allclose(fit.prior, np.full(3, 1 / 3))
 
 
 def _second_step(stages: str, **params: Any) -> tuple[Fit, torch.nn.Module, np.ndarray]:
@@ -201,7 +265,7 @@ def _weighted(stages: str, counts: np.ndarray) -> np.ndarray:
     """Return the weight of each class in the second stage, by the formulas of the papers."""
     if stages not in ("DRW", "WeightBalancing"):
         return np.ones(3)
-    numbers = (1 - 0.9999**counts) / (1 - 0.9999) if stages == "DRW" else counts
+    numbers = (1 - 0.9999**counts) / (1 - 0.9999)
     return counts.sum() / numbers / (counts / numbers).sum()
 
 

@@ -71,7 +71,7 @@ def is_exact(stage: Stage, settings: Settings, *, is_last: bool, is_adjusted: bo
     is_adjusted : bool
         Whether a method after training has changed the head.
     """
-    parts = [stage.loss, stage.mixing, settings.resampling]
+    parts = [stage.loss, stage.mixing, stage.sampler, settings.resampling]
     parts += [settings.stages] if is_last else []
     parts += [settings.posthoc] if is_adjusted else []
     if stage.loss is not None and not _is_plain(stage.loss, settings, is_adjusted=is_adjusted):

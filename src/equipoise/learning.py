@@ -11,15 +11,18 @@ from torch import Tensor, nn
 from equipoise._tensors import ClassCounts, Inputs
 from equipoise.assembly import Assembly, Batch, view_transforms
 from equipoise.batches import Examples, shuffled
+from equipoise.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from equipoise.devices import Device, reproducible
 from equipoise.distributed import World
 from equipoise.objective import Learner, Objective, build_learner
 from equipoise.progress import Observer, Progress
 from equipoise.seeds import derive_seed
+from equipoise.spec import resolve
 from equipoise.specialized.translation import Translation
 from equipoise.stage import Stage
 from equipoise.standard.averaging import recompute_statistics
 from equipoise.standard.backbones import InputFormat, TableInput
+from equipoise.standard.constraints import CONSTRAINTS, Constraint
 from equipoise.standard.sharpness.base import Gradients, trainable
 
 
@@ -63,6 +66,8 @@ class Learning:
         How batches are made.
     objective : Objective
         What a step minimises.
+    constraint : Constraint or None
+        That of the stage, for the network that it began with.
     """
 
     stage: Stage
@@ -82,6 +87,7 @@ class Learning:
     average: nn.Module | None = field(init=False)
     assembly: Assembly = field(init=False)
     objective: Objective = field(init=False)
+    constraint: Constraint | None = field(init=False)
 
     def __post_init__(self) -> None:
         stage = self.stage
@@ -89,6 +95,8 @@ class Learning:
         scales = {f"network.{name}": scale for name, scale in self.scales.items()}
         self.optimizer = stage.optimizer.build(self.learner, scales)
         self.average = stage.average.start(self.network) if stage.average else None
+        bound = stage.constraint
+        self.constraint = None if bound is None else bound.begun(self.network)  # type: ignore[arg-type]
         self.assembly = self._assembly()
         self.objective = Objective(
             learner=self.learner,
@@ -117,6 +125,34 @@ class Learning:
     def evaluated(self) -> nn.Module:
         """The network that is validated and kept: the average where there is one."""
         return self.network if self.average is None else self.average
+
+    def go_on_from(self, before: "Learning") -> None:
+        """Take over from the stage before what a stage goes on with, beside the network."""
+        projector = before.learner.projector
+        if self.learner.projector is not None and projector is not None:
+            self.learner.projector.load_state_dict(projector.state_dict())
+        self.optimizer.load_state_dict(before.optimizer.state_dict())
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return all tensors that change from step to step, by what they are of."""
+        return {
+            "learner": self.learner.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
+            "guide": {} if self.guide is None else self.guide.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over what `tensors` returned, and the constraint of then."""
+        self.learner.load_state_dict(checkpoint.group("learner"))
+        if self.average is not None:
+            self.average.load_state_dict(checkpoint.group("average"))
+        if self.guide is not None:
+            self.guide.load_state_dict(checkpoint.group("guide"))
+        restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
+        # Measured when the stage began; checkpoints of earlier versions hold none.
+        if (bound := checkpoint.facts.get("constraint")) is not None:
+            self.constraint = resolve(bound, CONSTRAINTS, "constraint")
 
     def order(self, examples: Examples, epoch: int) -> list[np.ndarray]:
         """Return the positions of the examples of each batch of an epoch of this stage."""
@@ -198,8 +234,8 @@ class Learning:
             loss, gradients = stage.sharpness.gradient(closure, self.learner, self.counts, done)
         self._descend(gradients, stage.progress((done + 0.5) / (stage.epochs * steps)))
         self.learner.fold()
-        if stage.constraint is not None:
-            stage.constraint.apply(self.network)  # type: ignore[arg-type]
+        if self.constraint is not None:
+            self.constraint.apply(self.network)  # type: ignore[arg-type]
         if stage.average is not None and self.average is not None:
             stage.average.update(self.average, self.network, done, stage.epochs * steps)
         return loss

@@ -22,9 +22,7 @@ from equipoise.batches import Examples
 from equipoise.checkpoints import (
     Checkpoint,
     grouped,
-    optimizer_tensors,
     read_checkpoint,
-    restore_optimizer,
     write_checkpoint,
 )
 from equipoise.deadlines import Deadline
@@ -116,7 +114,7 @@ class Training:
     def _enter(self, index: int, first: int) -> None:
         """Begin a stage with the network as it is, after `first` epochs of the stages before."""
         self.index, stage = index, self.stages[index]
-        before = self.learning.optimizer if stage.continues else None
+        before = self.learning if stage.continues else None
         if stage.trains != "all":
             self.network.freeze_backbone()  # type: ignore[operator]
         if stage.trains == "scales":
@@ -140,7 +138,7 @@ class Training:
             guide=guide,
         )
         if before is not None:
-            self.learning.optimizer.load_state_dict(before.state_dict())
+            self.learning.go_on_from(before)
         if not self.history:  # else what the stage before has kept stays until an epoch is done
             self.best = copy.deepcopy(self.network.state_dict())
         self.selection = Selection(stage.monitor, stage.patience)
@@ -275,21 +273,15 @@ class Training:
     def checkpoint(self) -> Checkpoint:
         """Return the whole state, from which `restore` goes on."""
         learning = self.learning
-        average = {} if learning.average is None else learning.average.state_dict()
-        guide = {} if learning.guide is None else learning.guide.state_dict()
-        tensors = grouped(
-            learner=learning.learner.state_dict(),
-            average=average,
-            guide=guide,
-            optimizer=optimizer_tensors(learning.optimizer),
-            best=self.best,
-        )
         facts = {
             "history": self.history,
             "selection": self.selection.state(),
             "shortened": self._lengths if tuple(self._lengths) != self.planned else None,
+            "stage": self.index,
+            "first": learning.first,
+            "constraint": None if learning.constraint is None else repr(learning.constraint),
         }
-        return Checkpoint(tensors, {**facts, "stage": self.index, "first": learning.first})
+        return Checkpoint(grouped(**learning.tensors(), best=self.best), facts)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over the state that `checkpoint` returned.
@@ -313,13 +305,7 @@ class Training:
             self._take_lengths(checkpoint.facts["shortened"])
         for index in range(self.index + 1, checkpoint.facts["stage"] + 1):
             self._enter(index, first=checkpoint.facts["first"])
-        learning = self.learning
-        learning.learner.load_state_dict(checkpoint.group("learner"))
-        if learning.average is not None:
-            learning.average.load_state_dict(checkpoint.group("average"))
-        if learning.guide is not None:
-            learning.guide.load_state_dict(checkpoint.group("guide"))
-        restore_optimizer(learning.optimizer, checkpoint.group("optimizer"))
+        self.learning.restore(checkpoint)
         self.best = checkpoint.group("best")
         self.history = list(checkpoint.facts["history"])
         self.selection.restore(checkpoint.facts["selection"])

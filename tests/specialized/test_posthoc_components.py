@@ -81,11 +81,12 @@ def test_of_equal_powers_the_surer_and_then_the_smallest_is_taken() -> None:
     """An example that rows of one length call right, and longer ones of class 0 not."""
     own = np.array([[[1.0, 2.0]], [[3.0, 0.0]]])
     evidence = replace(TWO, features=own, codes=np.array([1, 0]), bias=np.zeros((1, 2)))
-    tau = float(TauNorm().change(evidence).weight[0, 0, 0])
-    assert tau < 4.0
-    found = _chosen(TauNorm().change(evidence))["tau"]
-    # Right from (4 / 2) / 2 < 2^tau on, at 0.5 they tie; the margin grows to tau = 1.
-    assert 0.5 < found <= 1.0  # type: ignore[operator]
+    assert float(TauNorm().change(evidence).weight[0, 0, 0]) < 4.0
+    # Lengths 4 and 1: the logits that are right are 4 * 2^tau and 12 / 2^tau.
+    right = [(2.0 * 2**t - 4.0 / 2**t, 12.0 / 2**t) for t in np.arange(41) / 20]
+    losses = [np.logaddexp(0, -np.array(gaps)).mean() for gaps in right]
+    surest = min((loss, t) for t, loss in enumerate(losses) if min(right[t]) > 0)
+    assert _chosen(TauNorm().change(evidence)) == {"tau": surest[1] / 20}
     flat = replace(evidence, features=np.zeros((2, 1, 2)))
     assert _chosen(TauNorm().change(flat)) == {"tau": 0.0}
 

@@ -71,6 +71,23 @@ def test_the_head_alone_is_bounded_by_default() -> None:
     assert changed == {"head.weight"}
 
 
+def test_a_share_is_a_radius_between_the_shortest_and_the_longest_row() -> None:
+    """Of rows of length 5, 1 and 3: 1 and a quarter of 4; of rows of zeros the longest."""
+    network = _network()
+    rows = torch.tensor([[5.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 3.0, 0]])
+    network.head.weight.data.copy_(rows)  # type: ignore[union-attr]
+    begun = MaxNorm(share=0.25).begun(network)
+    assert repr(begun) == repr(MaxNorm(radius=2.0))
+    begun.apply(network)
+    torch.testing.assert_close(
+        _state(network)["head.weight"].norm(dim=1), torch.tensor([2.0, 1, 2])
+    )
+    network.head.weight.data[1] = 0.0  # type: ignore[union-attr]
+    assert MaxNorm(share=0.0).begun(network).radius == pytest.approx(2.0)
+    fixed = MaxNorm(radius=0.3)
+    assert fixed.begun(network) is fixed
+
+
 def test_all_layers_means_matrices_and_kernels() -> None:
     """A norm for each output filter; biases and normalisation keep their values."""
     network = _network()
@@ -104,7 +121,15 @@ def test_memory_layout_and_gradients_stay() -> None:
     assert weight.requires_grad
 
 
-@pytest.mark.parametrize("text", ["MaxNorm(radius=0)", "MaxNorm(layers='body')"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MaxNorm(radius=0)",
+        "MaxNorm(layers='body')",
+        "MaxNorm(share=1.1)",
+        "MaxNorm(share=0.1, layers='all')",
+    ],
+)
 def test_values_outside_their_range_are_refused(text: str) -> None:
     """A radius is above 0, and layers are the head or all."""
     with pytest.raises(InputError):

@@ -38,7 +38,9 @@ LOSSES: tuple[Recipe, ...] = (
         "focal",
         "Easy examples count less.",
         "Lin et al. 2017",
-        published=f"70.4 % on CIFAR-10 and 38.4 % on CIFAR-100 ({NET}; by Cao et al. 2019)",
+        published=(
+            f"70.4 % on CIFAR-10 and 38.4 % on CIFAR-100 ({NET}; by Cao et al. 2019, with gamma 1)"
+        ),
         params={"loss": "Focal()"},
         within=("loss",),
     ),
@@ -81,7 +83,9 @@ LOSSES: tuple[Recipe, ...] = (
         "Examples that move the boundary much count less, in the second half of training.",
         "Park et al. 2021",
         published=f"78.3 % on CIFAR-10 and 42.1 % on CIFAR-100 ({NET}; with class weights)",
-        params={"loss": "InfluenceBalanced()", "stages": "DeferredLoss()"},
+        params={"weighting": "Inverse()"},
+        images={"loss": "InfluenceBalanced(alpha=162.0)", "stages": "DeferredLoss(rate=0.01)"},
+        table={"loss": "InfluenceBalanced()", "stages": "DeferredLoss()"},
         within=("loss", "stages"),
     ),
 )
@@ -191,8 +195,10 @@ STAGED: tuple[Recipe, ...] = (
         "lws",
         "A factor for each class of the head is learnt alone, on class-balanced samples.",
         "Kang et al. 2020",
-        published=f"49.9 % on {LARGE}; then 10 for the factors)",
-        params={"stages": "LWS()", "sampler": "ClassBalanced()"},
+        published=f"49.9 % on {LARGE}; then 5 for the factors)",
+        params={"sampler": "ClassBalanced()"},
+        images={"stages": "LWS()"},
+        table={"stages": "LWS(rate=100.0)"},
         within=("stages",),
     ),
     _over_plain(
@@ -201,9 +207,9 @@ STAGED: tuple[Recipe, ...] = (
         "Zhong et al. 2021",
         published=(
             f"82.5 % on CIFAR-10 and 47.0 % on CIFAR-100 ({NET}; authors' code), of the full "
-            "method: it also learns a factor for each row of the head and measures batch norm "
-            "anew on balanced samples, and its smoothing between the largest and the smallest "
-            "class follows another curve"
+            "method: it also learns a factor for each row of the head, on CIFAR-100 it measures "
+            "batch norm anew on balanced samples and smooths from 0.4 to 0.1, and its smoothing "
+            "between the largest and the smallest class follows another curve"
         ),
         params={
             "stages": "MiSLAS()",
@@ -225,9 +231,17 @@ STAGED: tuple[Recipe, ...] = (
         "Strong weight decay, then the head alone with class weights and bounded norms.",
         "Alshammari et al. 2022",
         published="53.4 % on CIFAR-100 (ResNet-34, ratio 100, top-1 on balanced tests)",
-        params={"stages": "WeightBalancing()", "weighting": "Inverse()", "constraint": "MaxNorm()"},
-        images={"optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.005)"},
-        table={"optimizer": "AdamW(lr=0.001, weight_decay=0.1)"},
+        params={"weighting": "EffectiveNumber()", "constraint": "MaxNorm(share=0.1)"},
+        images={
+            "stages": "WeightBalancing(decay=0.1)",
+            "optimizer": "SGD(lr=0.01, momentum=0.9, nesterov=False, weight_decay=0.005)",
+            "schedule": "Cosine(warmup=0.0)",
+            "batch_size": 64,
+        },
+        table={
+            "stages": "WeightBalancing()",
+            "optimizer": "AdamW(lr=0.001, weight_decay=0.1)",
+        },
         within=("stages", "weighting", "optimizer"),
     ),
 )

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +35,9 @@ class Sampler(Component):
 
     Shares equal to those of the data give a uniform random permutation.
     """
+
+    exact_prior: ClassVar[bool] = True
+    """Whether the shares of an epoch are what logits contain that were trained so for long."""
 
     @abstractmethod
     def shares(self, counts: ClassCounts, progress: float) -> Tensor:
@@ -233,8 +237,9 @@ class Progressive(Sampler):
 
     .. math:: p_k = (1 - u)\,\frac{n_k}{N} + u\,\frac{1}{K}
 
-    A training of one epoch shows the data as they are. What the logits contain in the end is
-    nearer to the shares of the last epochs than to those of the first.
+    A training of one epoch shows the data as they are. What the logits contain in the end lies
+    between the shares of the last epochs and earlier ones, the further back the smaller the
+    learning rate became: correction to other class frequencies is a heuristic.
 
     References
     ----------
@@ -249,6 +254,8 @@ class Progressive(Sampler):
     tensor([0.7000, 0.3000])
     tensor([0.5000, 0.5000])
     """
+
+    exact_prior: ClassVar[bool] = False
 
     def shares(self, counts: ClassCounts, progress: float) -> Tensor:
         """Return the shares at this progress."""

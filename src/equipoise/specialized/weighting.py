@@ -112,8 +112,9 @@ class EffectiveNumber(Weighting):
     r"""Weights in inverse proportion to the effective number of examples.
 
     Examples of a large class overlap, so that the next one adds less. Between no weighting and
-    inverse frequency, like ``Inverse(power=0.5)``; `beta` says above which size a class's
-    further examples cease to count: about :math:`1 / (1 - \beta)`.
+    inverse frequency, as ``Inverse(power=0.5)`` is; `beta` says above which size a class's
+    further examples cease to count: about :math:`1 / (1 - \beta)`. Where all classes are far
+    smaller than that, below a thousand examples with the default, it is ``Inverse()``.
 
     Parameters
     ----------

@@ -1,11 +1,12 @@
 """Constraints: sets that weights are put back into after each step."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from equipoise.errors import InputError
 from equipoise.spec import Component, bounded
 from equipoise.standard.networks import Network, decay_groups
 
@@ -17,6 +18,10 @@ class Constraint(Component):
     @abstractmethod
     def apply(self, network: Network) -> None:
         """Put the weights of a network back into the allowed set, in place."""
+
+    def begun(self, network: Network) -> "Constraint":  # noqa: ARG002 (what others look at)
+        """Return what holds in a stage that begins with a network as it is."""
+        return self
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -31,6 +36,10 @@ class MaxNorm(Constraint):
     ----------
     radius : float, default=1.0
         Largest L2 norm, above 0.
+    share : float or None, default=None
+        From 0 to 1: the radius is measured when a stage begins, that share of the way from the
+        head's shortest row to its longest, and `radius` is not used. For a head that is trained
+        already, as the second stage of `WeightBalancing` has it.
     layers : {"head", "all"}, default="head"
         Whether only the head's weights are bounded, or also the backbone's.
 
@@ -39,7 +48,8 @@ class MaxNorm(Constraint):
     Each row :math:`w` of a trainable matrix, and each filter of a kernel for one output channel,
     becomes :math:`w \min(1, radius / \lVert w \rVert_2)`: its projection onto the ball. What
     weight decay spares is left alone too: biases, normalisation, frozen weights. The default
-    radius is for the head; look at the norms of a trained network to choose another.
+    radius is for the head; look at the norms of a trained network to choose another, or give a
+    share: the authors' code has 0.1 in the place of a radius.
 
     References
     ----------
@@ -60,7 +70,29 @@ class MaxNorm(Constraint):
     """
 
     radius: float = bounded(1.0, low=0, open_low=True)
+    share: float | None = bounded(None, low=0, high=1, optional=True)
     layers: str = bounded("head", choices=("head", "all"))
+
+    def validate(self) -> None:
+        """Raise `InputError` if a field is out of bounds, or one radius is for all layers."""
+        super().validate()
+        if self.share is not None and self.layers != "head":
+            raise InputError(
+                "A radius is measured for the head alone.",
+                f"`share` is {self.share:g} and `layers` {self.layers!r}.",
+                'Leave `layers` at "head", or give a radius in the place of a share.',
+            )
+
+    def begun(self, network: Network) -> "MaxNorm":
+        """Return the constraint with its radius, measured on the head's rows if need be."""
+        if self.share is None:
+            return self
+        weights, _ = decay_groups(network.head)
+        norms = torch.cat([_row_norms(weight.detach()).flatten() for weight in weights])
+        shortest, longest = float(norms.min()), float(norms.max())
+        radius = shortest + self.share * (longest - shortest)
+        # A row of zeros would keep all rows at nothing.
+        return replace(self, radius=radius or longest or self.radius, share=None)
 
     def apply(self, network: Network) -> None:
         """Shorten in place what is longer than `radius`."""
@@ -81,9 +113,12 @@ def project_rows(weight: Tensor, radius: float) -> None:
     tensor([[0., 2.],
             [0., 0.]])
     """
-    others = tuple(range(1, weight.ndim))
-    norms = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-    weight.mul_((radius / norms).clamp(max=1.0))
+    weight.mul_((radius / _row_norms(weight)).clamp(max=1.0))
+
+
+def _row_norms(weight: Tensor) -> Tensor:
+    """Return the L2 norm of each row or filter, with as many axes as the weight."""
+    return torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.ndim)), keepdim=True)
 
 
 CONSTRAINTS: dict[str, type[Constraint]] = {"MaxNorm": MaxNorm}

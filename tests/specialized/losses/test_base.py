@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import log_softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,6 +26,7 @@ from equipoise.specialized.losses import (
     VectorScaling,
 )
 from equipoise.specialized.losses.base import class_shares, log_odds, shifted_prior
+from equipoise.specialized.losses.influence import FLOOR
 
 EVERY: list[SpecializedLoss] = [
     Focal(),
@@ -74,7 +76,7 @@ def test_extreme_logits_and_counts_stay_finite(
         assert torch.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("loss", SMOOTH, ids=repr)
+@pytest.mark.parametrize("loss", EVERY, ids=repr)
 def test_gradients_are_the_slopes(loss: SpecializedLoss) -> None:
     """Automatic derivatives agree with finite differences, first and second."""
     logits, targets, counts = _batch()
@@ -334,17 +336,19 @@ def test_margins_drive_logits_apart_where_classes_overlap() -> None:
     assert torch.equal(loss.prior(HOT.mean(dim=0)), HOT.mean(dim=0))
 
 
-def test_influence_balance_has_no_end_where_classes_overlap() -> None:
-    """All examples pull alike however sure the network is: towards the common class for ever."""
+def test_influence_balance_is_least_at_less_than_the_prior() -> None:
+    """Of shares 0.9 and 0.1 it makes 0.858, the least of the formula written out by SciPy."""
     targets = torch.eye(2, dtype=torch.float64)[[0] * 9 + [1]]
-    pulls = []
-    for ahead in (0.0, 2.0, 4.0):
-        logits = torch.tensor([[ahead, 0.0]], dtype=torch.float64, requires_grad=True)
-        losses = _call(InfluenceBalanced(), logits.expand(10, 2), targets, torch.ones(2))
-        (gradient,) = torch.autograd.grad(losses.mean(), logits)
-        pulls.append(float(gradient[0, 0]))
-    # alpha / (4 features) * (0.1 - 0.9) / 2
-    assert pulls == pytest.approx([-10.0, -10.0, -10.0], rel=0.02)
+    found = _minimiser(InfluenceBalanced(), targets, torch.ones(2)).softmax(dim=0)
+
+    def expected(ahead: float) -> float:
+        common, rare = expit(ahead), expit(-ahead)
+        pulls = 4 * 2 * np.array([rare, common]) + FLOOR
+        return float(-np.array([0.9, 0.1]) @ (np.log([common, rare]) / pulls))
+
+    least = minimize_scalar(expected, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9})
+    assert float(found[0]) == pytest.approx(expit(least.x), abs=1e-6)
+    assert float(found[0]) == pytest.approx(0.858, abs=0.001)
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)

@@ -47,32 +47,33 @@ def test_the_influence_is_the_gradient_on_a_linear_head() -> None:
         )
 
 
-def test_no_gradient_flows_through_the_factor() -> None:
-    """Logits get that of cross-entropy times a constant; features get none."""
+def test_gradients_flow_through_the_influence() -> None:
+    """To logits and features, as of the formula written out with softmax, by autograd."""
     logits, targets, features = _case()
-    logits.requires_grad_()
-    features.requires_grad_()
-    losses = InfluenceBalanced()(logits, targets, targets.argmax(dim=1), COUNTS, features=features)
-    (found,) = torch.autograd.grad(losses.sum(), logits, retain_graph=True)
-    entropies = F.cross_entropy(logits, targets, reduction="none")
-    (plain,) = torch.autograd.grad(entropies.sum(), logits)
-    factor = (losses / entropies).detach()[:, None]
-    assert torch.allclose(found, factor * plain, rtol=1e-12)
-    assert torch.autograd.grad(losses.sum(), features, allow_unused=True) == (None,)
+    given = logits.requires_grad_(), features.requires_grad_()
+    losses = InfluenceBalanced(alpha=70.0)(
+        logits, targets, targets.argmax(dim=1), COUNTS, features=features
+    )
+    found = torch.autograd.grad(losses.sum(), given)
+    influence = (logits.softmax(dim=1) - targets).abs().sum(dim=1) * features.abs().sum(dim=1)
+    written = 70.0 / (influence + FLOOR) * F.cross_entropy(logits, targets, reduction="none")
+    for own, expected in zip(found, torch.autograd.grad(written.sum(), given), strict=True):
+        torch.testing.assert_close(own, expected, rtol=1e-11, atol=1e-12)
 
 
-def test_every_example_pulls_about_equally() -> None:
-    """The gradient on a linear head has the L1 norm alpha, sure or unsure, near or far."""
-    logits, targets, features = _case()
-    pulls = []
-    for z, t, h in zip(logits, targets, features, strict=True):
-        weight = torch.zeros(3, 6, dtype=torch.float64, requires_grad=True)
-        made = (z + weight @ h)[None]
-        loss = InfluenceBalanced(alpha=5.0)(
-            made, t[None], t.argmax()[None], COUNTS, features=h[None]
-        )
-        pulls.append(float(torch.autograd.grad(loss.sum(), weight)[0].abs().sum()))
-    assert pulls == pytest.approx([5.0] * len(pulls), rel=0.02)
+def test_the_surer_a_right_answer_the_less_it_pulls() -> None:
+    """In the end not at all; a wrong one by alpha over twice the length of its features."""
+    features, pulls = torch.full((1, 4), 8.0, dtype=torch.float64), []
+    for ahead in (0.0, 5.0, 40.0, -15.0):
+        logits = torch.tensor([[ahead, 0.0]], dtype=torch.float64, requires_grad=True)
+        asked = (torch.tensor([[1.0, 0.0]]), torch.tensor([0]), torch.ones(2))
+        loss = InfluenceBalanced(alpha=100.0)(logits, *asked, features=features)
+        pulls.append(-float(torch.autograd.grad(loss.sum(), logits)[0][0, 0]))
+    # (1 - ln 2) / 2 of alpha over the length where both classes are alike.
+    assert pulls[0] == pytest.approx(100 / 32 * (1 - np.log(2)) / 2, rel=1e-3)
+    assert pulls[0] > 10 * pulls[1]
+    assert 0 <= pulls[2] < 1e-9
+    assert pulls[3] == pytest.approx(100 / (2 * 32), rel=1e-3)
 
 
 def test_it_must_be_given_features() -> None:

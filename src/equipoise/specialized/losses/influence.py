@@ -20,10 +20,9 @@ FLOOR = 1e-3
 class InfluenceBalanced(SpecializedLoss):
     r"""Cross-entropy over the influence that each example has on the classifier's weights.
 
-    Boundaries bend around a few examples of overwhelming influence; here every example pulls
-    about equally. The paper trains with cross-entropy first and turns to this loss halfway, with
-    the weighting ``Inverse()``; from scratch its gradients never vanish, also not for examples
-    that are right, so use it for a late stage or with a small learning rate.
+    Boundaries bend around a few examples of overwhelming influence; here the loss of each is
+    divided by it. The paper trains with cross-entropy first and turns to this loss halfway, with
+    the weighting ``Inverse()`` and a hundredth of the learning rate: see `DeferredLoss`.
 
     Parameters
     ----------
@@ -43,9 +42,11 @@ class InfluenceBalanced(SpecializedLoss):
        \ell = \frac{\alpha}{\lVert p - t \rVert_1 \lVert h \rVert_1 + 10^{-3}}
        \left(-\sum_k t_k \log p_k\right)
 
-    The denominator is the size of the gradient on a linear head's weights; no gradient flows
-    through the factor. Soft targets need nothing further: :math:`p - t` is their gradient. The
-    class weights :math:`\lambda_k` of the paper are a weighting's, not this loss's.
+    The denominator is the size of the gradient of cross-entropy on a linear head's weights.
+    Gradients of this loss flow through it, as in the authors' code: held fixed, every example
+    would pull alike for ever, however right it is. Soft targets need nothing further:
+    :math:`p - t` is their gradient. The class weights :math:`\lambda_k` of the paper are a
+    weighting's, not this loss's.
 
     References
     ----------
@@ -85,17 +86,18 @@ class InfluenceBalanced(SpecializedLoss):
         if features is None:
             raise TypeError("InfluenceBalanced is called with the features of the examples")
         odds = log_odds(logits)
-        certain, fixed = targets > 0.5, odds.detach()
         # From 1 - p where p is near 1: of sure examples p itself has no digits left to subtract.
-        gaps = torch.where(certain, 1 - targets - (-fixed).sigmoid(), fixed.sigmoid() - targets)
-        lengths = features.detach().to(logits.dtype).abs().sum(dim=1)
+        near_one = 1 - targets - (-odds).sigmoid()
+        gaps = torch.where(targets > 0.5, near_one, odds.sigmoid() - targets)
+        lengths = features.to(logits.dtype).abs().sum(dim=1)
         influence = gaps.abs().sum(dim=1) * lengths
         return self.alpha / (influence + FLOOR) * (targets * F.softplus(-odds)).sum(dim=1)
 
     def prior(self, shares: Tensor, counts: ClassCounts | None = None) -> Tensor:  # noqa: ARG002
         """Return `shares` themselves, which is a heuristic.
 
-        Where classes overlap, all examples pull alike however sure the network is, so nothing
-        stops it from growing ever surer of the most common answer.
+        Where classes overlap, a right answer that is sure pulls hardly and a wrong one as if it
+        were alone, so the loss is least at other probabilities than the shares, which have no
+        closed form.
         """
         return shares

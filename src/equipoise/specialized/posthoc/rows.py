@@ -19,7 +19,7 @@ from equipoise.specialized.posthoc.base import (
     normalised_prior,
 )
 
-TRIED = tuple(i / 20 for i in range(21))
+TRIED = tuple(i / 20 for i in range(41))
 """Powers that are tried on held-out examples."""
 
 
@@ -40,7 +40,7 @@ def tau_norm(
     bias : ndarray of float, shape (classes,), or None
         Biases :math:`b_k`, divided as well; the paper leaves them out.
     tau : float
-        Power, from 0, which changes nothing, to 1, which makes all rows of length one.
+        Power: 0 changes nothing, 1 makes all rows of length one.
 
     Returns
     -------
@@ -78,8 +78,9 @@ class TauNorm(PostHoc):
     Parameters
     ----------
     tau : float or "auto", default="auto"
-        Power, from 0, which changes nothing, to 1, which makes all rows equally long. ``"auto"``:
-        the one of 0, 0.05, ..., 1 that is best on the held-out examples by the classifier's
+        Power: 0 changes nothing, 1 makes all rows equally long, and up to 2 the longest become
+        the shortest, which helps where decay has kept rows too even. ``"auto"``:
+        the one of 0, 0.05, ..., 2 that is best on the held-out examples by the classifier's
         ``monitor``, of equal ones that with the lower balanced log-loss, then the smallest.
         Values cost nothing to try once the network is trained, and which is best
         differs from data to data, in the paper too; a search that trains a network for each is a
@@ -100,8 +101,8 @@ class TauNorm(PostHoc):
 
     The class probabilities that the logits contain are taken to be :math:`\pi_k^{1-\tau}`,
     scaled to sum to 1, where the trained head contains :math:`\pi`: all of it with 0,
-    none with 1, where the paper aims at equal classes. In between it is an interpolation, not a
-    theorem.
+    none with 1 and above, where the paper aims at equal classes. In between it is an
+    interpolation, not a theorem.
 
     References
     ----------
@@ -116,7 +117,7 @@ class TauNorm(PostHoc):
 
     exact_prior: ClassVar[bool] = False
 
-    tau: float | str = bounded("auto", low=0, high=1, auto=True, tune=Span(0.0, 1.0))
+    tau: float | str = bounded("auto", low=0, high=2, auto=True, tune=Span(0.0, 2.0))
 
     @property
     def needs_validation(self) -> bool:
@@ -128,7 +129,7 @@ class TauNorm(PostHoc):
         tau, reason = float(self.tau) if self.tau != "auto" else 0.0, "as given"
         if self.tau == "auto":
             tau = _best(evidence)
-            reason = f"the best of 0, 0.05, ..., 1 on {len(evidence.codes)} held-out examples"
+            reason = f"the best of 0, 0.05, ..., 2 on {len(evidence.codes)} held-out examples"
         factors = _factors(evidence.weight, tau)
         return HeadChange(
             weight=evidence.weight * factors[:, :, None],
@@ -140,12 +141,12 @@ class TauNorm(PostHoc):
 
 
 def tempered(prior: PriorArray, tau: float) -> PriorArray:
-    """Return class probabilities to the power of one less tau, scaled to sum to 1.
+    """Return class probabilities to the power of one less tau, at least 0, scaled to sum to 1.
 
     >>> tempered(np.array([0.8, 0.2]), 0.5).round(4), tempered(np.array([0.8, 0.2]), 1.0)
     (array([0.6667, 0.3333]), array([0.5, 0.5]))
     """
-    return prior if tau == 0 else normalised_prior((1 - tau) * np.log(prior))
+    return prior if tau == 0 else normalised_prior(max(1 - tau, 0.0) * np.log(prior))
 
 
 def _best(evidence: Evidence) -> float:

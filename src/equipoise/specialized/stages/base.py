@@ -1,18 +1,21 @@
 """What a training in two stages is: a component that divides one into two."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from equipoise.errors import InputError
 from equipoise.spaces import Span
 from equipoise.spec import Component, bounded
 from equipoise.specialized.samplers import Sampler
 from equipoise.specialized.weighting import Weighting
 from equipoise.standard.backbones.base import Modality
 from equipoise.standard.constraints import Constraint
-from equipoise.standard.heads import Head
+from equipoise.standard.heads import Head, Linear
 from equipoise.standard.losses import Loss
 from equipoise.standard.mixing import Mixing
+from equipoise.standard.optimizers import Optimizer
 from equipoise.standard.self_supervision import SelfSupervision
 from equipoise.standard.smoothing import Smoothing
 
@@ -25,6 +28,16 @@ class Staged(Protocol):
     @property
     def epochs(self) -> int:
         """Passes over the training examples."""
+        ...
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What steps are taken by."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Factor on the learning rate."""
         ...
 
     @property
@@ -108,5 +121,26 @@ class Stages(Component):
 
     def epochs(self, stage: Staged) -> tuple[int, int]:
         """Return the epochs of both stages: together those of the whole, or 2 if that is 1."""
-        first = min(max(1, round(self.start * stage.epochs)), max(1, stage.epochs - 1))
+        # Rounded up: a second stage that is due when the rate drops must not begin before.
+        begins = math.ceil(self.start * stage.epochs - 1e-9)
+        first = min(max(1, begins), max(1, stage.epochs - 1))
         return first, max(1, stage.epochs - first)
+
+
+def require_rows(method: Stages, head: Head) -> None:
+    """Raise `InputError` if a head divides out the length of its rows, which a method changes.
+
+    Parameters
+    ----------
+    method : Stages
+        What needs it.
+    head : Head
+        The head that is trained.
+    """
+    if not isinstance(head, Linear):
+        raise InputError(
+            f"`{type(method).__name__}` must be used with the head `Linear`, whose rows have a "
+            "length to change.",
+            f"The head is {head!r}, which divides it out.",
+            'Leave the head out, or choose --stages "CRT()".',
+        )

@@ -17,6 +17,8 @@ from equipoise.standard.losses import CrossEntropy
 class Deferred(Stages):
     """Base of stages that go on with the same weights, optimizer and schedule.
 
+    So does the projector of a self-supervised loss. An average of the weights begins anew.
+
     Parameters
     ----------
     start : float, default=0.8
@@ -117,6 +119,9 @@ class DeferredLoss(Deferred):
     ----------
     start : float, default=0.5
         Share of the epochs with cross-entropy, from 0 to 1.
+    rate : float, default=1.0
+        Factor on the learning rate from then on, above 0. The authors of the influence-balanced
+        loss have 0.01, for SGD and a loss that is a thousand times as large.
 
     References
     ----------
@@ -135,10 +140,12 @@ class DeferredLoss(Deferred):
     """
 
     start: float = bounded(0.5, low=0, high=1, tune=Span(0.3, 0.9))
+    rate: float = bounded(1.0, low=0, open_low=True, tune=Span(0.003, 1.0, log=True))
 
     def split(self, stage: S) -> tuple[S, S]:
         """Return the stage of cross-entropy without weights, and that of the loss."""
-        return self._deferred(stage, loss=CrossEntropy(), weighting=None)
+        first, second = self._deferred(stage, loss=CrossEntropy(), weighting=None)
+        return first, replace(second, rate=stage.rate * self.rate)
 
     def check(self, stage: Staged, head: Head, kind: Modality) -> None:  # noqa: ARG002
         """Raise `InputError` if the loss is cross-entropy, which is there from the start."""
