@@ -142,6 +142,23 @@ def test_looks_at_the_best_are_corrected_over_all_pairs():
     assert last["detectable"] < first["detectable"]
 
 
+def test_where_the_control_is_best_the_list_to_it_is_the_only_one():
+    """By hand: p = 0.006 is enough over 7 pairs and not over all 28; every place says the same."""
+    others = {f"alike{k}": 0.1025 for k in range(6)}
+    found = _told({"plain": 0.10, **others, "worse": 0.1125}, control="plain")
+    assert found.facts["best"] == "plain"
+    (fact,) = [row for row in found.facts["to_control"] if row["method"] == "worse"]
+    assert fact["p_adjusted"] == pytest.approx(7 * fact["p"])
+    assert 7 * fact["p"] < 0.05 < 28 * fact["p"]
+    assert found.facts["to_best"] == found.facts["to_control"]
+    assert found.sentences[1].startswith("Worse than plain: worse by 1.3 points (")
+    assert found.sentences[2].startswith("Not told apart from plain: alike0, ")
+    assert len(found.sentences) == 3
+    said = "Where plain is the best, there is one list, that to plain."
+    assert said in found.reading
+    assert said not in _told({"plain": 0.30, "better": 0.10}, control="plain").reading
+
+
 def test_facts_are_plain_data():
     """They survive JSON without change."""
     found = _told({"a": 0.1, "b": 0.3, "c": 0.1}, control="b")

@@ -141,11 +141,14 @@ def _share(gain: float, left: Mapping[str, float]) -> str:
     return f"{value} % ({low} to {high} %)"
 
 
-def reading(comparison: Comparison, control: str | None, judged: Sequence[Judged]) -> list[str]:
-    """Return how to read a verdict: what is the same for all verdicts on the same methods."""
+def reading(
+    comparison: Comparison, control: str | None, best: str, judged: Sequence[Judged]
+) -> list[str]:
+    """Return how to read a verdict, in sentences that verdicts on the same methods share."""
     return [
         *_of_one_seed(comparison),
         *_rule(comparison, control),
+        *_of_one_list(comparison, control, best),
         *_of_detectable(judged),
     ]
 
@@ -155,6 +158,12 @@ def _of_one_seed(comparison: Comparison) -> list[str]:
         "With 1 seed, intervals and tests know nothing of what training again would change: "
         "differences may be due to the seed alone."
     ] * (comparison.n_seeds == 1)
+
+
+def _of_one_list(comparison: Comparison, control: str | None, best: str) -> list[str]:
+    return [f"Where {control} is the best, there is one list, that to {control}."] * (
+        best == control and len(comparison.means) > 1
+    )
 
 
 def _of_detectable(judged: Sequence[Judged]) -> list[str]:

@@ -73,9 +73,9 @@ def verdict(
     P-values are Holm's: against the best over all pairs of methods, since which one is best
     is not known before; against the control over the other methods. These are two families,
     each of which tells any difference wrongly with probability at most one less `level`; both
-    together, or with those of another prior, do so more often. ``detectable`` is the
-    true difference that is found with probability 0.8 at Bonferroni's level for the same
-    family.
+    together, or with those of another prior, do so more often. Where the control is the best,
+    there is one list, that to the control. ``detectable`` is the true difference that is found
+    with probability 0.8 at Bonferroni's level for the same family.
 
     Examples
     --------
@@ -98,10 +98,15 @@ def verdict(
         )
     sign = 1 if METRICS[comparison.metric] else -1
     best = max(comparison.means, key=lambda name: sign * comparison.means[name].value)
-    to_best = judged(comparison, best, list(combinations(comparison.means, 2)))
     others = [name for name in comparison.means if name != control]
     family = [] if control is None else [(name, control) for name in others]
     to_control = [] if control is None else judged(comparison, control, family)
+    # One question has one answer: where the control is best, both lists are of the same pairs.
+    to_best = (
+        to_control
+        if best == control
+        else judged(comparison, best, list(combinations(comparison.means, 2)))
+    )
     bias = prior_bias(to_control, balanced)
     metric = comparison.metric
     return Verdict(
@@ -111,7 +116,7 @@ def verdict(
             *(() if control in (None, best) else standing(control, to_control, metric)),
             *bias_sentences(bias, control, metric, heuristic),
         ),
-        reading=tuple(reading(comparison, control, [*to_best, *to_control])),
+        reading=tuple(reading(comparison, control, best, [*to_best, *to_control])),
         facts={
             "metric": metric,
             "unit": unit(metric),
