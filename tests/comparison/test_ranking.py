@@ -13,12 +13,12 @@ from equipoise.comparison.results import read_results
 from equipoise.comparison.verdict import concluded
 from equipoise.errors import InputError
 
-SKILLS = {"plain": (1.0, 1.2, 0.8, 1.1), "good": (5.0, 4.0, 6.0, 1.0), "bad": (0.1, 0.2, 0.1, 0.1)}
+SKILLS = {"plain": (1.0, 1.2, 0.8, 1.1), "good": (1.8, 4.0, 6.0, 1.0), "bad": (0.1, 0.2, 0.1, 0.1)}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, written: ModuleType) -> list[Path]:
-    """Comparisons on four data sets; on the last, two methods are alike."""
+    """Comparisons on four data sets; on the last two methods are alike, the first has one more."""
     made = []
     for i in range(4):
         folder = tmp_path_factory.mktemp(f"set{i}")
@@ -26,6 +26,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory, written: ModuleType) -> li
         for seed in range(3):
             for method, skills in SKILLS.items():
                 written.write(folder, method, seed, skills[i], salt=i)
+            if i == 0:
+                written.write(folder, "only", seed, 1.0)
         made.append(folder)
     return made
 
@@ -47,8 +49,9 @@ def test_ranks_are_those_of_the_means(folders: list[Path]) -> None:
 
 
 def test_wins_are_what_each_verdict_tells(folders: list[Path]) -> None:
-    """Counted over the data sets, against the control."""
+    """Counted over the data sets, against the control; others' methods are in the family, too."""
     found = rank_comparisons(folders)["methods"]
+    assert "only" not in found
     for name in ("good", "bad"):
         told = []
         for folder in folders:
@@ -59,7 +62,7 @@ def test_wins_are_what_each_verdict_tells(folders: list[Path]) -> None:
         row = found[name]
         assert (row["wins"], row["losses"]) == (wins, losses)
         assert row["wins"] + row["ties"] + row["losses"] == 4
-    assert found["good"]["wins"] == 3
+    assert found["good"]["wins"] == 2  # of the first, not with a method less: 2 p < 0.05 < 3 p
     assert "rank" in found["plain"]
 
 
@@ -72,7 +75,7 @@ def test_methods_that_one_comparison_lacks_are_left_out(
         written.write(tmp_path, method, 0, 1.0)
     found = rank_comparisons([*folders, tmp_path])
     assert list(found["methods"]) != []
-    assert found["left_out"] == ["bad", "new"]
+    assert found["left_out"] == ["bad", "new", "only"]
     assert "Left out" in found["sentences"][-1]
     written.tell(tmp_path, "new")
     with pytest.raises(InputError, match="at least two methods"):

@@ -191,12 +191,14 @@ def _against(
     found: Sequence[Comparison], control: str, shared: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """Return on how many data sets each method is told better, not told, and told worse."""
-    others = [name for name in shared if name != control]
-    counts = {name: {"wins": 0, "ties": 0, "losses": 0} for name in others}
+    counts = {name: {"wins": 0, "ties": 0, "losses": 0} for name in shared if name != control}
     for each in found:
-        for one in judged(each, control, [(name, control) for name in others]):
-            kind = "ties" if not one.is_told_apart else "wins" if one.gain > 0 else "losses"
-            counts[one.found.method][kind] += 1
+        # Chance had a try with all methods of a comparison, also with those that others lack.
+        family = [(name, control) for name in each.means if name != control]
+        for one in judged(each, control, family):
+            if one.found.method in counts:
+                kind = "ties" if not one.is_told_apart else "wins" if one.gain > 0 else "losses"
+                counts[one.found.method][kind] += 1
     return counts
 
 
