@@ -163,19 +163,39 @@ def test_wins_are_counted_against_a_method_that_all_have(folders: list[Path]) ->
             rank_comparisons(folders, control=unknown)
 
 
-@pytest.mark.parametrize("n", [2, 4])
-def test_few_data_sets_that_agree_are_no_proof(
-    n: int, tmp_path: Path, written: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Two methods, always the same one ahead: by chance with probability 2^(1 - n)."""
+def _always_ahead(root: Path, written: ModuleType, n: int) -> list[str]:
+    """Return comparisons on some data sets, in each of which one method is ahead of plain."""
     made = []
     for i in range(n):
-        folder = tmp_path / f"set{i}"
+        folder = root / f"set{i}"
         folder.mkdir()
         written.tell(folder, "plain", "good")
         for method, skill in (("plain", 0.5), ("good", 6.0)):
             written.write(folder, method, 0, skill, salt=i)
         made.append(str(folder))
+    return made
+
+
+@pytest.mark.parametrize(("n", "told"), [(5, "none"), (7, "plain and good (p = 0.016)")])
+def test_what_wilcoxons_test_tells_is_said_and_on_the_page(
+    n: int, told: str, tmp_path: Path, written: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two methods, always the same one ahead: p = 2 / 2^n."""
+    made = _always_ahead(tmp_path, written, n)
+    assert main(["rank", *made, "--out", str(tmp_path / "r.html")]) == 0
+    line = f"test of each pair (Holm's correction over 1 pair) tells apart {told}."
+    assert line in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "r.html").read_text("utf-8")
+    _, row = page.split("<h3>Wilcoxon", 1)
+    assert f'data-of="good">good</td><td class="number" data-value="{2 / 2**n}">' in row
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_few_data_sets_that_agree_are_no_proof(
+    n: int, tmp_path: Path, written: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two methods, always the same one ahead: by chance with probability 2^(1 - n)."""
+    made = _always_ahead(tmp_path, written, n)
     assert main(["rank", *made, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["friedman"]["p"] == pytest.approx(2.0 ** (1 - n))

@@ -214,6 +214,16 @@ def _told(ranked: Ranked) -> str:
     return f"Friedman's test {tells} the methods apart (p = {p:.2g}); {differ}."
 
 
+def _pairs_told(ranked: Ranked) -> str:
+    """Return which methods the test of each pair tells apart."""
+    told = {pair: p for pair, p in ranked.wilcoxon.items() if p <= ALPHA}
+    pairs = "; ".join(f"{one} and {other} (p = {p:.2g})" for (one, other), p in told.items())
+    return (
+        f"Wilcoxon's test of each pair (Holm's correction over "
+        f"{counted(len(ranked.wilcoxon), 'pair')}) tells apart {pairs or 'none'}."
+    )
+
+
 def _sentences(
     ranked: Ranked,
     against: dict[str, dict[str, int]],
@@ -230,6 +240,7 @@ def _sentences(
     with_best = next((clique for clique in ranked.cliques if best in clique), (best,))
     if len(with_best) > 1:
         said.append(f"Not told apart by rank: {listed(list(with_best))}.")
+    said.append(_pairs_told(ranked))
     for name, n in against.items():
         said.append(
             f"{name} against {control}: better on {n['wins']}, worse on {n['losses']}, not told "
