@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -12,6 +13,7 @@ from equipoise.comparison.ranking import rank_comparisons
 from equipoise.comparison.results import read_results
 from equipoise.comparison.verdict import concluded
 from equipoise.errors import InputError
+from equipoise.runs import Run
 
 SKILLS = {"plain": (1.0, 1.2, 0.8, 1.1), "good": (1.8, 4.0, 6.0, 1.0), "bad": (0.1, 0.2, 0.1, 0.1)}
 
@@ -96,9 +98,31 @@ def test_the_command_prints_and_writes(
     assert "average rank" in capsys.readouterr().out
 
 
+def test_predictions_are_corrected_where_classes_count_alike(
+    folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By default; other scores are those of the logits as they were trained, and so it is said."""
+    for metric, prior in (("balanced_log_loss", "balanced"), ("macro_f1", "as_trained")):
+        assert rank_comparisons(folders, metric=metric)["prior"] == prior
+    out = tmp_path / "ranks.html"
+    assert main(["rank", *map(str, folders), "--metric", "accuracy", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    found = rank_comparisons(folders, metric="accuracy")
+    runs = [Run(folders[1] / "runs" / "good" / f"seed{seed}") for seed in range(3)]
+    arrays = [run.read_arrays("predictions.npz") for run in runs]
+    right = [a["test_logits"].argmax(axis=1) == a["test_labels"] for a in arrays]
+    assert list(found["sets"].values())[1]["good"] == pytest.approx(np.mean(right))
+    for text in (" ".join(printed.split()), found["sentences"][0], out.read_text("utf-8")):
+        assert "accuracy, as trained" in text
+    assert printed.startswith("accuracy, as trained, 4 data sets")
+    given = rank_comparisons(folders, metric="accuracy", prior="balanced")
+    assert "by accuracy, corrected to equal classes: " in given["sentences"][0]
+    assert given["sets"] != found["sets"]
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [["--metric", "acuracy"], ["--metric", "recall"], ["--out", "x.pdf"]],
+    [["--metric", "acuracy"], ["--metric", "recall"], ["--prior", "even"], ["--out", "x.pdf"]],
 )
 def test_bad_options_are_told_in_words(
     wrong: list[str], folders: list[Path], capsys: pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ def rank(
     /,
     *comparisons: Path,
     metric: str = "balanced_accuracy",
-    prior: Literal["balanced", "as_trained"] = "balanced",
+    prior: Literal["balanced", "as_trained"] | None = None,
     control: str | None = None,
     out: Path | None = None,
     json: Flag = False,
@@ -33,7 +33,8 @@ def rank(
     metric : str
         balanced_accuracy, accuracy, macro_f1, log_loss or balanced_log_loss.
     prior : {"balanced", "as_trained"}
-        Predictions corrected to equal class frequencies, or as they were trained.
+        Predictions corrected to equal class frequencies, or as they were trained; by default
+        corrected where all classes count alike in the metric.
     control : str
         Method that wins and losses are counted against, comparison by comparison; by default
         the control of the comparisons.
@@ -62,7 +63,7 @@ def rank(
 
 
 def _table(found: dict[str, Any]) -> Table:
-    title = f"{found['metric'].replace('_', ' ')}, {found['n_sets']} data sets"
+    title = f"{found['title']}, {found['n_sets']} data sets"
     table = Table(title=title, title_justify="left")
     for name in ("method", "average rank", "wins", "ties", "losses"):
         table.add_column(name, justify="left" if name == "method" else "right")

@@ -13,17 +13,21 @@ from equipoise.statistics.paired import differences
 from equipoise.statistics.ranks import Ranked, averaged, rank_methods
 from equipoise.statistics.results import Comparison
 from equipoise.statistics.scores import METRICS
-from equipoise.statistics.wording import counted, listed
+from equipoise.statistics.wording import METRIC_NAMES, counted, listed
+from equipoise.tuning.scores import BALANCED
 
 ALPHA = 0.05
 """Level of all tests."""
+
+PRIOR_NAMES = {"as_trained": "as trained", "balanced": "corrected to equal classes"}
+"""How a sentence calls predictions under each of `PRIORS`."""
 
 
 def rank_comparisons(
     folders: Sequence[Path],
     *,
     metric: str = "balanced_accuracy",
-    prior: str = "balanced",
+    prior: str | None = None,
     control: str | None = None,
 ) -> dict[str, Any]:
     """Return how methods rank over the data sets of several comparisons.
@@ -35,17 +39,18 @@ def rank_comparisons(
         imbalance ratios: it counts as one data set, by the mean of its scores.
     metric : str, default="balanced_accuracy"
         One of `equipoise.statistics.scores.METRICS` but for ``"recall"``.
-    prior : {"balanced", "as_trained"}, default="balanced"
-        Whether predictions are corrected to equal class frequencies.
+    prior : {"balanced", "as_trained"} or None, default=None
+        Whether predictions are corrected to equal class frequencies; None: where all classes count
+        alike in the metric. Scores in which they do not are made worse by it.
     control : str or None, default=None
         What wins and losses are counted against; None: the control of the comparisons.
 
     Returns
     -------
     dict
-        ``n_sets``, ``methods`` (for each, the best first: ``rank``, and against the control
-        ``wins``, ``ties`` and ``losses``, comparisons that tell it apart after Holm's
-        correction),
+        ``metric``, ``prior``, ``title`` (both in words), ``control``, ``n_sets``, ``methods`` (for
+        each, the best first: ``rank``, and against the control ``wins``, ``ties`` and ``losses``,
+        comparisons that tell it apart after Holm's correction),
         ``critical_difference``, ``cliques`` (methods whose ranks do not differ by it),
         ``friedman``, ``wilcoxon`` (Holm's p for each pair), ``sets`` (for each comparison the
         mean of every method), ``joined`` (names of comparisons of the same data), ``left_out``
@@ -58,6 +63,7 @@ def rank_comparisons(
         If fewer than two data sets or methods are left, two comparisons are of the same data
         alike, or an option is unknown.
     """
+    prior = _prior(prior, metric)
     _check(folders, metric, prior)
     read = [read_results(folder) for folder in folders]
     names, data = unique_names(folders), [data_of(results) for results in read]
@@ -65,14 +71,8 @@ def rank_comparisons(
     found = [
         differences(results.predictions(prior), metric, seeds=results.seeds) for results in read
     ]
-    shared = [m for m in found[0].means if all(m in each.means for each in found)]
+    shared = _shared(found)
     left_out = sorted({m for each in found for m in each.means} - set(shared))
-    if len(shared) < 2:
-        raise InputError(
-            "Ranks need at least two methods that all comparisons have.",
-            f"They share {listed(shared) if shared else 'none'}.",
-            "Add methods with `equipoise compare ... --resume`.",
-        )
     control = _control(control, read, shared)
     table = [[each.means[m].value for m in shared] for each in found]
     ranked = rank_methods(
@@ -81,9 +81,11 @@ def rank_comparisons(
     against = {} if control is None else _against(found, control, shared)
     joined = [own for own in _same(names, data) if len(own) > 1]
     cautions = rank_cautions(names, read, shared, corrected=prior == "balanced")
+    title = f"{METRIC_NAMES[metric]}, {PRIOR_NAMES[prior]}"
     return {
         "metric": metric,
         "prior": prior,
+        "title": title,
         "control": control,
         "n_sets": ranked.n_sets,
         "methods": {m: {"rank": r, **against.get(m, {})} for m, r in ranked.ranks.items()},
@@ -98,7 +100,7 @@ def rank_comparisons(
         "joined": joined,
         "left_out": left_out,
         "cautions": cautions,
-        "sentences": _sentences(ranked, against, control, joined, left_out),
+        "sentences": _sentences(ranked, title, against, control, joined, left_out),
     }
 
 
@@ -155,6 +157,18 @@ def _check_data(names: Sequence[str], read: Sequence[Results], data: Sequence[Ha
         )
 
 
+def _shared(found: Sequence[Comparison]) -> list[str]:
+    """Return the methods that all comparisons have; refuse fewer than two."""
+    shared = [m for m in found[0].means if all(m in each.means for each in found)]
+    if len(shared) < 2:
+        raise InputError(
+            "Ranks need at least two methods that all comparisons have.",
+            f"They share {listed(shared) if shared else 'none'}.",
+            "Add methods with `equipoise compare ... --resume`.",
+        )
+    return shared
+
+
 def _control(given: str | None, read: Sequence[Results], shared: Sequence[str]) -> str | None:
     """Return what wins are counted against; None: the comparisons have no control in common."""
     if given is None:
@@ -167,6 +181,13 @@ def _control(given: str | None, read: Sequence[Results], shared: Sequence[str]) 
             "Leave it out for that of the comparisons.",
         )
     return given
+
+
+def _prior(given: str | None, metric: str) -> str:
+    """Return whether predictions are corrected: by default where it makes no score worse."""
+    if given is not None:
+        return given
+    return "balanced" if metric in BALANCED else "as_trained"
 
 
 def _check(folders: Sequence[Path], metric: str, prior: str) -> None:
@@ -226,6 +247,7 @@ def _pairs_told(ranked: Ranked) -> str:
 
 def _sentences(
     ranked: Ranked,
+    title: str,
     against: dict[str, dict[str, int]],
     control: str | None,
     joined: Sequence[Sequence[str]],
@@ -233,7 +255,7 @@ def _sentences(
 ) -> list[str]:
     best = next(iter(ranked.ranks))
     said = [
-        f"Over {counted(ranked.n_sets, 'data set')} {best} has the best average rank, "
+        f"Over {counted(ranked.n_sets, 'data set')} {best} has the best average rank by {title}: "
         f"{ranked.ranks[best]:.2f} of {len(ranked.ranks)}.",
         _told(ranked),
     ]
