@@ -14,13 +14,17 @@ def make(tmp_path: Path, written: ModuleType):
     """Return a function that writes a comparison of two methods and returns its folder."""
 
     def make(
-        name: str, seeds: int = 2, methods: dict[str, Any] | None = None, **setup: Any
+        name: str,
+        seeds: int = 2,
+        methods: dict[str, Any] | None = None,
+        terms: dict[str, Any] | None = None,
+        **setup: Any,
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         known = {"plain": {}, "good": {}} if methods is None else methods
         alike = {"fingerprint": name, "budget": 60.0, "metric": "balanced_accuracy", "params": {}}
-        written.tell(folder, methods=known, setup={**alike, **setup})
+        written.tell(folder, methods=known, setup={**alike, **setup}, terms=terms or {})
         for seed in range(seeds):
             for method, skill in (("plain", 1.0), ("good", 3.0)):
                 written.write(folder, method, seed, skill)
@@ -54,6 +58,39 @@ def test_settings_that_differ_are_told(make) -> None:
     folders = [make("a"), make("b", budget=15.0), make("c", budget=None)]
     [line] = rank_comparisons(folders)["cautions"]
     assert line == "Comparisons differ in the time of a run: 1m in a; 15s in b; no limit in c."
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "told"),
+    [
+        ("n_trials", (12, None), "the recipes that a search tries: 12 in a; no limit in b"),
+        (
+            "network",
+            ("MLP()", None),
+            "the network of methods that set none: MLP() in a; that of their recipes in b",
+        ),
+        ("test", (0.2, 0.5), "the share of test examples: 0.2 in a; 0.5 in b"),
+        (
+            "rare",
+            ("drop", "merge"),
+            "what is done with classes of a single example: drop in a; merge in b",
+        ),
+    ],
+)
+def test_every_setting_that_changes_runs_is_told(
+    make, key: str, values: tuple[Any, Any], told: str
+) -> None:
+    """And a folder of an earlier version, which did not keep it, is not said to differ."""
+    folders = [make(name, **{key: value}) for name, value in zip("ab", values, strict=True)]
+    [line] = rank_comparisons([*folders, make("c")])["cautions"]
+    assert line == f"Comparisons differ in {told}."
+
+
+def test_other_devices_are_told(make) -> None:
+    """They are kept beside the settings, as versions are."""
+    folders = [make("a", terms={"device": "cpu"}), make("b", terms={"device": "cuda (H200)"})]
+    [line] = rank_comparisons([*folders, make("c")])["cautions"]
+    assert line == "Comparisons differ in the device: cpu in a; cuda (H200) in b."
 
 
 def test_methods_of_one_name_that_are_made_of_other_things_are_told(make) -> None:

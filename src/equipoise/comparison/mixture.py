@@ -14,10 +14,18 @@ ALIKE = ("recipe", "roles", "within", "params", "pretrain")
 SHARED = {
     "budget": "the time of a run",
     "searches": "whether numbers are searched",
+    "n_trials": "the recipes that a search tries",
     "metric": "what epochs and numbers are chosen by",
     "params": "what is given to all methods",
+    "network": "the network of methods that set none",
+    "test": "the share of test examples",
+    "rare": "what is done with classes of a single example",
+    "device": "the device",
 }
 """What comparisons may differ in, and how a sentence calls it."""
+
+UNSET = {"budget": "no limit", "n_trials": "no limit", "network": "that of their recipes"}
+"""What nothing stands for."""
 
 
 def rank_cautions(
@@ -86,8 +94,9 @@ def _of_setups(names: Sequence[str], read: Sequence[Results]) -> list[str]:
     for key, called in SHARED.items():
         found: dict[Hashable, list[str]] = {}
         for name, own in zip(names, read, strict=True):
-            value = own.told.get("setup", {}).get(key)
-            found.setdefault(_shown(key, value), []).append(name)
+            kept = {**own.told.get("terms", {}), **own.told.get("setup", {})}
+            if key in kept:  # what earlier versions did not keep may be the same
+                found.setdefault(_shown(key, kept[key]), []).append(name)
         if len(found) > 1:
             each = "; ".join(f"{value} in {listed(own)}" for value, own in found.items())
             told.append(f"Comparisons differ in {called}: {each}.")
@@ -95,8 +104,10 @@ def _of_setups(names: Sequence[str], read: Sequence[Results]) -> list[str]:
 
 
 def _shown(key: str, value: Any) -> str:
+    if value is None and key in UNSET:
+        return UNSET[key]
     if key == "budget":
-        return "no limit" if value is None else format_duration(value)
+        return format_duration(value)
     if key == "searches":
         return "yes" if value else "no"
     if isinstance(value, Mapping):
