@@ -335,6 +335,13 @@ def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
         '{"methods": {"..": {}}}',
         '{"methods": {"": {}}}',
         '{"methods": {"=1+1": {}}}',  # a formula in the leaderboard's table
+        '{"methods": {"plain": {}}, "setup": []}',
+        '{"methods": {"plain": {}}, "setup": null}',
+        '{"methods": {"plain": {}}, "setup": {"metric": []}}',
+        '{"methods": {"plain": {}}, "setup": {"fingerprint": {}}}',
+        '{"methods": {"plain": {}}, "setup": {"budget": "1m"}}',
+        '{"methods": {"plain": {}}, "terms": ["cpu"]}',
+        '{"methods": {"plain": {}}, "choices": 1}',
     ],
 )
 def test_a_damaged_comparison_is_told_in_words(text: str, folder: Path) -> None:

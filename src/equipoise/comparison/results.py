@@ -13,6 +13,7 @@ from equipoise.errors import InputError
 from equipoise.metrics import shift_logits, without_margins
 from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
+from equipoise.shapes import ANY, MAYBE, TEXT_OR_NULL, mismatch
 from equipoise.statistics.paired import Predictions
 from equipoise.statistics.scores import METRICS
 from equipoise.tuning.clock import time_used
@@ -25,6 +26,10 @@ CONTROL = PLAIN.name
 
 PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
+
+READ = {"setup": {...: ANY}, "terms": {...: ANY}, "choices": [ANY]}
+SET = {"fingerprint": TEXT_OR_NULL, "metric": TEXT_OR_NULL, "budget": MAYBE}
+"""What is read of the file of a comparison beside its methods, and of its setup, if it is there."""
 
 N_RAREST = 3
 """At most so many of the rarest classes have a recall of their own."""
@@ -189,14 +194,24 @@ def read_results(folder: Path) -> Results:
 def _told(folder: Path) -> dict[str, Any]:
     """Return the file of a comparison, which may be a stranger's."""
     told = Run(folder).read_json(NAME)
-    methods = told.get("methods") if isinstance(told, dict) else None
-    if not isinstance(methods, dict) or not all(isinstance(m, dict) for m in methods.values()):
-        raise _damaged(folder / NAME, "it does not say which methods there are")
-    for name in methods:
+    if fault := _fault(told):
+        raise _damaged(folder / NAME, fault)
+    for name in told["methods"]:
         # Neither leads a path elsewhere, nor is a formula in a spreadsheet of the leaderboard.
         if Path(name).name != name or name in ("", ".", "..") or name[0] in "=+-@\t\r":
             raise _damaged(folder / NAME, f"{name!r} is no name of a method")
     return told
+
+
+def _fault(told: Any) -> str | None:
+    """Return what is not as it was written of what is read; earlier versions kept less."""
+    if fault := mismatch(told, {"methods": {...: {...: ANY}}, ...: ANY}):
+        return fault
+    some = {name: told[name] for name in READ if name in told}
+    if fault := mismatch(some, {name: READ[name] for name in some}):
+        return fault
+    setup = {name: told["setup"][name] for name in SET if name in told.get("setup", {})}
+    return mismatch(setup, {name: SET[name] for name in setup}, "setup")
 
 
 def _damaged(path: Path, fault: str) -> InputError:
