@@ -72,7 +72,7 @@ def page(found: Found, pictures: Path) -> str:
         for prior, heading in PRIORS:
             diagram = pictures / f"atlas-{part}-{prior}.svg"
             told = [*_ranks(own, prior, diagram), *_to_best(own, prior), "", *_against(own, prior)]
-            lines += [f"### {heading}", "", *told, ""]
+            lines += [f"### {heading}", "", *_of_stars(own, prior), *told, ""]
     return "\n".join([*lines, *_costs(found), *_all(found)]) + "\n"
 
 
@@ -81,6 +81,25 @@ def _measured(found: Found) -> str:
     images = sum(name.startswith(IMAGES) for name in found)
     told = f"{len(found) - images} of {N_TABLES} tables and {images} of {N_IMAGES} sets of images"
     return f"{told} are measured so far."
+
+
+def _heuristic(found: Found, prior: str) -> set[str]:
+    """Return methods whose figures rest on a correction that is a heuristic."""
+    rows = [row for told in found.values() for row in told["leaderboard"]]
+    return {row["method"] for row in rows if prior == "balanced" and not row["exact_prior"]}
+
+
+def _names(found: Found, prior: str) -> dict[str, str]:
+    """Return how each method is called: with a star where the correction is a heuristic."""
+    unsure = _heuristic(found, prior)
+    methods = [m for own in _means(found, prior).values() for m in own]
+    return {m: f"{m} *" if m in unsure else m for m in methods}
+
+
+def _of_stars(found: Found, prior: str) -> list[str]:
+    if not _heuristic(found, prior):
+        return []
+    return ["A star: the correction is a heuristic, and another may rank the method better.", ""]
 
 
 def _means(found: Found, prior: str) -> dict[str, dict[str, float]]:
@@ -96,13 +115,14 @@ def _ranks(found: Found, prior: str, diagram: Path) -> list[str]:
     if len(set(data)) < 2 or len(shared) < 2:
         return ["Too few data sets are finished for ranks.", ""]
     table = averaged([[own[m] for m in shared] for own in means.values()], data)
-    ranked = rank_methods(table, shared)
+    names = _names(found, prior)
+    ranked = rank_methods(table, [names[m] for m in shared])
     told = [f"| {name} | {rank:.2f} |" for name, rank in ranked.ranks.items()]
     described = _draw(ranked, diagram)
     critical = ranked.critical_difference
     differ = "no ranks differ" if critical is None else f"ranks differ from {critical:.2f} on"
     return [
-        f"Average ranks over {ranked.n_sets} data sets (Friedman's p = {ranked.friedman.p:.2g}; "
+        f"Average ranks over {ranked.n_sets} data sets (Friedman's {ranked.friedman.p_in_words}; "
         f"{differ}):",
         "",
         "| method | average rank |",
@@ -125,13 +145,14 @@ def _draw(ranked: Ranked, path: Path) -> str:
 def _to_best(found: Found, prior: str) -> list[str]:
     """Return in how many comparisons each method wins, ties with the best, and loses to it."""
     counts: dict[str, list[int]] = {}
+    names = _names(found, prior)
     for told in found.values():
         facts = told[prior]["facts"]
         counts.setdefault(facts["best"], [0, 0, 0])[0] += 1
         for fact in facts["to_best"]:
             counts.setdefault(fact["method"], [0, 0, 0])[2 if fact["told_apart"] else 1] += 1
     ordered = sorted(counts.items(), key=lambda each: (each[1][2], -each[1][0]))
-    rows = [f"| {m} | {best} | {ties} | {worse} |" for m, (best, ties, worse) in ordered]
+    rows = [f"| {names[m]} | {best} | {ties} | {worse} |" for m, (best, ties, worse) in ordered]
     head = "| comparisons of | best mean | not told apart from the best | worse than the best |"
     return [head, "|---|---|---|---|", *rows] if rows else []
 
@@ -139,11 +160,15 @@ def _to_best(found: Found, prior: str) -> list[str]:
 def _against(found: Found, prior: str) -> list[str]:
     """Return in how many comparisons each method wins, ties and loses against the control."""
     counts: dict[tuple[str, str], list[int]] = {}
+    names = _names(found, prior)
     for told in found.values():
         for fact in told[prior]["facts"]["to_control"]:
             own = counts.setdefault((fact["method"], fact["reference"]), [0, 0, 0])
             own[1 if not fact["told_apart"] else 0 if fact["value"] > 0 else 2] += 1
-    rows = [f"| {m} | {c} | {w} | {t} | {n} |" for (m, c), (w, t, n) in sorted(counts.items())]
+    rows = [
+        f"| {names[m]} | {names[c]} | {w} | {t} | {n} |"
+        for (m, c), (w, t, n) in sorted(counts.items())
+    ]
     head = "| comparisons of | with | better | not told apart | worse |"
     return [head, "|---|---|---|---|---|", *rows] if rows else []
 
@@ -151,19 +176,17 @@ def _against(found: Found, prior: str) -> list[str]:
 def _costs(found: Found) -> list[str]:
     """Return what each method has taken: a time that is kept to is equal, one that is not, not."""
     rows: dict[str, list[tuple[float, float | None, str]]] = {}
-    heuristic = set()
+    names = _names(found, "balanced")
     for name, told in found.items():
         for row in told["leaderboard"]:
             rows.setdefault(row["method"], []).append((row["seconds"], row["epochs"], name))
-            heuristic |= set() if row["exact_prior"] else {row["method"]}
     lines = []
     for method, own in rows.items():
         seconds, epochs = [each[0] for each in own], [each[1] for each in own if each[1]]
         longest, _, where = max(own)
         trained = f"{statistics.median(epochs):.0f}" if epochs else ""
-        mark = " *" if method in heuristic else ""
         lines.append(
-            f"| {method}{mark} | {statistics.median(seconds):.1f} | {longest:.1f} ({where}) | "
+            f"| {names[method]} | {statistics.median(seconds):.1f} | {longest:.1f} ({where}) | "
             f"{trained} |"
         )
     return [
@@ -171,7 +194,7 @@ def _costs(found: Found) -> list[str]:
         "",
         "Seconds of a run, searches included: the median over comparisons, and the longest mean,",
         "where a step or an import took more than was planned. Epochs are those of the final",
-        "training, the median. * Correction to equal classes is a heuristic for this method.",
+        "training, the median. A star, here and below: correction to equal classes is a heuristic.",
         "",
         "| method | seconds | longest | epochs |",
         "|---|---|---|---|",
@@ -181,7 +204,7 @@ def _costs(found: Found) -> list[str]:
 
 
 def _all(found: Found) -> list[str]:
-    methods = list(dict.fromkeys(m for own in _means(found, "balanced").values() for m in own))
+    methods = _names(found, "balanced")
     rows = [
         f"| {name} | {' | '.join(_cell(told, m) for m in methods)} |"
         for name, told in found.items()
@@ -191,7 +214,7 @@ def _all(found: Found) -> list[str]:
         "",
         "Balanced accuracy in %, corrected; in brackets the 95 % interval.",
         "",
-        f"| data | {' | '.join(methods)} |",
+        f"| data | {' | '.join(methods.values())} |",
         "|" + "---|" * (len(methods) + 1),
         *rows,
     ]

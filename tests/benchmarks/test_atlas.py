@@ -80,6 +80,27 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
         assert "average rank" in text
 
 
+def test_a_star_is_at_every_figure_that_a_heuristic_decides(atlas, tmp_path):
+    """Of corrected figures, in tables and in the picture, and not of those as trained."""
+    _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7})
+    _write(tmp_path, "german", "g", {"plain": 0.5, "focal": 0.6})
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    text = atlas.page(atlas.summarised(tmp_path), pictures)
+    corrected, _, rest = text.split("### Corrected to equal classes")[-1].partition(
+        "### As trained"
+    )
+    for line in ("focal * | 1.00", "focal * | 2 | 0 | 0", "focal * | plain | 2 | 0 | 0"):
+        assert f"| {line} |" in corrected
+    assert "Average ranks: focal * 1.00" in corrected
+    assert "A star: the correction is a heuristic" in corrected
+    assert "| focal |" not in corrected
+    as_trained, _, rest = rest.partition("## Time and epochs")
+    assert "*" not in as_trained
+    assert "star" not in as_trained
+    assert "| data | plain | focal * |" in rest
+
+
 def test_the_tables_of_the_defaults_are_known(atlas):
     """Also a table whose name begins like another stays what it is."""
     assert all(map(atlas.chosen_on, ("yeast", "page_blocks", "german", "shuttle", "cifar10-100")))

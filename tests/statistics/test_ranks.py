@@ -23,6 +23,19 @@ def test_critical_values_are_the_published_ones(k, q):
     assert found == pytest.approx(q, abs=0.0011)
 
 
+@pytest.mark.parametrize(
+    ("shape", "agree", "told"),
+    [((13, 8), True, "p at most 1e-05"), ((7, 2), True, "p = 0.016"), ((13, 8), False, "p = 0.")],
+)
+def test_the_least_p_of_drawn_orders_is_told_as_a_bound(shape, agree, told):
+    """Data sets that agree are more extreme than any of 99,999 draws; exact ones are themselves."""
+    scores = np.tile(np.arange(shape[1], dtype=float), (shape[0], 1))
+    if not agree:
+        scores = np.random.default_rng(0).permuted(scores, axis=1)
+    found = rank_methods(scores, [f"m{k}" for k in range(shape[1])])
+    assert found.friedman.p_in_words.startswith(told)
+
+
 @pytest.mark.parametrize("digits", [1, 6])
 def test_friedman_agrees_with_scipy(digits):
     """Chi-squared and its p are those of an independent library, with and without ties."""

@@ -225,14 +225,14 @@ def _against(
 
 def _told(ranked: Ranked) -> str:
     """Return what the tests of ranks say."""
-    p, critical = ranked.friedman.p, ranked.critical_difference
-    tells = "tells" if p <= ALPHA else "does not tell"
+    friedman, critical = ranked.friedman, ranked.critical_difference
+    tells = "tells" if friedman.p <= ALPHA else "does not tell"
     differ = (
         "no difference of two ranks would be enough over so few data sets"
         if critical is None
         else f"two of them differ if their ranks differ by {critical:.2f}"
     )
-    return f"Friedman's test {tells} the methods apart (p = {p:.2g}); {differ}."
+    return f"Friedman's test {tells} the methods apart ({friedman.p_in_words}); {differ}."
 
 
 def _pairs_told(ranked: Ranked) -> str:

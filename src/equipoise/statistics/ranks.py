@@ -11,7 +11,7 @@ from scipy import stats
 
 from equipoise.errors import InputError
 from equipoise.statistics.multiplicity import holm
-from equipoise.statistics.permutations import Null, null_of, rank_sums
+from equipoise.statistics.permutations import DRAWS, Null, null_of, rank_sums
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,12 @@ class Friedman:
     freedom: tuple[int, int]
     p: float
     is_exact: bool
+
+    @property
+    def p_in_words(self) -> str:
+        """The p by orders; a bound where none of those that were drawn is as extreme."""
+        is_bound = not self.is_exact and self.p < 1.5 / (DRAWS + 1)
+        return f"p {'at most' if is_bound else '='} {self.p:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)
