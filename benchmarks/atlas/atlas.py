@@ -37,6 +37,9 @@ IMAGES = (*NETWORKS, "logit-adjusted")
 BUDGETS = {"table": 15.0, "images": 120.0}
 """Seconds of each run."""
 
+SEEDS = {"table": 5, "images": 3}
+"""Seeds of each method."""
+
 RATIOS = (10.0, 100.0)
 """Imbalance ratios that images are thinned to."""
 
@@ -47,14 +50,17 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder of the runs")
     parser.add_argument("--assets", type=Path, default=Path.home() / ".cache/imbalance-assets")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these data sets")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help="of each method; else 5 on tables, 3 on images")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--page", action="store_true", help="write docs/atlas.md and stop")
     args = parser.parse_args()
     if not args.page:
         if args.work is None:
             parser.error("give --work or --page")
-        for name, case in cases(args.assets).items():
+        known = cases(args.assets)
+        if unknown := [name for name in args.only or () if name not in known]:
+            parser.error(f"--only takes {', '.join(known)}, and not {', '.join(unknown)}")
+        for name, case in known.items():
             if args.only is None or name in args.only:
                 compare(name, case, args)
     docs = Path(__file__).parents[2] / "docs"
@@ -82,7 +88,7 @@ def compare(name: str, case: dict[str, Any], args: argparse.Namespace) -> None:
         Experiment(**case, params={"device": "cpu"}),
         args.work / name,
         methods=IMAGES if kind == "images" else TABLES,
-        n_seeds=3 if kind == "images" else args.seeds,
+        n_seeds=SEEDS[kind] if args.seeds is None else args.seeds,
         budget=BUDGETS[kind],
         search=kind == "table",
         resume=True,

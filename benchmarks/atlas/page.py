@@ -10,6 +10,7 @@ from common import read_lines, write_picture
 from equipoise.report.plots.ranks import critical_differences
 from equipoise.report.plots.theme import themed
 from equipoise.statistics.ranks import Ranked, averaged, rank_methods
+from equipoise.statistics.wording import counted
 
 Found = dict[str, dict[str, Any]]
 """Verdict of each comparison by name, with what its data are as ``data``."""
@@ -57,7 +58,7 @@ def page(found: Found, pictures: Path) -> str:
         "Ranks are over data sets: the same data at two imbalance ratios counts once, by the mean.",
         "",
         "Each run has 15 seconds of one core on tables and two minutes on images, searches",
-        "included; five seeds on tables, three on images, each with a split of its own.",
+        f"included{_seeds(found)}.",
         f"**{_measured(found)}** The command goes on where it stopped. It needs",
         '`pip install -e ".[opponents]"` and `python benchmarks/assets`.',
         "",
@@ -81,6 +82,19 @@ def _measured(found: Found) -> str:
     images = sum(name.startswith(IMAGES) for name in found)
     told = f"{len(found) - images} of {N_TABLES} tables and {images} of {N_IMAGES} sets of images"
     return f"{told} are measured so far."
+
+
+def _seeds(found: Found) -> str:
+    """Return how many seeds the comparisons of each kind have, as their verdicts tell it."""
+    told = []
+    for kind, is_of_images in (("tables", False), ("images", True)):
+        own = [each for name, each in found.items() if name.startswith(IMAGES) == is_of_images]
+        numbers = sorted({each["balanced"]["facts"]["n_seeds"] for each in own})
+        if numbers:
+            *some, most = numbers
+            others = "".join(f"{n} or " for n in some)
+            told.append(f"{others}{counted(most, 'seed')} on {kind}")
+    return f"; {', '.join(told)}, each with a split of its own" if told else ""
 
 
 def _heuristic(found: Found, prior: str) -> set[str]:

@@ -20,14 +20,16 @@ def atlas(monkeypatch):
 
     yield page
     del sys.modules["page"]
+    sys.modules.pop("atlas", None)
 
 
-def _write(results: Path, name: str, data: str, means: dict[str, float]) -> None:
+def _write(results: Path, name: str, data: str, means: dict[str, float], n_seeds: int = 5) -> None:
     folder = results / name
     folder.mkdir(parents=True)
     shown = {m: {"value": v, "low": v - 0.1, "high": v + 0.1} for m, v in means.items()}
     best = max(means, key=lambda m: means[m])
     facts = {
+        "n_seeds": n_seeds,
         "means": shown,
         "best": best,
         "to_best": [
@@ -99,6 +101,35 @@ def test_a_star_is_at_every_figure_that_a_heuristic_decides(atlas, tmp_path):
     assert "*" not in as_trained
     assert "star" not in as_trained
     assert "| data | plain | focal * |" in rest
+
+
+def test_numbers_of_seeds_are_those_of_the_verdicts(atlas, tmp_path):
+    """Also where comparisons have others than they began with; nothing is said of what is not."""
+    assert "searches\nincluded.\n" in atlas.page({}, tmp_path)
+    means = {"plain": 0.5, "focal": 0.7}
+    for name, n in (("yeast", 5), ("german", 5), ("abalone", 3)):
+        _write(tmp_path, name, name, means, n)
+    line = "included; 3 or 5 seeds on tables, each with a split of its own."
+    assert line in atlas.page(atlas.summarised(tmp_path), tmp_path)
+    _write(tmp_path, "abalone-4", "abalone", means, 5)
+    _write(tmp_path, "cifar10-10", "cifar10", means, 1)
+    line = "included; 3 or 5 seeds on tables, 1 seed on images, each with a split of its own."
+    assert line in atlas.page(atlas.summarised(tmp_path), tmp_path)
+
+
+@pytest.mark.usefixtures("atlas")
+@pytest.mark.parametrize("only", [["yaest"], ["yeast", "yaest"]])
+def test_unknown_data_is_refused_before_anything_is_compared(only, tmp_path, monkeypatch):
+    """With the names that there are; no page is written."""
+    import atlas as script  # noqa: PLC0415 (found there only)
+
+    (tmp_path / "yeast.csv").touch()
+    monkeypatch.setattr(script, "compare", lambda *_: pytest.fail("compared"))
+    monkeypatch.setattr(script, "page", lambda *_: pytest.fail("written"))
+    options = ["--work", str(tmp_path / "work"), "--assets", str(tmp_path), "--only", *only]
+    monkeypatch.setattr(sys, "argv", ["atlas.py", *options])
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
 
 
 def test_the_tables_of_the_defaults_are_known(atlas):
