@@ -47,6 +47,8 @@ def test_a_file_sets_parameters_over_a_recipe(tmp_path: Path) -> None:
         ("[fit]\nratio = 10\n", "ratio is no setting of a classifier"),
         ("[fit]\nepochs = 3\n", "epochs is the same for all methods"),
         ("[fit\n", "must name a TOML file"),
+        ("[fit]\nrecipe = 3\n", "recipe is 3"),
+        ('[fit]\nrecipe = ["plain"]\n', "name is text"),
     ],
 )
 def test_files_that_are_no_method_are_refused(tmp_path: Path, text: str, said: str) -> None:

@@ -89,7 +89,17 @@ def _own(path: Path) -> Method:
         _refuse(file, sorted(options.keys() & set(SHARED)), "is the same for all methods")
     params = {k: _read(v) for k, v in options.items() if k in known and k not in SHARED}
     name = path.resolve().name if is_run else path.stem
-    return make_method(name, params, over=options.get("recipe", PRESCRIBED.name))
+    return make_method(name, params, over=_recipe(file, options.get("recipe", PRESCRIBED.name)))
+
+
+def _recipe(file: Path, given: Any) -> str:
+    if isinstance(given, str):
+        return given
+    raise InputError(
+        "A method goes over a recipe, whose name is text.",
+        f"In `{file}`, recipe is {given!r}.",
+        'Write for example recipe = "plain", or leave it out.',
+    )
 
 
 def _read(value: Any) -> Any:
