@@ -1,5 +1,6 @@
 """Laws of going on with a comparison, and of what is kept of each run."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from equipoise.comparison import methods as methods_module
 from equipoise.comparison import opposing
 from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
-from equipoise.comparison.setup import NAME
+from equipoise.comparison.setup import NAME, Unit
 from equipoise.data.options import ReadOptions
 from equipoise.defaults import Choice
 from equipoise.errors import InputError
@@ -96,6 +97,22 @@ def test_without_a_search_it_does_not_matter_what_would_be_searched(
     monkeypatch.setattr(methods_module, "SHARED", ())
     monkeypatch.setitem(recipes.RECIPES, "plain", replace(recipes.RECIPES["plain"], within=()))
     assert _contest(table).missing == []
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_orders_are_drawn_from_the_split_seed_too(seed: int, table: str) -> None:
+    """By hand, from the sum of both: without a split seed, what earlier versions drew."""
+    setup = _contest(table).setup
+
+    def drawn(split_seed: int) -> int:
+        own = replace(setup, experiment=replace(setup.experiment, split_seed=split_seed))
+        return Unit(method="plain", seed=seed, order=1).experiment(own, {}, "plain").split_seed
+
+    def by_hand(total: int) -> int:
+        digest = hashlib.sha256(f'[{total}, "order", 1]'.encode()).digest()
+        return (int.from_bytes(digest[:8], "big") >> 1) % 2**31
+
+    assert [drawn(0), drawn(5)] == [by_hand(seed), by_hand(seed + 5)]
 
 
 def test_runs_that_fail_are_warned_of_where_nobody_watches(

@@ -122,11 +122,11 @@ class Unit:
     def experiment(self, setup: Setup, params: Mapping[str, Any], recipe: str) -> Experiment:
         """Return the run's experiment, with parameters over those of its recipe."""
         shared = setup.experiment
-        drawn = derive_seed(self.seed, "order", self.order) % 2**31
+        cut = shared.split_seed + self.seed
         return replace(
             shared,
             seed=self.seed,
-            split_seed=drawn if self.order else shared.split_seed + self.seed,
+            split_seed=derive_seed(cut, "order", self.order) % 2**31 if self.order else cut,
             order="random" if self.order else shared.order,
             recipe=recipe,
             params={**shared.params, **params},
