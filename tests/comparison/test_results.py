@@ -112,6 +112,26 @@ def test_the_rarest_are_those_of_each_run(tmp_path: Path, written: ModuleType) -
     assert row["rarest_recall"]["value"] == pytest.approx(np.mean(expected))
 
 
+def test_the_rarest_have_test_examples(tmp_path: Path, written: ModuleType) -> None:
+    """A class without any is named, and the rarest of the others are those of a verdict."""
+    counts = [900, 300, 100, 50]
+    written.tell(tmp_path, "plain", "good")
+    right = {}
+    for method, skill in (("plain", 1.0), ("good", 3.0)):
+        logits = written.write(tmp_path, method, 0, skill, counts=counts)
+        run = Run(tmp_path / "runs" / method / "seed0")
+        arrays, here = run.read_arrays("predictions.npz"), written.FOUR != 3
+        run.write_arrays("predictions.npz", {name: own[here] for name, own in arrays.items()})
+        right[method] = (logits.argmax(axis=1) == 2)[written.FOUR == 2].mean()
+    results = read_results(tmp_path)
+    assert results.rarest() == [[2]]  # one of three, for three are tested
+    found = conclude(tmp_path)
+    assert found["rarest"] == ["<c>"]
+    assert [line for line in found["cautions"] if "no test example of d," in line]
+    for row in found["leaderboard"]:
+        assert row["rarest_recall"]["value"] == pytest.approx(right[row["method"]])
+
+
 def test_orders_are_no_seeds(folder: Path, written: ModuleType) -> None:
     """Three orders with one seed know nothing of training noise; with two, seeds are counted."""
     for order in (1, 2):

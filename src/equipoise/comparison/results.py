@@ -148,14 +148,34 @@ class Results:
     def rarest(self) -> list[list[int]]:
         """Return the codes of the rarest classes in each of `repeats`, the same for all methods.
 
-        These are three, or fewer where that would be more than half of the classes. Orders and
-        seeds differ in which these are. A search may learn from examples that other methods hold
-        out: the control's counts decide.
+        These are three of those with test examples, or fewer where that would be more than half
+        of these. Orders and seeds differ in which these are. A search may learn from examples that
+        other methods hold out: the control's counts decide.
         """
-        n = min(N_RAREST, max(len(self.classes) // 2, 1))
-        first = self.control if self.control in self.methods else self.methods[0]
-        counts = [self.entries[first][each].facts["counts"] for each in self.repeats]
-        return [sorted(np.argsort(each, kind="stable")[:n].tolist()) for each in counts]
+        counts = [self._first[each].facts["counts"] for each in self.repeats]
+        return [_rarest(own, tested) for own, tested in zip(counts, self._n_tested(), strict=True)]
+
+    @property
+    def untested(self) -> list[str]:
+        """Classes of which a run of `repeats` has no test example."""
+        lacking = [tested == 0 for tested in self._n_tested()]
+        return [self.classes[code] for code in np.flatnonzero(np.any(lacking, axis=0))]
+
+    @property
+    def _first(self) -> Mapping[tuple[int, int], Entry]:
+        """The runs of the control, or of another method where it has none."""
+        return self.entries[self.control if self.control in self.methods else self.methods[0]]
+
+    def _n_tested(self) -> list[np.ndarray]:
+        """Return the test examples of each class in each of `repeats`."""
+        codes = [self._first[each].predictions["as_trained"].codes for each in self.repeats]
+        return [np.bincount(own, minlength=len(self.classes)) for own in codes]
+
+
+def _rarest(counts: np.ndarray, tested: np.ndarray) -> list[int]:
+    present = np.flatnonzero(tested)
+    n = min(N_RAREST, max(len(present) // 2, 1))
+    return sorted(present[np.argsort(counts[present], kind="stable")[:n]].tolist())
 
 
 def read_results(folder: Path) -> Results:

@@ -92,6 +92,7 @@ def concluded(results: Results) -> dict[str, Any]:
         "cautions": [
             *results.cautions,
             *left_out(results),
+            *_untested(results),
             *_not_compared_by(results),
             *_of_heuristic(heuristic),
         ],
@@ -187,6 +188,17 @@ def _called(repeat: tuple[int, int]) -> str:
     """
     seed, order = repeat
     return f"seed {seed}" + (f" with order {order}" if order else "")
+
+
+def _untested(results: Results) -> list[str]:
+    """Return of which classes nothing can be said, and that they are not among the rarest."""
+    if not (names := results.untested):
+        return []
+    them = "it" if len(names) == 1 else "them"
+    return [
+        f"There is no test example of {listed(names)}, or not in all runs: nothing is known of "
+        f"{them}, and the rarest classes are the rarest of those with test examples."
+    ]
 
 
 def _not_compared_by(results: Results) -> list[str]:
