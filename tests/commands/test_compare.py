@@ -190,6 +190,20 @@ def test_how_to_read_a_verdict_is_printed_once(
     assert "Holm's correction over" in below
 
 
+def test_methods_whose_correction_is_a_heuristic_have_a_star(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the table that is printed, with a note; where all are exact there is neither."""
+    found = json.loads((whole / "verdict.json").read_text())
+    for is_exact in (True, False):
+        for row in found["leaderboard"]:
+            row["exact_prior"] = is_exact or row["method"] != "focal"
+        show(found, whole, as_json=False)
+        table, _, _ = capsys.readouterr().out.partition("How to read this")
+        assert ("focal *" in table, "* Corrected figures" in table) == (not is_exact,) * 2
+        assert "plain *" not in table
+
+
 def test_a_run_that_fails_leaves_the_others_alone(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

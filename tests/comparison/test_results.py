@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from equipoise.comparison.leaderboard import COLUMNS, as_csv, as_latex, leaderboard
+from equipoise.comparison.leaderboard import COLUMNS, as_csv, as_latex, columns_of, leaderboard
 from equipoise.comparison.results import read_results
 from equipoise.comparison.verdict import conclude, concluded
+from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.metrics import evaluate
 from equipoise.runs import Run
@@ -341,7 +342,37 @@ def test_tables_hold_every_figure(folder: Path, written: ModuleType) -> None:
     assert latex == (folder / "leaderboard.tex").read_text()
     assert r"a\_b &" in latex
     assert latex.count(r"\\") == 2 + 4
+    assert "textsuperscript" not in latex
     assert json.loads((folder / "verdict.json").read_text()) == found
+
+
+def test_the_latex_table_has_every_column_and_marks_heuristics(
+    folder: Path, written: ModuleType
+) -> None:
+    """That of the metric, and the time; scores in per cent, log-losses in nats."""
+    written.tell(folder, "plain", "focal", "good", setup={"metric": "accuracy"})
+    for seed in (0, 1):
+        run = Run(folder / "runs" / "good" / f"seed{seed}")
+        config = {k: v for k, v in run.config.items() if k != "format"}
+        run.write_config({**config, "classifier": {"loss": "VectorScaling()"}})
+    found, latex = conclude(folder), (folder / "leaderboard.tex").read_text()
+    _, begin, _, above, below, _, *rest = latex.splitlines()
+    assert begin == rf"\begin{{tabular}}{{l{'r' * (len(columns_of('accuracy')) + 1)}}}"
+    assert [title in above for title in ("macro-F1", "log-loss", "& accuracy", "time")] == [
+        True
+    ] * 4
+    assert below.count("&") == len(columns_of("accuracy")) + 1
+    lines = dict(zip((row["method"] for row in found["leaderboard"]), rest, strict=False))
+    for row in found["leaderboard"]:
+        cells = lines[row["method"]].removesuffix(r" \\").split(" & ")
+        name, *figures, time = cells
+        assert name == row["method"] + r"\textsuperscript{*}" * (row["method"] == "good")
+        assert time == format_duration(row["seconds"])
+        for column, text in zip(columns_of("accuracy"), figures, strict=True):
+            scale, digits = (1, 3) if column.endswith(("log_loss", "loss_corrected")) else (100, 1)
+            ends = [f"{scale * row[column][k]:.{digits}f}" for k in ("value", "low", "high")]
+            assert text == "{} ({} to {})".format(*ends)
+    assert latex.splitlines()[-2].startswith(r"\multicolumn{10}{l}{\textsuperscript{*} Corrected")
 
 
 @pytest.mark.parametrize(

@@ -238,10 +238,12 @@ def show(found: Mapping[str, Any], folder: Path, *, as_json: bool) -> None:
 
 def _leaderboard(found: Mapping[str, Any]) -> Table:
     runs = counted(len(found["repeats"]), "run")
-    rarest = f"Rarest: {listed(found['rarest'])}." if found["rarest"] else None
+    below = [f"Rarest: {listed(found['rarest'])}."] if found["rarest"] else []
+    if not all(row["exact_prior"] for row in found["leaderboard"]):
+        below.append("* Corrected figures rest on a heuristic.")
     table = Table(
         title=f"Test set, {runs} of each method, 95 % intervals",
-        caption=None if rarest is None else escape(rarest),
+        caption=escape(" ".join(below)) or None,
         caption_justify="left",
     )
     figures = {
@@ -257,7 +259,7 @@ def _leaderboard(found: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right", overflow="fold")
     for row in found["leaderboard"]:
         table.add_row(
-            _in_lines(row["method"]),
+            _in_lines(row["method"]) + ("" if row["exact_prior"] else " *"),
             *(
                 console.interval(row[name], per_cent=not name.startswith(("log", "balanced_log")))
                 for name in figures

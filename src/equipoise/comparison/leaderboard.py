@@ -3,13 +3,17 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from equipoise.comparison.results import Entry, Results
+from equipoise.durations import format_duration
 from equipoise.statistics.paired import differences
 from equipoise.statistics.results import Estimate
+from equipoise.statistics.wording import METRIC_NAMES, number
 
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "balanced_accuracy": ("balanced_accuracy", "as_trained"),
@@ -138,34 +142,70 @@ _ENDS = {"value": "", "low": "_low", "high": "_high"}
 def as_latex(rows: Sequence[Mapping[str, Any]], level: float = 0.95) -> str:
     r"""Return the leaderboard as a LaTeX table for the package ``booktabs``.
 
+    Every figure of the rows has a column, as has the time of a run. A method whose correction is
+    a heuristic has a star.
+
     Examples
     --------
     >>> figure = {"value": 0.9, "low": 0.85, "high": 0.94}
-    >>> row = {"method": "a_b", **dict.fromkeys(COLUMNS, figure), "seconds": 61.2, "n": 3}
-    >>> print(as_latex([row]).splitlines()[6])
-    a\_b & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) & 90.0 (85.0 to 94.0) \\
+    >>> more = {"seconds": 61.2, "n": 3, "exact_prior": False}
+    >>> row = {"method": "a_b", "balanced_accuracy": figure, "log_loss": figure, **more}
+    >>> print(as_latex([row]))  # doctest: +NORMALIZE_WHITESPACE
+    % 95 % intervals in brackets; scores in percent, log-losses in nats; n = 3
+    \begin{tabular}{lrrr}
+    \toprule
+     & balanced accuracy & log-loss & time \\
+    method & as trained & as trained &  \\
+    \midrule
+    a\_b\textsuperscript{*} & 90.0 (85.0 to 94.0) & 0.900 (0.850 to 0.940) & 1 min 1 s \\
+    \bottomrule
+    \multicolumn{4}{l}{\textsuperscript{*} Corrected figures rest on a heuristic.} \\
+    \end{tabular}
     """
-    shown = list(COLUMNS)[:4]
+    shown = [name for name, value in rows[0].items() if isinstance(value, Mapping)]
+    columns = [COLUMNS.get(name, (name, "as_trained")) for name in shown]
+    above = [_heading(metric, len(list(own))) for metric, own in groupby(columns, itemgetter(0))]
+    below = ["corrected" if prior == "balanced" else "as trained" for _, prior in columns]
+    note = (
+        rf"\multicolumn{{{len(shown) + 2}}}{{l}}{{{_STAR} Corrected figures rest on a heuristic.}}"
+    )
     lines = [
-        rf"% {100 * level:g} % intervals in brackets, in percent; n = {rows[0]['n']}",
-        rf"\begin{{tabular}}{{l{'r' * len(shown)}}}",
+        rf"% {100 * level:g} % intervals in brackets; scores in percent, log-losses in nats; "
+        f"n = {rows[0]['n']}",
+        rf"\begin{{tabular}}{{l{'r' * (len(shown) + 1)}}}",
         r"\toprule",
-        r" & \multicolumn{2}{c}{balanced accuracy} & \multicolumn{2}{c}{recall, rarest classes} \\",
-        r"method & as trained & corrected & as trained & corrected \\",
+        _line(["", *above, "time"]),
+        _line(["method", *below, ""]),
         r"\midrule",
-        *(_line([_escaped(row["method"]), *(_cell(row[k]) for k in shown)]) for row in rows),
+        *(_line(_cells(row, shown)) for row in rows),
         r"\bottomrule",
+        *([] if all(row["exact_prior"] for row in rows) else [_line([note])]),
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
+
+
+_STAR = r"\textsuperscript{*}"
+
+
+def _heading(metric: str, n: int) -> str:
+    title = "recall, rarest classes" if metric == "recall" else METRIC_NAMES[metric]
+    return title if n == 1 else rf"\multicolumn{{{n}}}{{c}}{{{title}}}"
+
+
+def _cells(row: Mapping[str, Any], shown: Sequence[str]) -> list[str]:
+    name = _escaped(row["method"]) + ("" if row["exact_prior"] else _STAR)
+    return [name, *(_cell(row[k], k) for k in shown), format_duration(row["seconds"])]
 
 
 def _line(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(figure: Mapping[str, float]) -> str:
-    return "{value:.1f} ({low:.1f} to {high:.1f})".format(**{k: 100 * v for k, v in figure.items()})
+def _cell(figure: Mapping[str, float], name: str) -> str:
+    metric, _ = COLUMNS.get(name, (name, ""))
+    value, low, high = (number(figure[k], metric) for k in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 _LATEX = {
