@@ -96,7 +96,7 @@ def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
     size, training = fit.training.world.size, copied(fit.training)
     learnt, held = fit.examples
     epochs = []
-    with _threads_of_one(size), reproducible(0, fit.device.name):
+    with computing_with(max(1, torch.get_num_threads() // size)), reproducible(0, fit.device.name):
         prediction = _seconds_a_prediction(training, held if len(held) else learnt)
         for index in range(len(stages)):
             if index:
@@ -111,14 +111,20 @@ def measure_pace(fit: Fit, seconds: float = MEASURED_SECONDS) -> Pace:
 
 
 @contextlib.contextmanager
-def _threads_of_one(size: int) -> Iterator[None]:
-    """Compute with the threads that one of several processes has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // size))
+def computing_with(threads: int | None) -> Iterator[None]:
+    """Compute with so many threads inside, and with as many as before after it.
+
+    Parameters
+    ----------
+    threads : int or None
+        Such as those of one of several processes; None: as many as before.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _seconds_a_prediction(training: Training, examples: Examples) -> float:

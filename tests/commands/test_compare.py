@@ -283,6 +283,29 @@ def test_a_dry_run_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "threads"),
+    [
+        ([], None),
+        (["--executor", "processes", "--workers", "2", "--threads", "3"], 3),
+        (["--executor", "processes", "--workers", "1000"], 1),
+    ],
+)
+def test_the_threads_of_workers_are_those_that_a_machine_is_measured_with(
+    place: list[str], threads: int | None, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are given, or shared out; in this process as many as it has."""
+    seen: list[int | None] = []
+
+    def lay_out(*_: object, threads: int | None, **__: object) -> Contest:
+        seen.append(threads)
+        raise TrainingError("This is far enough.")
+
+    monkeypatch.setattr("equipoise.commands.compare.make_contest", lay_out)
+    assert _compare(table, Path(table).parent / "c", *place) == 1
+    assert seen == [threads]
+
+
 def test_a_folder_that_cannot_be_written_to_is_refused_before_data_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from equipoise import recipes
 from equipoise.comparison import contest as contest_module
+from equipoise.comparison import deciding, opposing
 from equipoise.comparison import methods as methods_module
-from equipoise.comparison import opposing
 from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import NAME, Unit
@@ -234,6 +235,38 @@ def test_a_look_of_another_library_counts_before_it_is_taken(
     assert (run.done, run.config["test"]["looks"]) == (True, 2)
 
 
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Threads with which passes were measured, each of which takes a second."""
+    found: list[int] = []
+
+    def take_a_second(*_: Any) -> Pace:
+        found.append(torch.get_num_threads())
+        return Pace(1.0, 0.0)
+
+    monkeypatch.setattr(deciding, "measure_pace", take_a_second)
+    return found
+
+
+def test_this_machine_is_measured_with_the_threads_of_a_worker(
+    table: str, measured: list[int]
+) -> None:
+    """And with those of this process where runs are carried out in it."""
+    own = torch.get_num_threads()
+    _contest(table, budget=60.0, threads=own + 2)
+    _contest(table, budget=60.0)
+    assert measured == [own + 2, own]
+    assert torch.get_num_threads() == own
+
+
+@pytest.mark.usefixtures("measured")
+def test_whether_there_is_time_for_a_search_is_counted_in_passes(table: str) -> None:
+    """By hand: eight epochs of steps in quarter batches are two passes, twelve times in 24 s."""
+    quarter = {"epochs": 8, "batch_size": "BatchSize(size=8, budget='steps', reference=32)"}
+    searches = [_contest(table, params=quarter, budget=s).setup.searches for s in (24.5, 23.5)]
+    assert searches == [True, False]
+
+
 def test_without_a_search_all_methods_have_the_network_that_was_chosen_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +278,7 @@ def test_without_a_search_all_methods_have_the_network_that_was_chosen_once(
         told = Choice("backbone", narrow, "the other is too slow", "measured")
         return replace(slow, choices=[told]), measure_pace(slow, 0.1)
 
-    monkeypatch.setattr(contest_module, "paced", in_time)
+    monkeypatch.setattr(deciding, "paced", in_time)
     images = Experiment(source="digits", ratio=20, params={"device": "cpu"})
     told: dict[str, Any] = {"n_seeds": 1, "budget": 6.0, "search": False}
     folder = tmp_path / "c"

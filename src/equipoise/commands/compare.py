@@ -129,6 +129,7 @@ def compare(  # noqa: PLR0913 (each is an option)
             search=search,
             n_trials=trials,
             resume=resume,
+            threads=place.worker_threads,
         )
     seen = _tell(contest, methods or "", as_json=dry_run and json)
     if not dry_run:

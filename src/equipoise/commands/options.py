@@ -213,6 +213,15 @@ class Place:
             self.executor, workers=self.workers, address=self.address, threads=self.threads
         )
 
+    @property
+    def worker_threads(self) -> int | None:
+        """Threads that each worker will have; None: as many as this process."""
+        from equipoise.executors import worker_threads  # noqa: PLC0415
+
+        return worker_threads(
+            self.executor, workers=self.workers, address=self.address, threads=self.threads
+        )
+
     def open(self) -> "Executor":
         """Return the executor, to be used in a ``with`` statement."""
         from equipoise.executors import open_executor  # noqa: PLC0415

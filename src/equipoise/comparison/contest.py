@@ -1,6 +1,5 @@
 """A comparison under way: which runs are missing, and having them carried out."""
 
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -8,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from equipoise.comparison.carrying import Job, carry_out
+from equipoise.comparison.deciding import metric_of, network_of, searches_of
 from equipoise.comparison.methods import CONTROL, Method, find_method
 from equipoise.comparison.setup import (
     NAME,
@@ -24,21 +22,14 @@ from equipoise.comparison.setup import (
     units_of,
 )
 from equipoise.comparison.terms import cautions, place_of, terms_of
-from equipoise.durations import format_duration
 from equipoise.errors import InputError
 from equipoise.executors import Executor
 from equipoise.experiment import Experiment, travelling, travelling_params
-from equipoise.pace import measure_pace, paced
+from equipoise.pace import computing_with
 from equipoise.plan import Plan
 from equipoise.runs import Run
-from equipoise.settings import as_text
-from equipoise.statistics.wording import counted
 from equipoise.tuning.identity import only_here
 from equipoise.tuning.records import unseen
-from equipoise.tuning.scores import check_metric, choose_metric
-
-ENOUGH_TRAININGS = 12
-"""With time for so many trainings of the control, the numbers of each method are searched."""
 
 Watcher = Callable[[Unit, str | None], None]
 """Told of each run that has ended, with what went wrong or None."""
@@ -201,6 +192,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     n_trials: int | None = None,
     reasons: Mapping[str, str] | None = None,
     resume: bool = False,
+    threads: int | None = None,
 ) -> Contest:
     """Read the data, measure this machine, and lay a comparison out; nothing is written.
 
@@ -230,6 +222,8 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         Why ``metric`` and ``search`` are what they are, where no user has given them.
     resume : bool, default=False
         Go on with the comparison in the folder, with more methods, seeds or orders if so wished.
+    threads : int or None, default=None
+        Threads of each worker, with which this machine is measured; None: those of this process.
 
     Raises
     ------
@@ -242,9 +236,10 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     found = _found((control, *methods), kind)
     _check_given(found, experiment, kind)
     was: Mapping[str, Any] = (stored(folder) or {"setup": {}})["setup"]
-    chosen, why = _metric(plan, metric, was, reasons or {})
-    searches, why_searched = _searches(plan, budget, search, n_trials, was, reasons or {})
-    network, why_network = _network(plan, budget, was, searches=searches)
+    chosen, why = metric_of(plan, metric, was, reasons or {})
+    with computing_with(threads):
+        searches, why_searched = searches_of(plan, budget, search, n_trials, was, reasons or {})
+        network, why_network = network_of(plan, budget, was, searches=searches)
     setup = Setup(
         experiment=experiment,
         fingerprint=plan.parts.dataset.fingerprint,
@@ -335,62 +330,3 @@ def _check_searchable(setup: Setup, methods: Sequence[Method], given: bool | Non
             "Give --budget 10m, or --trials 20"
             + (", or leave out --search." if searched is None else f", or leave out {searched}."),
         )
-
-
-def _metric(
-    plan: Plan, given: str | None, was: Mapping[str, Any], reasons: Mapping[str, str]
-) -> tuple[str, str]:
-    if "metric" in was and given is None:
-        return was["metric"], "as the comparison began"
-    if given is not None:
-        check_metric(given)
-        return given, reasons.get("metric", "as given")
-    task = plan.fit.task
-    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(held)
-
-
-def _searches(
-    plan: Plan,
-    budget: float | None,
-    given: bool | None,
-    n_trials: int | None,
-    was: Mapping[str, Any],
-    reasons: Mapping[str, str],
-) -> tuple[bool, str]:
-    """Return whether the numbers of each method are searched, and why."""
-    if "searches" in was and given is None:
-        return was["searches"], f"{'yes' if was['searches'] else 'no'}, as the comparison began"
-    if budget is None:
-        if given is not False and n_trials is not None:
-            return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
-        return False, "no, for there is no time budget: every method has its epochs"
-    if given is not None:
-        return given, f"{'yes' if given else 'no'}, {reasons.get('search', 'as given')}"
-    fit = plan.fit
-    whole = measure_pace(fit, min(2.0, 0.02 * budget)).epoch * fit.settings.epochs
-    n = budget / whole
-    told = f"a training of {CONTROL} takes {format_duration(whole)} here"
-    if n >= ENOUGH_TRAININGS:
-        return True, f"the numbers of each method are searched: {told}"
-    return False, f"no method but those that search by themselves has time for it: {told}"
-
-
-def _network(
-    plan: Plan, budget: float | None, was: Mapping[str, Any], *, searches: bool
-) -> tuple[str | None, str | None]:
-    """Return the network that all methods have, if it is not given, and why.
-
-    Searches find their own, but for a time in which none can be trained to its end: there each
-    run would choose a narrower one by how fast the machine happens to be.
-    """
-    if was:
-        return was.get("network"), "as the comparison began"
-    if budget is None or all(choice.field != "backbone" for choice in plan.fit.choices):
-        return None, None
-    fit, _ = paced(plan.fit, time.monotonic() + budget, plan.n_predicted)
-    chosen = next(choice for choice in fit.choices if choice.field == "backbone")
-    name = str(as_text(fit.settings.backbone))
-    if searches and name == str(as_text(plan.fit.settings.backbone)):
-        return None, None
-    return name, chosen.reason

@@ -12,6 +12,7 @@ from equipoise.executors.cluster import check_ray
 from equipoise.executors.contract import Executor as Executor
 from equipoise.executors.contract import Here as Here
 from equipoise.executors.contract import WorkerLost as WorkerLost
+from equipoise.executors.elsewhere import fair_threads
 from equipoise.executors.processes import Processes as Processes
 
 EXECUTORS = ("here", "processes", "ray")
@@ -60,6 +61,31 @@ def open_executor(
     if name == "here":
         return Here()
     return Processes(workers, threads) if name == "processes" else Ray(workers, address, threads)
+
+
+def worker_threads(
+    name: str, *, workers: int = 1, address: str | None = None, threads: int | None = None
+) -> int | None:
+    """Return how many threads each worker of an executor will have; nothing is started.
+
+    Parameters
+    ----------
+    name, workers, address, threads
+        As for `open_executor`.
+
+    Returns
+    -------
+    int or None
+        None: as many as this process.
+
+    Examples
+    --------
+    >>> worker_threads("here"), worker_threads("processes", workers=2, threads=3)
+    (None, 3)
+    """
+    if name == "here":
+        return None
+    return threads or (fair_threads(workers) if address is None else 1)
 
 
 def check_executor(

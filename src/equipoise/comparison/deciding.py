@@ -1,0 +1,117 @@
+"""What a comparison decides once for all methods: metric, search and network, and why."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from equipoise.comparison.methods import CONTROL
+from equipoise.durations import format_duration
+from equipoise.pace import measure_pace, paced
+from equipoise.plan import Plan
+from equipoise.settings import as_text
+from equipoise.statistics.wording import counted
+from equipoise.tuning.scores import check_metric, choose_metric
+
+ENOUGH_TRAININGS = 12
+"""With time for so many trainings of the control, the numbers of each method are searched."""
+
+
+def metric_of(
+    plan: Plan, given: str | None, was: Mapping[str, Any], reasons: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return what epochs and numbers of all methods are chosen by, and why.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the control.
+    given : str or None
+        What the user wants.
+    was : mapping
+        The setup of the comparison that is gone on with; empty where it is new.
+    reasons : mapping of str to str
+        As for `equipoise.comparison.contest.make_contest`.
+
+    Raises
+    ------
+    InputError
+        If there is no such metric.
+    """
+    if "metric" in was and given is None:
+        return was["metric"], "as the comparison began"
+    if given is not None:
+        check_metric(given)
+        return given, reasons.get("metric", "as given")
+    task = plan.fit.task
+    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+    return choose_metric(held)
+
+
+def searches_of(
+    plan: Plan,
+    budget: float | None,
+    given: bool | None,
+    n_trials: int | None,
+    was: Mapping[str, Any],
+    reasons: Mapping[str, str],
+) -> tuple[bool, str]:
+    """Return whether the numbers of each method are searched, and why.
+
+    Parameters
+    ----------
+    plan, was, reasons
+        As for `metric_of`.
+    budget : float or None
+        Seconds of each run.
+    given : bool or None
+        What the user wants.
+    n_trials : int or None
+        Recipes that each search tries, at most.
+    """
+    if "searches" in was and given is None:
+        return was["searches"], f"{'yes' if was['searches'] else 'no'}, as the comparison began"
+    if budget is None:
+        if given is not False and n_trials is not None:
+            return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
+        return False, "no, for there is no time budget: every method has its epochs"
+    if given is not None:
+        return given, f"{'yes' if given else 'no'}, {reasons.get('search', 'as given')}"
+    fit = plan.fit
+    passes = fit.settings.batch_size.epochs(fit.settings.epochs)
+    whole = measure_pace(fit, min(2.0, 0.02 * budget)).epoch * passes
+    n = budget / whole
+    told = f"a training of {CONTROL} takes {format_duration(whole)} here"
+    if n >= ENOUGH_TRAININGS:
+        return True, f"the numbers of each method are searched: {told}"
+    return False, f"no method but those that search by themselves has time for it: {told}"
+
+
+def network_of(
+    plan: Plan, budget: float | None, was: Mapping[str, Any], *, searches: bool
+) -> tuple[str | None, str | None]:
+    """Return the network that all methods have, if it is not given, and why.
+
+    Searches find their own, but for a time in which none can be trained to its end: there each
+    run would choose a narrower one by how fast the machine happens to be.
+
+    Parameters
+    ----------
+    plan, was
+        As for `metric_of`.
+    budget : float or None
+        Seconds of each run.
+    searches : bool
+        Whether the numbers of each method are searched.
+    """
+    if was:
+        return was.get("network"), "as the comparison began"
+    if budget is None or all(choice.field != "backbone" for choice in plan.fit.choices):
+        return None, None
+    fit, _ = paced(plan.fit, time.monotonic() + budget, plan.n_predicted)
+    chosen = next(choice for choice in fit.choices if choice.field == "backbone")
+    name = str(as_text(fit.settings.backbone))
+    if searches and name == str(as_text(plan.fit.settings.backbone)):
+        return None, None
+    return name, chosen.reason
