@@ -168,6 +168,18 @@ def test_other_versions_and_workers_are_told_and_kept(table: str) -> None:
     assert _told(contest)["cautions"] == cautions
 
 
+def test_why_a_comparison_began_as_it_did_stays_told(table: str) -> None:
+    """What is decided is said with its reason when it is gone on with; new lines are added."""
+    contest = _contest(table)
+    _run(contest)
+    before = _told(contest)["choices"]
+    assert [line.partition(":")[0] for line in before[-2:]] == ["metric", "search"]
+    assert not any("as the comparison began" in line for line in before)
+    more = _contest(table, "focal")
+    _run(replace(more, choices=(*more.choices, "One more.")))
+    assert _told(contest)["choices"] == [*before, "One more."]
+
+
 def test_a_comparison_from_before_terms_were_kept_is_gone_on_with(table: str) -> None:
     """Nothing is known of them, so nothing is said."""
     contest = _contest(table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.comparison.carrying import Job, carry_out
-from equipoise.comparison.deciding import metric_of, network_of, searches_of
+from equipoise.comparison.deciding import all_told, metric_of, network_of, searches_of
 from equipoise.comparison.methods import CONTROL, Method, find_method
 from equipoise.comparison.setup import (
     NAME,
@@ -110,13 +110,14 @@ class Contest:
         """Write what is compared; nothing is written before."""
         # Once more, for another process may have been here since the data was read.
         check_same(self.folder, self.setup, self.methods, self.terms)
-        before = (stored(self.folder) or {}).get("terms")
+        known = stored(self.folder) or {}
+        before = known.get("terms")
         is_same = before is not None and not self.missing
         told = {
             "control": self.methods[0].name,
             "n_seeds": self.n_seeds,
             "n_orders": self.n_orders,
-            "choices": list(self.choices),
+            "choices": all_told(known.get("choices", []), self.choices),
             "terms": before if is_same else {**self.terms, **place_of(executor)},
             "cautions": list(dict.fromkeys([*self.cautions(executor), *self.noted])),
         }

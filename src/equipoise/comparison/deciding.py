@@ -1,7 +1,7 @@
 """What a comparison decides once for all methods: metric, search and network, and why."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,31 @@ from equipoise.tuning.scores import check_metric, choose_metric
 
 ENOUGH_TRAININGS = 12
 """With time for so many trainings of the control, the numbers of each method are searched."""
+
+
+DECIDED = ("metric", "search", "network")
+"""What is decided once, when a comparison begins; each is told in a line that begins so."""
+
+
+def all_told(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """Return the choices of a comparison that is gone on with: why it began so, and what is new.
+
+    Parameters
+    ----------
+    before, now : sequence of str
+        Its choices as they are kept, and those of now, as sentences.
+
+    Examples
+    --------
+    >>> all_told(
+    ...     ["metric: accuracy (as given)"],
+    ...     ["metric: accuracy (as the comparison began)", "12 rows were dropped."],
+    ... )
+    ['metric: accuracy (as given)', '12 rows were dropped.']
+    """
+    known = {line.partition(": ")[0] for line in before}.intersection(DECIDED)
+    new = (line for line in now if line.partition(": ")[0] not in known)
+    return list(dict.fromkeys([*before, *new]))
 
 
 def metric_of(
