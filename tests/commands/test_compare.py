@@ -330,6 +330,8 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_data_is_read(
         (["--methods", "focal+tuned"], "Give --budget 10m, or --trials 20"),
         (["--methods", "focal", "--search"], "--search asks for one"),
         (["--metric", "acuracy"], "acuracy"),
+        (["--monitor", "accuracy"], "Leave out --monitor, and give --metric"),
+        (["--prior", "balanced", "--metric", "accuracy"], "Leave out --prior, and give --metric"),
         (["--workers", "2"], "executor"),
         (["--budget", "soon"], "soon"),
     ],

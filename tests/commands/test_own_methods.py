@@ -46,6 +46,7 @@ def test_a_file_sets_parameters_over_a_recipe(tmp_path: Path) -> None:
         ("[tune]\nbudget = 3\n", "stand in the table of a command|no such table"),
         ("[fit]\nratio = 10\n", "ratio is no setting of a classifier"),
         ("[fit]\nepochs = 3\n", "epochs is the same for all methods"),
+        ('[fit]\nprior = "balanced"\n', "Leave out prior, or give --metric to"),
         ("[fit\n", "must name a TOML file"),
         ("[fit]\nrecipe = 3\n", "recipe is 3"),
         ('[fit]\nrecipe = ["plain"]\n', "name is text"),

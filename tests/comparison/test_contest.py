@@ -180,6 +180,19 @@ def test_why_a_comparison_began_as_it_did_stays_told(table: str) -> None:
     assert _told(contest)["choices"] == [*before, "One more."]
 
 
+def test_a_comparison_that_was_given_a_monitor_is_gone_on_with(table: str) -> None:
+    """By an earlier version, which took no notice of it; one that lacks it is never given it."""
+    contest = _contest(table)
+    _run(contest)
+    late = {"monitor": "accuracy"}
+    with pytest.raises(InputError, match=r"--monitor is given.*--metric"):
+        _contest(table, params=late)
+    told = _told(contest)
+    told["setup"]["params"] |= late
+    (contest.folder / NAME).write_text(json.dumps(told))
+    assert _contest(table, params=late).missing == []
+
+
 def test_a_comparison_from_before_terms_were_kept_is_gone_on_with(table: str) -> None:
     """Nothing is known of them, so nothing is said."""
     contest = _contest(table)

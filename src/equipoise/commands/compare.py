@@ -75,7 +75,8 @@ def compare(  # noqa: PLR0913 (each is an option)
     Plain cross-entropy is always among them, as the control, and every method is shown as it
     was trained and corrected to equal class frequencies. The sealed test set is looked at once
     in each run. Runs are folders: what is stopped goes on with --resume, which may also name
-    more methods, seeds or orders. What is given below, such as --backbone, holds for all.
+    more methods, seeds or orders. What is given below, such as --backbone, holds for all; --monitor
+    and --prior follow from --metric and are refused.
 
     Parameters
     ----------

@@ -6,12 +6,12 @@ from typing import Any
 
 from equipoise.commands.config import options_in
 from equipoise.commands.settings import SETTINGS, value_of
-from equipoise.comparison.methods import Method, make_method
+from equipoise.comparison.methods import OF_THE_METRIC, Method, make_method
 from equipoise.errors import InputError
 from equipoise.recipes import PRESCRIBED
 from equipoise.runs import Run
 
-SHARED = ("epochs", "validation", "monitor", "prior", "device", "precision", "devices")
+SHARED = ("epochs", "validation", "device", "precision", "devices", *OF_THE_METRIC)
 """Parameters that belong to a comparison, not to one of its methods."""
 
 CONFIG = "config.toml"
@@ -108,8 +108,9 @@ def _read(value: Any) -> Any:
 
 def _refuse(file: Path, names: Sequence[str], why: str) -> None:
     if names:
+        name = "--metric" if names[0] in OF_THE_METRIC else "it"
         raise InputError(
             "The file of a method sets what the method is made of: components and their numbers.",
             f"In `{file}`, {names[0]} {why}.",
-            f"Leave out {names[0]}, or give it to `equipoise compare` itself.",
+            f"Leave out {names[0]}, or give {name} to `equipoise compare` itself.",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from equipoise.comparison.carrying import Job, carry_out
 from equipoise.comparison.deciding import all_told, metric_of, network_of, searches_of
-from equipoise.comparison.methods import CONTROL, Method, find_method
+from equipoise.comparison.methods import CONTROL, OF_THE_METRIC, Method, find_method
 from equipoise.comparison.setup import (
     NAME,
     Setup,
@@ -235,8 +235,8 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     plan = Plan.make(_of_control(experiment, control))
     kind, terms = plan.fit.task.facts["kind"], terms_of(plan.fit.device)
     found = _found((control, *methods), kind)
-    _check_given(found, experiment, kind)
     was: Mapping[str, Any] = (stored(folder) or {"setup": {}})["setup"]
+    _check_given(found, experiment, kind, was)
     chosen, why = metric_of(plan, metric, was, reasons or {})
     with computing_with(threads):
         searches, why_searched = searches_of(plan, budget, search, n_trials, was, reasons or {})
@@ -307,8 +307,19 @@ def _check(
     require_own(folder, NAME, "comparison", resume=resume)
 
 
-def _check_given(methods: Sequence[Method], experiment: Experiment, kind: str) -> None:
-    """Refuse parameters for all that a method sets otherwise."""
+def _check_given(
+    methods: Sequence[Method], experiment: Experiment, kind: str, was: Mapping[str, Any]
+) -> None:
+    """Refuse parameters for all that the metric, or a method, sets otherwise."""
+    # Comparisons of earlier versions may have been given them, in vain, and are gone on with.
+    kept = was.get("params", {})
+    for name in OF_THE_METRIC:
+        if name in experiment.params and name not in kept:
+            raise InputError(
+                "The metric of a comparison says by what epochs are chosen, and for which prior.",
+                f"--{name} is given, which no method would have.",
+                f"Leave out --{name}, and give --metric for another choice.",
+            )
     for method in methods:
         if both := sorted(experiment.params.keys() & method.sets(kind)):
             raise InputError(

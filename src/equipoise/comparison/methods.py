@@ -20,6 +20,9 @@ TUNED = "tuned"
 SHARED = PLAIN.within
 """Parameters whose numbers are searched with those of every method, as of the control."""
 
+OF_THE_METRIC = ("monitor", "prior")
+"""Parameters that follow from the metric of a comparison, so that all methods have the same."""
+
 _NAME = re.compile(r"[A-Za-z0-9][\w.()=,-]{0,79}", re.ASCII)
 """Names of one's own methods, which are those of folders too."""
 
