@@ -13,6 +13,7 @@ from equipoise import recipes
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison import deciding, opposing
 from equipoise.comparison import methods as methods_module
+from equipoise.comparison import terms as terms_module
 from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import NAME, Unit
@@ -166,6 +167,25 @@ def test_other_versions_and_workers_are_told_and_kept(table: str) -> None:
     assert _told(contest)["terms"]["workers"] == 1
     _run(_contest(table, "focal", "weighted"))
     assert _told(contest)["cautions"] == cautions
+
+
+def test_another_processor_is_told_and_kept(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On CPUs it is what a device is called for; where it has no name, nothing is said."""
+    told = tmp_path / "cpuinfo"
+    monkeypatch.setattr(terms_module, "CPUINFO", told)
+    monkeypatch.setattr(terms_module.platform, "processor", str)
+    _run(contest := _contest(table))
+    assert "processor" not in _told(contest)["terms"]
+    told.write_text("processor\t: 0\nmodel name\t: Abacus 5\n\nmodel name\t: Abacus 5\n")
+    _run(_contest(table, "focal"))
+    assert _told(contest)["terms"]["processor"] == "Abacus 5"
+    assert _told(contest)["cautions"] == []
+    told.write_text("model name\t: Quipu\n")
+    _run(_contest(table, "focal", "weighted"))
+    [caution] = _told(contest)["cautions"]
+    assert "on the processor Abacus 5, later ones on Quipu: their times cannot" in caution
 
 
 def test_why_a_comparison_began_as_it_did_stays_told(table: str) -> None:

@@ -1,7 +1,9 @@
 """Under which terms the runs of a comparison are made, and what is said when they change."""
 
+import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +19,34 @@ PLACE = ("executor", "workers", "threads")
 """Where runs are carried out; how much of a machine each has."""
 
 
+TIMES = "their times cannot be compared, and in the same time they train less or more."
+"""What follows where runs have more or less of a computer, or another one."""
+
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux tells the model of the processor."""
+
+
 def terms_of(device: Device) -> dict[str, Any]:
-    """Return versions and the device, as JSON holds them."""
+    """Return versions, the device, and the processor if it is known, as JSON holds them."""
     # A processor's name holds its threads, which are kept apart.
     named = device.name if device.kind == "cpu" else str(device)
-    return {**{name: version(name) for name in PACKAGES}, "device": named}
+    own = processor()
+    return {
+        **{name: version(name) for name in PACKAGES},
+        "device": named,
+        **({} if own is None else {"processor": own}),
+    }
+
+
+def processor() -> str | None:
+    """Return the model of this computer's processor; None: it cannot be read."""
+    try:
+        lines = CPUINFO.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    fields = (line.partition(":") for line in lines)
+    models = [value.strip() for name, _, value in fields if name.strip() == "model name"]
+    return next(filter(None, (*models, platform.processor())), None)
 
 
 def place_of(executor: Executor) -> dict[str, Any]:
@@ -65,11 +90,15 @@ def cautions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in PACKAGES
         if name in now and was[name] != now[name]
     ]
-    if any(was.get(name) != now.get(name) for name in PLACE):
+    # Of a folder or a computer without a name for it nothing is known, so nothing is said.
+    own = now.get("processor")
+    if own is not None and was["processor"] != own:
         found.append(
-            f"Earlier runs were made by {_told(was)}, later ones by {_told(now)}: their times "
-            "cannot be compared, and in the same time they train less or more."
+            f"Earlier runs were made on the processor {was['processor']}, later ones on {own}: "
+            f"{TIMES}"
         )
+    if any(was.get(name) != now.get(name) for name in PLACE):
+        found.append(f"Earlier runs were made by {_told(was)}, later ones by {_told(now)}: {TIMES}")
     return found
 
 
