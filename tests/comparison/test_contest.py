@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,61 @@ def test_every_run_tells_its_time_with_that_before_a_stop(table: str) -> None:
         assert told.get("seconds", 0) < 100
 
 
+def test_a_run_that_was_removed_and_is_made_anew_has_a_time_of_its_own(table: str) -> None:
+    """Finished or not; that of a pre-training which stays is kept, and no other."""
+    contest = _contest(table, "xgboost", n_seeds=2)
+    contest.folder.mkdir()
+    places = {unit: clock_folder(contest.folder, unit) for unit in contest.units}
+    for place in places.values():
+        place.mkdir(parents=True)
+        Run(place).write_json("clock.json", {"used": 1000.0})
+    _run(contest)
+    learnt = contest.folder / "pretrained" / "plain" / "seed1"
+    learnt.mkdir(parents=True)
+    Run(learnt).write_history([{"seconds": 200.0}, {"seconds": 300.0}])
+    for unit in contest.units:
+        if unit.seed == 1 or unit.method == "xgboost":
+            shutil.rmtree(unit.folder(contest.folder))
+    _run(contest)
+    times = {
+        str(unit): Run.open(unit.folder(contest.folder)).config["environment"]["wall_seconds"]
+        // 100
+        for unit in contest.units
+    }
+    assert times == {
+        "plain, seed 0": 10,
+        "plain, seed 1": 5,
+        "xgboost, seed 0": 0,
+        "xgboost, seed 1": 0,
+    }
+
+
+def test_the_time_of_a_run_that_failed_goes_with_its_folder(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as long as the folder is there."""
+    contest = _contest(table, "xgboost")
+    contest.folder.mkdir()
+    unit = next(unit for unit in contest.units if unit.method == "xgboost")
+    clock = Run(clock_folder(contest.folder, unit))
+    monkeypatch.setattr(opposing, "_write", _fail)
+
+    def used() -> float:
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(contest._job(unit))
+        return clock.read_json("clock.json")["used"]
+
+    assert used() < 100
+    clock.write_json("clock.json", {"used": 1000.0})
+    assert used() > 1000
+    shutil.rmtree(unit.folder(contest.folder))
+    assert used() < 100
+
+
+def _fail(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_look_of_another_library_counts_before_it_is_taken(
     table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,11 +323,8 @@ def test_a_look_of_another_library_counts_before_it_is_taken(
     contest.folder.mkdir()
     unit = next(unit for unit in contest.units if unit.method == "xgboost")
 
-    def fail(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(opposing, "_write", fail)
+        patch.setattr(opposing, "_write", _fail)
         with pytest.raises(KeyboardInterrupt):
             carry_out(contest._job(unit))
     run = Run.open(unit.folder(contest.folder))

@@ -13,7 +13,8 @@ from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.pretraining import Pretraining
 from equipoise.recipes import find_recipe
-from equipoise.runs import Run
+from equipoise.runs import Run, write_text
+from equipoise.tuning.clock import NAME as CLOCK
 from equipoise.tuning.clock import Clock
 from equipoise.tuning.options import Options
 from equipoise.tuning.records import require_seen
@@ -34,6 +35,9 @@ OF_THE_NETWORK = (
 )
 """Parameters that pre-training shares with the training that follows: what the network is, how
 long it is trained, where, and on what. How it learns without labels is its own."""
+
+MADE = "MADE"
+"""File beside the clock of a run that has had a folder."""
 
 UNHURRIED = 30 * 86_400.0
 """Seconds of a search that ends by its number of recipes."""
@@ -77,7 +81,10 @@ def carry_out(job: Job) -> None:
     require_seen(root)
     if Run(job.folder).done:
         return
-    clock = Clock(clock_folder(root, job.unit), math.inf)
+    place = clock_folder(root, job.unit)
+    if not job.folder.exists() and Run(place).has(MADE):
+        _set_back(place, _pretrained_folder(root, job.unit))
+    clock = Clock(place, math.inf)
 
     def conclude(run: Run) -> None:
         """Keep the wall-clock time of the run, those of its starts before a stop included."""
@@ -85,13 +92,33 @@ def carry_out(job: Job) -> None:
         config["environment"]["wall_seconds"] = round(clock.used, 1)
         run.write_config(config)
 
-    with clock.running():
-        _carry_out(job, conclude)
+    try:
+        with clock.running():
+            _carry_out(job, conclude)
+    finally:
+        if job.folder.exists():
+            write_text(place / MADE, "")
 
 
 def clock_folder(root: Path, unit: Unit) -> Path:
-    """Return where the time of a run is kept; not in its folder, which a search clears."""
+    """Return where the time of a run is kept; not in its folder, which a search clears.
+
+    Once the run has a folder, that is noted beside it: if that is gone later, somebody has
+    removed it, and the run that is made anew has a time of its own. One that was killed before
+    it had a folder goes on.
+    """
     return root / "clocks" / unit.folder(root).relative_to(root / "runs")
+
+
+def _set_back(place: Path, pretrained: Path) -> None:
+    """Begin the time of a run anew, at that of its pre-training, which stays."""
+    spent = sum(row["seconds"] for row in Run(pretrained).history)
+    Run(place).write_json(CLOCK, {"used": spent})
+    Run(place).remove(MADE)
+
+
+def _pretrained_folder(root: Path, unit: Unit) -> Path:
+    return root / "pretrained" / unit.folder(root).relative_to(root / "runs")
 
 
 def pretraining_of(job: Job, experiment: Experiment, objective: str) -> tuple[Pretraining, Path]:
@@ -113,9 +140,7 @@ def pretraining_of(job: Job, experiment: Experiment, objective: str) -> tuple[Pr
     shared = {name: given[name] for name in OF_THE_NETWORK if name in given}
     budget = None if experiment.budget is None else PRETRAINING_SHARE * experiment.budget
     first = replace(experiment, recipe="plain", params=shared, budget=budget)
-    return Pretraining.make(first, objective), root / "pretrained" / job.unit.folder(
-        root
-    ).relative_to(root / "runs")
+    return Pretraining.make(first, objective), _pretrained_folder(root, job.unit)
 
 
 def _pretrained(job: Job, experiment: Experiment, objective: str) -> Experiment:
