@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equipoise.errors import InputError
-from equipoise.executors import check_executor, open_executor
+from equipoise.executors import Processes, check_executor, open_executor, worker_threads
 from equipoise.executors.cluster import gpu_share
 from equipoise.executors.elsewhere import fair_threads
 
@@ -49,6 +49,16 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fair_threads(1) == 1
     monkeypatch.setenv("OMP_NUM_THREADS", str(10 * cores))
     assert fair_threads(1) == cores
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_the_threads_of_workers_are_told_before_any_is_started(threads: int | None) -> None:
+    """Those that they have then; in this process there is nothing to tell."""
+    assert worker_threads("here") is None
+    for workers in (1, 2, 1000):
+        with Processes(workers, threads) as executor:
+            told = worker_threads("processes", workers=workers, threads=threads)
+            assert told == executor.threads
 
 
 @settings(deadline=None, derandomize=True)

@@ -190,20 +190,6 @@ def test_how_to_read_a_verdict_is_printed_once(
     assert "Holm's correction over" in below
 
 
-def test_methods_whose_correction_is_a_heuristic_have_a_star(
-    whole: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In the table that is printed, with a note; where all are exact there is neither."""
-    found = json.loads((whole / "verdict.json").read_text())
-    for is_exact in (True, False):
-        for row in found["leaderboard"]:
-            row["exact_prior"] = is_exact or row["method"] != "focal"
-        show(found, whole, as_json=False)
-        table, _, _ = capsys.readouterr().out.partition("How to read this")
-        assert ("focal *" in table, "* Corrected figures" in table) == (not is_exact,) * 2
-        assert "plain *" not in table
-
-
 def test_a_run_that_fails_leaves_the_others_alone(
     table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,29 +267,6 @@ def test_a_dry_run_writes_nothing(
     assert laid["setup"]["params"]["epochs"] == "2"
     assert any(line.startswith("metric: ") for line in laid["notes"])
     assert not out.exists()
-
-
-@pytest.mark.parametrize(
-    ("place", "threads"),
-    [
-        ([], None),
-        (["--executor", "processes", "--workers", "2", "--threads", "3"], 3),
-        (["--executor", "processes", "--workers", "1000"], 1),
-    ],
-)
-def test_the_threads_of_workers_are_those_that_a_machine_is_measured_with(
-    place: list[str], threads: int | None, table: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As they are given, or shared out; in this process as many as it has."""
-    seen: list[int | None] = []
-
-    def lay_out(*_: object, threads: int | None, **__: object) -> Contest:
-        seen.append(threads)
-        raise TrainingError("This is far enough.")
-
-    monkeypatch.setattr("equipoise.commands.compare.make_contest", lay_out)
-    assert _compare(table, Path(table).parent / "c", *place) == 1
-    assert seen == [threads]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_data_is_read(

@@ -8,35 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from equipoise import recipes
 from equipoise.comparison import contest as contest_module
-from equipoise.comparison import deciding, opposing
 from equipoise.comparison import methods as methods_module
+from equipoise.comparison import opposing
 from equipoise.comparison import terms as terms_module
 from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.setup import NAME, Unit
 from equipoise.data.options import ReadOptions
-from equipoise.defaults import Choice
 from equipoise.errors import InputError
 from equipoise.executors import Here
 from equipoise.experiment import Experiment
-from equipoise.fitting import Fit
-from equipoise.pace import Pace, measure_pace
 from equipoise.runs import Run
 from equipoise.tuning.identity import only_here
 
 PARAMS = {"epochs": 1, "device": "cpu", "backbone": "MLP(layers=1, width=8)"}
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> str:
-    """A small table."""
-    rows = [f"{i % 7},{(i * i) % 11},{'rare' if i % 6 == 0 else 'usual'}" for i in range(120)]
-    (tmp_path / "t.csv").write_text("\n".join(["a,b,outcome", *rows]))
-    return str(tmp_path / "t.csv")
 
 
 def _contest(table: str, *methods: str, params: Any = None, **more: Any) -> Contest:
@@ -331,68 +319,3 @@ def test_a_look_of_another_library_counts_before_it_is_taken(
     assert (run.done, run.config["test"]["looks"]) == (False, 1)
     carry_out(contest._job(unit))
     assert (run.done, run.config["test"]["looks"]) == (True, 2)
-
-
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Threads with which passes were measured, each of which takes a second."""
-    found: list[int] = []
-
-    def take_a_second(*_: Any) -> Pace:
-        found.append(torch.get_num_threads())
-        return Pace(1.0, 0.0)
-
-    monkeypatch.setattr(deciding, "measure_pace", take_a_second)
-    return found
-
-
-def test_this_machine_is_measured_with_the_threads_of_a_worker(
-    table: str, measured: list[int]
-) -> None:
-    """And with those of this process where runs are carried out in it."""
-    own = torch.get_num_threads()
-    _contest(table, budget=60.0, threads=own + 2)
-    _contest(table, budget=60.0)
-    assert measured == [own + 2, own]
-    assert torch.get_num_threads() == own
-
-
-@pytest.mark.usefixtures("measured")
-def test_whether_there_is_time_for_a_search_is_counted_in_passes(table: str) -> None:
-    """By hand: eight epochs of steps in quarter batches are two passes, twelve times in 24 s."""
-    quarter = {"epochs": 8, "batch_size": "BatchSize(size=8, budget='steps', reference=32)"}
-    searches = [_contest(table, params=quarter, budget=s).setup.searches for s in (24.5, 23.5)]
-    assert searches == [True, False]
-
-
-def test_without_a_search_all_methods_have_the_network_that_was_chosen_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each would measure its own, and have a smaller one where the machine was busy just then."""
-    narrow = "ResNet(depth=8, width=4)"
-
-    def in_time(fit: Fit, *_: Any) -> tuple[Fit, Pace]:
-        slow = Fit.prepare(fit.task, {**fit.params, "backbone": narrow}, fit.seed)
-        told = Choice("backbone", narrow, "the other is too slow", "measured")
-        return replace(slow, choices=[told]), measure_pace(slow, 0.1)
-
-    monkeypatch.setattr(deciding, "paced", in_time)
-    images = Experiment(source="digits", ratio=20, params={"device": "cpu"})
-    told: dict[str, Any] = {"n_seeds": 1, "budget": 6.0, "search": False}
-    folder = tmp_path / "c"
-    contest = make_contest(images, folder, methods=["prescribed", "focal"], **told)
-    assert f"network: {narrow} for all (the other is too slow)" in contest.choices
-    _run(contest)
-    for method in ("plain", "prescribed", "focal"):
-        config = Run.open(folder / "runs" / method / "seed0").config
-        assert config["classifier"]["backbone"] == narrow
-    short = make_contest(images, tmp_path / "s", methods=[], **{**told, "search": True})
-    assert short.setup.network == narrow  # no search can train another one to its end either
-    monkeypatch.undo()
-    again = make_contest(images, folder, methods=["prescribed"], resume=True, **told)
-    assert again.setup.network == narrow
-    for other, choices in ((images, {"search": True, "budget": 900.0}), (images, {"budget": None})):
-        alone = make_contest(other, tmp_path / "b", methods=[], **{**told, **choices})
-        assert alone.setup.network is None
-    given = replace(images, params={"device": "cpu", "backbone": narrow})
-    assert make_contest(given, tmp_path / "b", methods=[], **told).setup.network is None
