@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from equipoise import recipes
+from equipoise.comparison import carrying, opposing
 from equipoise.comparison import contest as contest_module
 from equipoise.comparison import methods as methods_module
-from equipoise.comparison import opposing
 from equipoise.comparison import terms as terms_module
 from equipoise.comparison.carrying import Job, carry_out, clock_folder
 from equipoise.comparison.contest import Contest, make_contest
@@ -128,6 +128,25 @@ def test_runs_that_fail_are_warned_of_where_nobody_watches(
     with Here() as here:  # warnings would be errors
         contest.run(here, [lambda _, fault: seen.append(fault)])
     assert seen == ["MemoryError: no room"] * 2
+
+
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_only_with_a_time_are_searched_methods_trained_for_longer_than_others(
+    budget: float | None, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one, a method that is not searched has the automatic epochs; all have those."""
+    seen = []
+
+    def lay_out(*given: Any, **_: Any) -> None:
+        seen.append(given[2].longer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(carrying.Tuner, "make", lay_out)
+    contest = _contest(table, "tuned", budget=budget, n_trials=1)
+    contest.folder.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(contest._job(Unit(method="tuned", seed=0)))
+    assert seen == [budget is not None]
 
 
 def test_runs_of_another_device_are_refused(table: str) -> None:

@@ -12,10 +12,19 @@ from equipoise.fitting import Fit
 from equipoise.runs import Run
 from equipoise.settings import as_text
 from equipoise.specialized import Thresholds
-from equipoise.tuning.layout import Layout
+from equipoise.tuning.clock import Clock
+from equipoise.tuning.layout import Layout, final_epochs
 from equipoise.tuning.options import Options
+from equipoise.tuning.records import Record
 from equipoise.tuning.search import Search
-from equipoise.tuning.setup import N_VARIATIONS, base_params, refit_params, searched_roles, set_up
+from equipoise.tuning.setup import (
+    N_VARIATIONS,
+    base_params,
+    laid_out,
+    refit_params,
+    searched_roles,
+    set_up,
+)
 from equipoise.tuning.space import ROLES, starting_point
 from equipoise.tuning.study import journal
 
@@ -74,6 +83,30 @@ def test_a_search_is_as_it_was_laid_out(searches: ModuleType, tmp_path: Path) ->
     assert (search.n_folds, search.seconds, search.most_epochs) == (3, 12.0, 14)
     assert (search.n_trials, search.sampler, search.seed) == (9, "random", 5)
     assert [role.name for role in search.roles] == list(ROLES)
+
+
+@pytest.mark.parametrize(("longer", "most"), [(True, (240, 120)), (False, (60, 60))])
+def test_recipes_are_trained_no_longer_than_the_prescription_where_none_shall_be(
+    *, longer: bool, most: tuple[int, int], searches: ModuleType, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """In the final training and in trials; on images these have four times and twice as many."""
+    images = replace(LAYOUT, epochs=60, longest=240)
+    monkeypatch.setattr("equipoise.tuning.setup.lay_out", lambda *_, **__: images)
+    fit, options = _fit(searches), Options(budget=60.0, longer=longer)
+    layout = laid_out(fit, options, Clock(tmp_path, 60.0))
+    search = set_up(
+        fit,
+        layout,
+        options,
+        folder=tmp_path,
+        data=searches.task(),
+        base=searches.PARAMS,
+        given={},
+        address=journal(tmp_path),
+    )
+    assert (layout.longest, search.most_epochs) == most
+    record = Record(number=3, epochs=most[1], pace=2.0, best_epochs=(30,), state="complete")
+    assert final_epochs(layout, record, 1e9) == most[0] * 30 // most[1]
 
 
 def test_a_narrower_network_is_part_of_the_prescription_that_is_trained_alone(

@@ -182,6 +182,8 @@ def _search(job: Job, experiment: Experiment) -> Run:
         roles=method.roles,
         within=method.within,
         n_trials=setup.n_trials,
+        # Without a time, methods that are not searched have the automatic epochs, and no more.
+        longer=experiment.budget is not None,
     )
     # The tuner has the budget; the final training ends when that is over.
     whole = replace(experiment, budget=None)

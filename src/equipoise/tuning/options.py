@@ -46,6 +46,9 @@ class Options:
         is taken is trained anew on all examples instead.
     storage : str or None, default=None
         URL of a data base for the study; None: a file in the run's folder.
+    longer : bool, default=True
+        Whether recipes may be trained for more than the prescription's automatic number of
+        epochs where there is time.
     """
 
     budget: float
@@ -58,6 +61,7 @@ class Options:
     portfolio: bool = True
     ensemble: int = 1
     storage: str | None = None
+    longer: bool = True
 
     def validate(self) -> None:
         """Raise `InputError` if a value cannot be used.

@@ -62,7 +62,7 @@ def laid_out(fit: Fit, options: Options, clock: Clock, n_predicted: int = 0) -> 
     left, ensemble = clock.remaining, options.ensemble
     layout = lay_out(fit, left, metrics, folds, n_predicted=n_predicted, ensemble=ensemble)
     clock.require_time(layout.reserve)
-    return layout
+    return layout if options.longer else replace(layout, longest=layout.epochs)
 
 
 def begin(folder: Path, identity: Mapping[str, Any], layout: Layout) -> None:
@@ -232,7 +232,7 @@ def set_up(  # noqa: PLR0913 (each is a part of the search)
         metrics=layout.metrics,
         n_folds=layout.n_folds,
         seconds=layout.seconds,
-        most_epochs=layout.most_epochs,
+        most_epochs=layout.most_epochs if options.longer else layout.epochs,
         n_trials=1 if layout.alone else options.n_trials,
         sampler=options.sampler,
         keeps_folds=options.ensemble > 1,
