@@ -184,6 +184,7 @@ def _search(job: Job, experiment: Experiment) -> Run:
         n_trials=setup.n_trials,
         # Without a time, methods that are not searched have the automatic epochs, and no more.
         longer=experiment.budget is not None,
+        n_folds=setup.n_folds,
     )
     # The tuner has the budget; the final training ends when that is over.
     whole = replace(experiment, budget=None)

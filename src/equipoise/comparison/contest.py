@@ -191,6 +191,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
     metric: str | None = None,
     search: bool | None = None,
     n_trials: int | None = None,
+    n_folds: int | None = None,
     reasons: Mapping[str, str] | None = None,
     resume: bool = False,
     threads: int | None = None,
@@ -219,6 +220,8 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         Whether the numbers of each method are searched; None: if there is time.
     n_trials : int or None, default=None
         At most so many recipes in each search.
+    n_folds : int or None, default=None
+        Folds of a trial in each search; None: what each chooses for itself.
     reasons : mapping of str to str, optional
         Why ``metric`` and ``search`` are what they are, where no user has given them.
     resume : bool, default=False
@@ -250,6 +253,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         searches=searches,
         n_trials=n_trials,
         network=network,
+        n_folds=n_folds,
     )
     _check_searchable(setup, found, search)
     check_same(folder, setup, found, terms)

@@ -43,6 +43,8 @@ class Setup:
         Backbone of all methods that neither set nor search one, where there is no time to search;
         None: that of their recipes. Left to each run, it would depend on how fast the machine
         just is.
+    n_folds : int or None, default=None
+        Folds of a trial in each search; None: what each search chooses for itself.
     """
 
     experiment: Experiment
@@ -53,6 +55,7 @@ class Setup:
     searches: bool
     n_trials: int | None = None
     network: str | None = None
+    n_folds: int | None = None
 
     @property
     def is_balanced(self) -> bool:
@@ -84,6 +87,7 @@ class Setup:
             "searches": self.searches,
             "n_trials": self.n_trials,
             "network": self.network,
+            "n_folds": self.n_folds,
         }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.comparison.carrying import UNHURRIED
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import Method, make_method
 from equipoise.comparison.setup import Unit, require_own
@@ -23,6 +24,8 @@ from equipoise.recipes import find_recipe
 from equipoise.runs import Run
 from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
 from equipoise.studies.components import Base, Component, Value, values_of
+from equipoise.tuning.folds import require_held_out
+from equipoise.tuning.layout import lay_out
 from equipoise.tuning.scores import choose_metric
 
 LONG_NAME = 50
@@ -178,6 +181,8 @@ def make_study(
     methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
     reference = methods[values.index(component.reference(base, values))]
     metric, reasons = _metric(plan, choices.metric, list(by_ratio))
+    began = read_told(folder) if (folder / NAME).exists() else None
+    n_folds, folded = _folds(plan, choices, began, list(by_ratio))
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -189,13 +194,16 @@ def make_study(
             metric=metric,
             search=bool(choices.retune),
             n_trials=choices.n_trials if choices.retune else None,
+            n_folds=n_folds,
             reasons=reasons if choices.retune else {**reasons, "search": "for nothing is retuned"},
             resume=resume,
         )
         for ratio, thinned in by_ratio.items()
     }
+    contests = {r: replace(each, choices=(*each.choices, *folded)) for r, each in contests.items()}
     told = {
         **_described(component, choices),
+        "n_folds": n_folds,
         "values": [
             {"label": v.label, "number": v.number, "method": m.name}
             for v, m in zip(values, methods, strict=True)
@@ -311,8 +319,31 @@ def _metric(plan: Plan, given: str | None, ratios: Sequence[float]) -> tuple[str
     task = plan.fit.task
     held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
     chosen, why = choose_metric(held)
-    where = f"as fits ratio {max(ratios):g}, the largest: " if len(ratios) > 1 else ""
-    return chosen, {"metric": f"{where}{why}"}
+    return chosen, {"metric": f"{_where(ratios)}{why}"}
+
+
+def _folds(
+    plan: Plan, choices: Choices, began: Mapping[str, Any] | None, ratios: Sequence[float]
+) -> tuple[int | None, list[str]]:
+    """Return how many folds the trials of all searches have, and why, as a sentence.
+
+    Left to each search, the folds would follow from the size of its rarest class, and more than
+    the component would change with the ratio.
+    """
+    if not choices.retune:
+        return None, []
+    if began is not None:
+        n, why = began.get("n_folds"), "as the study began"
+        return n, [f"folds: {'chosen by each search' if n is None else n}, {why}"]
+    require_held_out(plan.fit.task)
+    layout = lay_out(plan.fit, choices.budget or UNHURRIED, n_predicted=plan.n_predicted)
+    why = next(choice.reason for choice in layout.choices if choice.field == "folds")
+    return layout.n_folds, [f"folds: {layout.n_folds} in all searches ({_where(ratios)}{why})"]
+
+
+def _where(ratios: Sequence[float]) -> str:
+    """Return at which of several ratios is chosen what all have, as the beginning of a reason."""
+    return f"as fits ratio {max(ratios):g}, the largest: " if len(ratios) > 1 else ""
 
 
 def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:
