@@ -174,9 +174,43 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
     InputError
         If the data cannot be read or cut so.
     """
+    return cut(read_dataset(experiment), experiment, validation)
+
+
+def read_dataset(experiment: Experiment) -> Dataset:
+    """Read the data of an experiment, all of it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or a class has one example and shall have more.
+    """
     read = load(experiment.source, experiment.options, download=experiment.download)
     dataset = merge_rare_classes(read, experiment.rare)  # type: ignore[arg-type]
     _check_index(experiment, len(read), len(dataset))
+    return dataset
+
+
+def draw(dataset: Dataset, experiment: Experiment) -> Split:
+    """Seal the test set and make the imbalance; no example is held out for validation yet.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data, from `read_dataset`.
+    experiment : Experiment
+        How it is cut.
+
+    Returns
+    -------
+    Split
+        ``validation`` is the part that the data brings, if it brings one.
+
+    Raises
+    ------
+    InputError
+        If there are no test examples, or the imbalance cannot be made.
+    """
     sealed = split(
         dataset.codes,
         parts=dataset.parts,
@@ -193,14 +227,35 @@ def prepare(experiment: Experiment, validation: float) -> Parts:
         )
     sealed = _thinned(sealed, dataset, experiment.index)
     pool, notes = _imbalanced(sealed.train, dataset, experiment)
-    held = sealed.validation
-    notes = (*dataset.notes, *sealed.notes, *notes)
+    return replace(sealed, train=pool, notes=(*sealed.notes, *notes))
+
+
+def cut(dataset: Dataset, experiment: Experiment, validation: float) -> Parts:
+    """Cut data that is read into the parts of an experiment.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data, from `read_dataset`.
+    experiment : Experiment
+        How it is cut.
+    validation : float
+        As for `prepare`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be cut so.
+    """
+    drawn = draw(dataset, experiment)
+    pool, held = drawn.train, drawn.validation
+    notes = (*dataset.notes, *drawn.notes)
     if len(held) and validation == 0:
         pool, held = np.union1d(pool, held), held[:0]
         notes = (*notes, "Validation is 0, so the validation part is learnt from as well.")
     elif not len(held):
         pool, held = hold_out(dataset.codes, validation, experiment.split_seed, within=pool)
-    return Parts(dataset, pool, held, sealed.test, notes)
+    return Parts(dataset, pool, held, drawn.test, notes)
 
 
 def _check_index(experiment: Experiment, n_read: int, n_left: int) -> None:

@@ -187,7 +187,7 @@ def test_a_ratio_out_of_reach_names_the_class_its_order_and_what_can_be_done(
     table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
     command = ["study", "smoothing", str(table), "--label", "target", "--epochs", "1", "--dry-run"]
     command += ["--values", "None", "Uniform()", "--out", str(tmp_path / "s"), "--seeds", "1"]
-    for seed in range(9):  # one in three makes the smallest class the largest
+    for seed in range(1, 9):  # one in three makes the smallest class the largest
         own = [*command, "--split-seed", str(seed)]
         capsys.readouterr()
         if main([*own, "--ratios", "1,60"]) == 2:
@@ -203,6 +203,9 @@ def test_a_ratio_out_of_reach_names_the_class_its_order_and_what_can_be_done(
     assert "--order size" in said
     assert main([*own, "--ratios", "own"]) == 0
     assert "--ratios own" in said
+    others = [*command[:-1], "2", "--split-seed", str(seed - 1)]
+    assert main([*others, "--ratios", "1,60"]) == 2
+    assert "At ratio 60, seed 1: " in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_dry_run_for_machines_prints_the_cells(

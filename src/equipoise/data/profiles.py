@@ -91,7 +91,15 @@ NO_LIMITS = Limits()
 
 
 class RatioOutOfReachError(InputError):
-    """An imbalance ratio that would leave a class without examples."""
+    """An imbalance ratio that would leave a class without examples.
+
+    Attributes
+    ----------
+    reachable : int
+        The largest whole ratio that would not; 0: there is none.
+    """
+
+    reachable: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,9 +230,11 @@ def _out_of_reach(
         )
         if (np.diff(sizes) > 0).any():
             remedy += "the order by size (--order size), "
-    return RatioOutOfReachError(
+    fault = RatioOutOfReachError(
         "Every class must keep at least one example.", told, f"{remedy}or another profile."
     )
+    fault.reachable = reachable
+    return fault
 
 
 def _reachable(sizes: np.ndarray, ratio: float, profile: Profile, limits: Limits) -> int:

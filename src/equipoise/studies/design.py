@@ -8,25 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from equipoise.comparison.carrying import UNHURRIED
 from equipoise.comparison.contest import Contest, make_contest
 from equipoise.comparison.methods import Method, make_method
 from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
-from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.errors import InputError
 from equipoise.executors import Executor
-from equipoise.experiment import Experiment
-from equipoise.plan import Plan
-from equipoise.recipes import find_recipe
+from equipoise.experiment import Experiment, read_dataset
 from equipoise.runs import Run
 from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
 from equipoise.studies.components import Base, Component, Value, values_of
-from equipoise.tuning.folds import require_held_out
-from equipoise.tuning.layout import lay_out
-from equipoise.tuning.scores import choose_metric
+from equipoise.studies.sharing import Start, folds_of, frozen, metric_of
+from equipoise.studies.sizes import draw_ratios, scarcest_seed
 
 LONG_NAME = 50
 """Names of methods are cut after so many characters."""
@@ -172,17 +165,21 @@ def make_study(
     """
     _check_place(component, folder, resume=resume)
     _check_choices(component, experiment, choices)
-    exact = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios})
-    by_ratio, plan = _planned(experiment, exact, choices.fixed)
-    kind, settings = plan.fit.task.facts["kind"], plan.fit.settings
+    ratios = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios}) or [AS_IT_IS]
+    dataset = read_dataset(experiment)
+    by_ratio = draw_ratios(dataset, experiment, ratios, choices.fixed, choices.n_seeds).by_ratio
+    at = by_ratio[ratios[-1]]
+    start = Start.of(at, ratios[-1], scarcest_seed(dataset, at, choices.n_seeds), ratios)
+    kind, settings = start.plan.fit.task.facts["kind"], start.plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
-    shared, own = _frozen(component, experiment, plan)
+    shared, own = frozen(component, experiment, start.plan)
     values = tuple(values_of(component, base, choices.values))
     methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
     reference = methods[values.index(component.reference(base, values))]
-    metric, reasons = _metric(plan, choices.metric, list(by_ratio))
+    metric, reasons = metric_of(start, choices.metric)
     began = read_told(folder) if (folder / NAME).exists() else None
-    n_folds, folded = _folds(plan, choices, began, list(by_ratio))
+    n_folds, told_folds = folds_of(start, choices.budget, began) if choices.retune else (None, None)
+    notes = [] if told_folds is None else [told_folds]
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -200,7 +197,7 @@ def make_study(
         )
         for ratio, thinned in by_ratio.items()
     }
-    contests = {r: replace(each, choices=(*each.choices, *folded)) for r, each in contests.items()}
+    contests = {r: replace(each, choices=(*each.choices, *notes)) for r, each in contests.items()}
     told = {
         **_described(component, choices),
         "n_folds": n_folds,
@@ -262,88 +259,6 @@ def _check_choices(component: Component, experiment: Experiment, choices: Choice
             f"One is {unknown[0]!r}.",
             "Give for example --retune rate,weight-decay.",
         )
-
-
-def _planned(
-    experiment: Experiment, ratios: Sequence[float], fixed: str
-) -> tuple[dict[float, Experiment], Plan]:
-    """Return the data of each ratio, and a plan of the largest."""
-    try:
-        by_ratio = _thinned(experiment, ratios, fixed)
-        return by_ratio, Plan.make(by_ratio[max(by_ratio)])
-    except RatioOutOfReachError as fault:
-        more = "A study takes the data as it is with --ratios own."
-        raise InputError(fault.requirement, fault.actual, f"{fault.remedy} {more}") from None
-
-
-def _thinned(
-    experiment: Experiment, ratios: Sequence[float], fixed: str
-) -> dict[float, Experiment]:
-    """Return the data of each ratio, with the largest class or all examples equal in number."""
-    if not ratios:
-        return {AS_IT_IS: experiment}
-    each = {ratio: replace(experiment, ratio=ratio) for ratio in ratios}
-    if fixed == "total" or experiment.examples is None:
-        return each
-    # So many in all at the largest ratio; its largest class is that of all ratios.
-    plan = Plan.make(replace(each[max(ratios)], params={**experiment.params, "validation": 0.0}))
-    largest = int(plan.fit.task.counts.max())
-    return {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
-
-
-def _frozen(
-    component: Component, experiment: Experiment, plan: Plan
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return parameters that hold in all cells, and what the component is where a value is silent.
-
-    What is automatic is resolved once, at the largest ratio: were it resolved in each cell, more
-    than the component and the ratio would change.
-    """
-    recipe = find_recipe(experiment.recipe).on(plan.fit.task.facts["kind"])
-    automatic = {
-        choice.field: choice.value
-        for choice in plan.fit.choices
-        if choice.field in plan.params and choice.field not in recipe
-    }
-    own = {k: v for k, v in automatic.items() if k in component.params}
-    return {**{k: v for k, v in automatic.items() if k not in own}, **experiment.params}, own
-
-
-def _metric(plan: Plan, given: str | None, ratios: Sequence[float]) -> tuple[str, dict[str, str]]:
-    """Return what epochs are chosen by in all cells, and why if it is not given.
-
-    It is what is fit for the largest ratio, of which the plan is.
-    """
-    if given is not None:
-        return given, {}
-    task = plan.fit.task
-    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    chosen, why = choose_metric(held)
-    return chosen, {"metric": f"{_where(ratios)}{why}"}
-
-
-def _folds(
-    plan: Plan, choices: Choices, began: Mapping[str, Any] | None, ratios: Sequence[float]
-) -> tuple[int | None, list[str]]:
-    """Return how many folds the trials of all searches have, and why, as a sentence.
-
-    Left to each search, the folds would follow from the size of its rarest class, and more than
-    the component would change with the ratio.
-    """
-    if not choices.retune:
-        return None, []
-    if began is not None:
-        n, why = began.get("n_folds"), "as the study began"
-        return n, [f"folds: {'chosen by each search' if n is None else n}, {why}"]
-    require_held_out(plan.fit.task)
-    layout = lay_out(plan.fit, choices.budget or UNHURRIED, n_predicted=plan.n_predicted)
-    why = next(choice.reason for choice in layout.choices if choice.field == "folds")
-    return layout.n_folds, [f"folds: {layout.n_folds} in all searches ({_where(ratios)}{why})"]
-
-
-def _where(ratios: Sequence[float]) -> str:
-    """Return at which of several ratios is chosen what all have, as the beginning of a reason."""
-    return f"as fits ratio {max(ratios):g}, the largest: " if len(ratios) > 1 else ""
 
 
 def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:

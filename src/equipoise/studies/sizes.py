@@ -1,0 +1,140 @@
+"""How many examples the ratios of a study keep, for every seed and before anything is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from equipoise._typing import CountArray
+from equipoise.classifier import Classifier
+from equipoise.data.dataset import Dataset
+from equipoise.data.profiles import RatioOutOfReachError
+from equipoise.experiment import Experiment, cut, draw
+from equipoise.recipes import find_recipe
+from equipoise.studies.cells import AS_IT_IS
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """The data of every ratio.
+
+    Parameters
+    ----------
+    by_ratio : dict of float to Experiment
+        For each ratio how the data is cut; `AS_IT_IS` alone where nothing is thinned.
+    kept : dict of float to list of ndarray of int, shape (classes,)
+        For each ratio and seed, the examples of each class that are learnt from or held out.
+    """
+
+    by_ratio: Mapping[float, Experiment]
+    kept: Mapping[float, list[CountArray]]
+
+
+def draw_ratios(
+    dataset: Dataset, experiment: Experiment, ratios: Sequence[float], fixed: str, n_seeds: int
+) -> Drawn:
+    """Return the data of each ratio, with the largest class or all examples equal in number.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data.
+    experiment : Experiment
+        How it is cut but for the ratio.
+    ratios : sequence of float
+        Imbalance ratios; `AS_IT_IS` stands alone.
+    fixed : {"majority", "total"}
+        What is equal at all ratios.
+    n_seeds : int
+        Seeds of each cell.
+
+    Raises
+    ------
+    RatioOutOfReachError
+        If a seed cannot have one of the ratios.
+    """
+    if list(ratios) == [AS_IT_IS]:
+        by_ratio = {AS_IT_IS: experiment}
+        return Drawn(by_ratio=by_ratio, kept=_kept(dataset, by_ratio, n_seeds))
+    each = {ratio: replace(experiment, ratio=ratio) for ratio in ratios}
+    if fixed == "majority" and experiment.examples is not None:
+        # So many in all at the largest ratio; its largest class is that of all ratios.
+        most = max(ratios)
+        largest = _smallest_majority(_kept(dataset, {most: each[most]}, n_seeds))
+        each = {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
+    return Drawn(by_ratio=each, kept=_kept(dataset, each, n_seeds))
+
+
+def of_seed(experiment: Experiment, seed: int) -> Experiment:
+    """Return the experiment of one seed of a study, cut as the runs of that seed are."""
+    return replace(experiment, split_seed=experiment.split_seed + seed)
+
+
+def scarcest_seed(dataset: Dataset, experiment: Experiment, n_seeds: int) -> int:
+    """Return the seed of which the rarest class has the fewest examples, the first of several.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data.
+    experiment : Experiment
+        How it is cut, with any parameters that its recipe is given.
+    n_seeds : int
+        Seeds of each cell.
+
+    Returns
+    -------
+    int
+        Examples that are held out decide, then those that are learnt from.
+    """
+    given = {**find_recipe(experiment.recipe).params, **experiment.params}
+    validation = given.get("validation", Classifier().validation)
+
+    def scarcity(seed: int) -> tuple[int, int, int]:
+        parts = cut(dataset, of_seed(experiment, seed), validation)
+        trained, held = (_counted(dataset, rows) for rows in (parts.train, parts.validation))
+        return int(held.min()), int(trained.min()), len(parts.train)
+
+    return min(range(n_seeds), key=scarcity)
+
+
+def _kept(
+    dataset: Dataset, by_ratio: Mapping[float, Experiment], n_seeds: int
+) -> dict[float, list[CountArray]]:
+    """Return the examples of each class by ratio and seed, or say which seed lacks the most."""
+    kept: dict[float, list[CountArray]] = {ratio: [] for ratio in by_ratio}
+    faults = []
+    for ratio, experiment in by_ratio.items():
+        for seed in range(n_seeds):
+            found = _drawn(dataset, experiment, ratio, seed)
+            if isinstance(found, RatioOutOfReachError):
+                faults.append(found)
+            else:
+                kept[ratio].append(found)
+    if faults:
+        raise min(faults, key=lambda fault: fault.reachable)
+    return kept
+
+
+def _drawn(
+    dataset: Dataset, experiment: Experiment, ratio: float, seed: int
+) -> CountArray | RatioOutOfReachError:
+    """Return the examples of each class for one seed, or why the ratio is out of reach."""
+    try:
+        return _counted(dataset, draw(dataset, of_seed(experiment, seed)).train)
+    except RatioOutOfReachError as fault:
+        told = RatioOutOfReachError(
+            fault.requirement,
+            f"At ratio {ratio:g}, seed {seed}: {fault.actual}",
+            f"{fault.remedy} A study takes the data as it is with --ratios own.",
+        )
+        told.reachable = fault.reachable
+        return told
+
+
+def _counted(dataset: Dataset, rows: np.ndarray) -> CountArray:
+    return np.bincount(dataset.codes[rows], minlength=len(dataset.classes))
+
+
+def _smallest_majority(kept: Mapping[float, list[CountArray]]) -> int:
+    return min(int(counts.max()) for each in kept.values() for counts in each)
