@@ -208,6 +208,29 @@ def test_a_ratio_out_of_reach_names_the_class_its_order_and_what_can_be_done(
     assert "At ratio 60, seed 1: " in " ".join(capsys.readouterr().err.split())
 
 
+def test_sizes_that_differ_over_ratios_are_told_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before training, in the study's files and findings, and on its page."""
+    table = tmp_path / "t.csv"
+    labels = ["common"] * 300 + ["middle"] * 90 + ["rare"] * 12
+    rows = [f"{(7 * i) % 31},{i % 11},{label}" for i, label in enumerate(labels)]
+    table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
+    out, said = tmp_path / "s", "10 at ratio 1 and 240 at ratio 60"
+    command = ["study", "smoothing", str(table), "--label", "target", "--order", "size"]
+    command += ["--ratios", "1,60", "--values", "None", "Uniform()", "--out", str(out)]
+    command += ["--seeds", "1", "--epochs", "1", "--device", "cpu"]
+    assert main([*command, "--dry-run"]) == 0
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert main(command) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert said in json.loads((out / "study.json").read_text("utf-8"))["cautions"][0]
+    assert main(["report", str(out), "--out", str(tmp_path / "p.html")]) == 0
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert said in page
+    assert "the largest class is not the same at all ratios" in page
+
+
 def test_a_dry_run_for_machines_prints_the_cells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,10 +56,68 @@ def test_what_all_share_is_resolved_by_the_seed_with_the_fewest_rare_examples(
     found = []
     for seed in range(6):
         parts = prepare(replace(at, split_seed=seed), VALIDATION)
-        held = np.bincount(dataset.codes[parts.validation], minlength=3)
-        learnt = np.bincount(dataset.codes[parts.train], minlength=3)
+        held, learnt = (
+            np.bincount(dataset.codes[rows], minlength=3)
+            for rows in (parts.validation, parts.train)
+        )
         found.append((held.min(), learnt.min(), learnt.sum()))
     assert len(set(found)) > 1
     assert scarcest_seed(dataset, at, 6) == found.index(min(found))
     balanced = Experiment(source="digits", ratio=10.0, order="random", examples=120)
     assert scarcest_seed(read_dataset(balanced), balanced, 4) == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "ratios", "expected"),
+    [
+        ("size", (10.0, 20.0), 100),  # of 100 and 200
+        ("size", (10.0, 24.0), 100),  # 96 at ratio 24, in whole examples
+        ("size", (1.0, 10.0, 60.0), None),  # of 10, 100 and 240, and no 10 can be 60 times as many
+        ("random", (1.0, 10.0), 10),
+    ],
+)
+def test_the_largest_class_is_held_on_data_that_is_imbalanced_already_or_it_is_said(
+    order: str, ratios: tuple[float, ...], expected: int | None, table: Experiment
+) -> None:
+    """Runs of all ratios and seeds have it, or a caution tells how many they have instead."""
+    drawn = draw_ratios(read_dataset(table), replace(table, order=order), ratios, "majority", 3)
+    largest = {
+        ratio: [_largest(replace(one, split_seed=seed)) for seed in range(3)]
+        for ratio, one in drawn.by_ratio.items()
+    }
+    if expected is None:
+        assert largest == {1.0: [10] * 3, 10.0: [100] * 3, 60.0: [240] * 3}
+        assert not drawn.is_held
+        assert "10 at ratio 1, 100 at ratio 10 and 240 at ratio 60" in drawn.cautions[0]
+    else:
+        sizes = [n for own in largest.values() for n in own]
+        assert expected * 0.95 < min(sizes) <= max(sizes) == expected
+        assert drawn.is_held
+        assert not drawn.cautions
+        assert str(drawn.note).startswith(f"sizes: the largest class keeps {expected} at all")
+
+
+def _largest(experiment: Experiment) -> int:
+    """Return the size of the largest class of a run, held-out examples included."""
+    parts = prepare(experiment, VALIDATION)
+    rows = np.concatenate([parts.train, parts.validation])
+    return int(np.bincount(parts.dataset.codes[rows]).max())
+
+
+def test_balanced_data_is_drawn_by_its_ratio_alone() -> None:
+    """Nothing is lowered where it holds, and a total that is asked for is not the majority's."""
+    digits = Experiment(source="digits", order="random")
+    dataset = read_dataset(digits)
+    X, ids = dataset.X[:1790], dataset.ids[:1790]
+    dataset = replace(dataset, X=X, codes=np.arange(1790) % 10, ids=ids)
+    ratios = (1.0, 10.0, 100.0)
+    majority = draw_ratios(dataset, digits, ratios, "majority", 2)
+    assert {(one.largest, one.examples) for one in majority.by_ratio.values()} == {(None, None)}
+    few = replace(digits, examples=300)
+    total = draw_ratios(dataset, few, ratios, "total", 2)
+    assert {(one.largest, one.examples) for one in total.by_ratio.values()} == {(None, 300)}
+    assert majority.is_held
+    assert total.is_held
+    beyond = draw_ratios(dataset, replace(digits, examples=9999), ratios, "total", 2)
+    assert not beyond.is_held  # the largest ratio leaves fewer than the others
+    assert "The number of examples is not the same" in beyond.cautions[0]

@@ -201,7 +201,7 @@ def _tell(laid: Study, *, as_json: bool) -> None:
     """Print what is studied, every automatic choice, and how many runs there are."""
     first = next(iter(laid.contests.values()))
     console.say(f"The paper: {laid.component.claim}")
-    for line in first.choices:
+    for line in (*first.choices, *laid.told["cautions"]):
         console.say(line)
     values = ", ".join(value.label for value in laid.values)
     console.say(f"Values: {values}. The others are measured against {laid.told['reference']}.")

@@ -28,6 +28,9 @@ TOLD = {
 }
 """What is read of it."""
 
+SINCE = {"cautions": [TEXT]}
+"""What is read of it where it is there: earlier versions did not keep it."""
+
 AS_IT_IS = 0.0
 """Stands for the ratio of data that is not thinned."""
 
@@ -188,7 +191,8 @@ def read_told(folder: Path) -> dict[str, Any]:
         If it does not say all.
     """
     told = Run(folder).read_json(NAME)
-    fault = mismatch(told, TOLD) or _disagreement(told)
+    since = {name: shape for name, shape in SINCE.items() if name in told}
+    fault = mismatch(told, {**TOLD, **since}) or _disagreement(told)
     if fault is not None:
         raise InputError(
             "A study must be as `equipoise study` wrote it.",

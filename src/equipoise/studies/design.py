@@ -167,8 +167,8 @@ def make_study(
     _check_choices(component, experiment, choices)
     ratios = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios}) or [AS_IT_IS]
     dataset = read_dataset(experiment)
-    by_ratio = draw_ratios(dataset, experiment, ratios, choices.fixed, choices.n_seeds).by_ratio
-    at = by_ratio[ratios[-1]]
+    drawn = draw_ratios(dataset, experiment, ratios, choices.fixed, choices.n_seeds)
+    at = drawn.by_ratio[ratios[-1]]
     start = Start.of(at, ratios[-1], scarcest_seed(dataset, at, choices.n_seeds), ratios)
     kind, settings = start.plan.fit.task.facts["kind"], start.plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
@@ -179,7 +179,7 @@ def make_study(
     metric, reasons = metric_of(start, choices.metric)
     began = read_told(folder) if (folder / NAME).exists() else None
     n_folds, told_folds = folds_of(start, choices.budget, began) if choices.retune else (None, None)
-    notes = [] if told_folds is None else [told_folds]
+    notes = [note for note in (drawn.note, told_folds) if note is not None]
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -195,18 +195,20 @@ def make_study(
             reasons=reasons if choices.retune else {**reasons, "search": "for nothing is retuned"},
             resume=resume,
         )
-        for ratio, thinned in by_ratio.items()
+        for ratio, thinned in drawn.by_ratio.items()
     }
     contests = {r: replace(each, choices=(*each.choices, *notes)) for r, each in contests.items()}
     told = {
         **_described(component, choices),
         "n_folds": n_folds,
+        "held": drawn.is_held,
+        "cautions": drawn.cautions,
         "values": [
             {"label": v.label, "number": v.number, "method": m.name}
             for v, m in zip(values, methods, strict=True)
         ],
         "reference": reference.name,
-        "ratios": [None if ratio == AS_IT_IS else ratio for ratio in by_ratio],
+        "ratios": [None if ratio == AS_IT_IS else ratio for ratio in drawn.by_ratio],
         "recipe": experiment.recipe,
         "data": Path(experiment.source).stem,
     }

@@ -113,7 +113,18 @@ def found_in(
         ``sentences``; and ``deployment``: accuracy by training ratio, value and test ratio.
     """
     told = cells.told
-    kept = ("component", "claim", "unit", "values", "reference", "data", "fixed", "hold", "retune")
+    kept = (
+        "component",
+        "claim",
+        "unit",
+        "values",
+        "reference",
+        "data",
+        "fixed",
+        "held",
+        "hold",
+        "retune",
+    )
     return {
         **{name: told.get(name) for name in kept},
         "ratios": [name_of(ratio) for ratio in cells.by_ratio],
@@ -142,7 +153,7 @@ def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
 
 
 def _cautions(cells: Cells) -> list[str]:
-    said = []
+    said = list(cells.told.get("cautions", []))
     n = len(cells.seeds)
     if n == 1:
         said.append(

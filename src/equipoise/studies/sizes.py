@@ -11,7 +11,12 @@ from equipoise.data.dataset import Dataset
 from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.experiment import Experiment, cut, draw
 from equipoise.recipes import find_recipe
+from equipoise.statistics.wording import listed
 from equipoise.studies.cells import AS_IT_IS
+
+ROUNDING = 0.05
+"""Sizes that differ by such a share or less are the same but for whole examples; totals too that
+differ by two examples of each class, for each class is rounded down."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,10 +29,44 @@ class Drawn:
         For each ratio how the data is cut; `AS_IT_IS` alone where nothing is thinned.
     kept : dict of float to list of ndarray of int, shape (classes,)
         For each ratio and seed, the examples of each class that are learnt from or held out.
+    fixed : {"majority", "total"}
+        What shall be equal at all ratios.
+    note : str or None, default=None
+        What was done for that, as a sentence.
     """
 
     by_ratio: Mapping[float, Experiment]
     kept: Mapping[float, list[CountArray]]
+    fixed: str
+    note: str | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether each seed has as many at all ratios, as far as whole examples allow."""
+        by_seed = zip(*map(self._fixed, self.kept), strict=True)
+        return all(max(own) - min(own) <= self._rounding(max(own)) for own in by_seed)
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to mind about the sizes, as sentences."""
+        if self.is_held:
+            return []
+        what = "largest class is" if self.fixed == "majority" else "number of examples is"
+        each = [f"{_span(self._fixed(ratio))} at ratio {ratio:g}" for ratio in self.kept]
+        return [
+            f"The {what} not the same at all ratios, for the data does not allow it: "
+            f"{listed(each)}. What seems to change with the ratio may be due to that."
+        ]
+
+    def _fixed(self, ratio: float) -> list[int]:
+        """Return the size of each seed's largest class at a ratio, or of all of its classes."""
+        own = self.kept[ratio]
+        return [int(n.max() if self.fixed == "majority" else n.sum()) for n in own]
+
+    def _rounding(self, size: int) -> float:
+        """Return by how much a size may differ for want of parts of examples."""
+        n_classes = len(next(iter(self.kept.values()))[0])
+        return max(ROUNDING * size, 0 if self.fixed == "majority" else 2 * n_classes)
 
 
 def draw_ratios(
@@ -55,14 +94,29 @@ def draw_ratios(
     """
     if list(ratios) == [AS_IT_IS]:
         by_ratio = {AS_IT_IS: experiment}
-        return Drawn(by_ratio=by_ratio, kept=_kept(dataset, by_ratio, n_seeds))
+        return Drawn(by_ratio=by_ratio, kept=_kept(dataset, by_ratio, n_seeds), fixed=fixed)
     each = {ratio: replace(experiment, ratio=ratio) for ratio in ratios}
     if fixed == "majority" and experiment.examples is not None:
         # So many in all at the largest ratio; its largest class is that of all ratios.
         most = max(ratios)
         largest = _smallest_majority(_kept(dataset, {most: each[most]}, n_seeds))
         each = {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
-    return Drawn(by_ratio=each, kept=_kept(dataset, each, n_seeds))
+    drawn = Drawn(by_ratio=each, kept=_kept(dataset, each, n_seeds), fixed=fixed)
+    return drawn if drawn.is_held or fixed == "total" else _lowered(dataset, drawn, n_seeds)
+
+
+def _lowered(dataset: Dataset, drawn: Drawn, n_seeds: int) -> Drawn:
+    """Return data whose largest class has the least of its sizes at all ratios, if that can be."""
+    largest = _smallest_majority(drawn.kept)
+    each = {ratio: replace(one, largest=largest) for ratio, one in drawn.by_ratio.items()}
+    try:
+        kept = _kept(dataset, each, n_seeds)
+    except RatioOutOfReachError:
+        return drawn
+    at = next(r for r, own in drawn.kept.items() if largest in [n.max() for n in own])
+    note = f"sizes: the largest class keeps {largest:,} at all ratios, what ratio {at:g} leaves it"
+    lowered = Drawn(by_ratio=each, kept=kept, fixed=drawn.fixed, note=note)
+    return lowered if lowered.is_held else drawn
 
 
 def of_seed(experiment: Experiment, seed: int) -> Experiment:
@@ -134,6 +188,11 @@ def _drawn(
 
 def _counted(dataset: Dataset, rows: np.ndarray) -> CountArray:
     return np.bincount(dataset.codes[rows], minlength=len(dataset.classes))
+
+
+def _span(sizes: Sequence[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _smallest_majority(kept: Mapping[float, list[CountArray]]) -> int:
