@@ -145,15 +145,15 @@ def test_a_study_that_is_killed_goes_on_and_grows(whole: Path, tmp_path: Path) -
 
 
 def test_what_is_retuned_is_searched_in_each_cell(tmp_path: Path) -> None:
-    """The optimizer's numbers, with as many recipes as was said."""
+    """The optimizer's numbers and those of smoothing, where there is any; as often as was said."""
     out = tmp_path / "s"
-    more = ["--ratios", "10", "--seeds", "1", "--retune", "rate,weight-decay", "--trials", "2"]
+    more = ["--ratios", "10", "--seeds", "1", "--retune", "rate,smoothing", "--trials", "2"]
     assert _study(out, *more) == 0
     for value in ("no-smoothing", "Uniform()"):
         run = Run.open(out / f"ratio10/runs/{value}/seed0")
         trials = run.read_json("tuning.json")["trials"]
         assert len(trials) == 2
-        assert all("smoothing" not in trial["params"] for trial in trials)
+        assert all(("smoothing" in trial["params"]) == (value == "Uniform()") for trial in trials)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What can be studied: components, the values that each takes, and what is asked of them."""
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -107,17 +108,24 @@ def _label(param: str, text: str | None) -> str:
     return f"no {param}" if text is None else text
 
 
-def _number(text: str, what: str) -> float:
+def _number(text: str, what: str, kind: str = "numbers", example: str = "0 0.001 0.01") -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (kind != "numbers" and not number.is_integer()):
         raise InputError(
-            f"Values of {what} are numbers.", f"One is {text!r}.", "Give for example 16 64 256."
-        ) from None
+            f"Values of {what} are {kind}.", f"One is {text!r}.", f"Give for example {example}."
+        )
+    return number
+
+
+def _whole(text: str, what: str) -> int:
+    return int(_number(text, what, "whole numbers", "16 64 256"))
 
 
 def _size(base: Base, text: str) -> Value:
-    size = int(_number(text, "batch-size"))
+    size = _whole(text, "batch-size")
     optimizer, reference = base.settings.optimizer, base.settings.batch_size.size
     rule = "sqrt" if "Adam" in type(optimizer).__name__ else "linear"
     batch = BatchSize(size=size, rule=rule, reference=reference, budget=base.hold)
@@ -156,7 +164,7 @@ def _decays(base: Base) -> list[Value]:
 
 def _length(base: Base, text: str) -> Value:
     del base
-    epochs = int(_number(text, "epochs"))
+    epochs = _whole(text, "epochs")
     return Value(str(epochs), {"epochs": epochs}, epochs)
 
 

@@ -1,15 +1,12 @@
 """A study laid out: which cells there are, what they share, and having them carried out."""
 
-import re
 import warnings
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from equipoise.comparison.contest import Contest, make_contest
-from equipoise.comparison.methods import Method, make_method
 from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
 from equipoise.errors import InputError
@@ -18,11 +15,9 @@ from equipoise.experiment import Experiment, read_dataset
 from equipoise.runs import Run
 from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
 from equipoise.studies.components import Base, Component, Value, values_of
+from equipoise.studies.retuning import WORDS, methods_of
 from equipoise.studies.sharing import Start, folds_of, frozen, metric_of
 from equipoise.studies.sizes import draw_ratios, scarcest_seed
-
-LONG_NAME = 50
-"""Names of methods are cut after so many characters."""
 
 Watcher = Callable[[float, Unit, str | None], None]
 """Told of each run that has ended: its ratio, what it is, and what went wrong or None."""
@@ -172,14 +167,15 @@ def make_study(
     start = Start.of(at, ratios[-1], scarcest_seed(dataset, at, choices.n_seeds), ratios)
     kind, settings = start.plan.fit.task.facts["kind"], start.plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
-    shared, own = frozen(component, experiment, start.plan)
     values = tuple(values_of(component, base, choices.values))
-    methods = [_method(value, own, experiment.recipe, choices.retune) for value in values]
+    shared, own = frozen(component, experiment, start.plan, values)
+    found = methods_of(values, start.plan, own, choices.retune)
+    methods = found.each
     reference = methods[values.index(component.reference(base, values))]
     metric, reasons = metric_of(start, choices.metric)
     began = read_told(folder) if (folder / NAME).exists() else None
     n_folds, told_folds = folds_of(start, choices.budget, began) if choices.retune else (None, None)
-    notes = [note for note in (drawn.note, told_folds) if note is not None]
+    notes = [note for note in (drawn.note, found.note, told_folds) if note is not None]
     contests = {
         ratio: make_contest(
             replace(thinned, params=shared),
@@ -261,12 +257,9 @@ def _check_choices(component: Component, experiment: Experiment, choices: Choice
             f"One is {unknown[0]!r}.",
             "Give for example --retune rate,weight-decay.",
         )
-
-
-def _method(value: Value, own: Mapping[str, Any], recipe: str, retune: tuple[str, ...]) -> Method:
-    """Return the method that a value is in the comparison of each ratio."""
-    name = re.sub(r"[^\w.()=,-]+", "-", value.label, flags=re.ASCII).strip("-.(")
-    if len(name) > LONG_NAME:
-        name = f"{name[:LONG_NAME]}-{zlib.crc32(value.label.encode()):08x}"
-    params = {**own, **value.params}
-    return make_method(name, params, over=recipe, within=retune, pretrain=value.pretrain)
+    if component.unit and (both := [n for n in choices.retune if n in component.params]):
+        raise InputError(
+            "What is studied must not be searched as well.",
+            f"The values of {component.name} set the {both[0]}, and --retune would search it.",
+            f"Leave {WORDS.get(both[0], both[0])} out of --retune.",
+        )

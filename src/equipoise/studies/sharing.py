@@ -10,7 +10,7 @@ from equipoise.comparison.carrying import UNHURRIED
 from equipoise.experiment import Experiment
 from equipoise.plan import Plan
 from equipoise.recipes import find_recipe
-from equipoise.studies.components import Component
+from equipoise.studies.components import Component, Value
 from equipoise.studies.sizes import of_seed
 from equipoise.tuning.folds import require_held_out
 from equipoise.tuning.layout import lay_out
@@ -50,12 +50,12 @@ class Start:
 
 
 def frozen(
-    component: Component, experiment: Experiment, plan: Plan
+    component: Component, experiment: Experiment, plan: Plan, values: Sequence[Value]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return parameters that hold in all cells, and what the component is where a value is silent.
+    """Return parameters that hold in all cells, and what the others are where a value is silent.
 
     What is automatic is resolved once: were it resolved in each cell, more than the component and
-    the ratio would change.
+    the ratio would change. What the component sets, or any of the values, is shared by none.
     """
     recipe = find_recipe(experiment.recipe).on(plan.fit.task.facts["kind"])
     automatic = {
@@ -63,7 +63,8 @@ def frozen(
         for choice in plan.fit.choices
         if choice.field in plan.params and choice.field not in recipe
     }
-    own = {k: v for k, v in automatic.items() if k in component.params}
+    varied = {*component.params, *(name for value in values for name in value.params)}
+    own = {k: v for k, v in automatic.items() if k in varied}
     return {**{k: v for k, v in automatic.items() if k not in own}, **experiment.params}, own
 
 
