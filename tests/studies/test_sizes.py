@@ -108,8 +108,8 @@ def test_balanced_data_is_drawn_by_its_ratio_alone() -> None:
     """Nothing is lowered where it holds, and a total that is asked for is not the majority's."""
     digits = Experiment(source="digits", order="random")
     dataset = read_dataset(digits)
-    X, ids = dataset.X[:1790], dataset.ids[:1790]
-    dataset = replace(dataset, X=X, codes=np.arange(1790) % 10, ids=ids)
+    X, ids = dataset.X[:1500], dataset.ids[:1500]
+    dataset = replace(dataset, X=X, codes=np.arange(1500) % 10, ids=ids)
     ratios = (1.0, 10.0, 100.0)
     majority = draw_ratios(dataset, digits, ratios, "majority", 2)
     assert {(one.largest, one.examples) for one in majority.by_ratio.values()} == {(None, None)}
