@@ -6,6 +6,7 @@ import pytest
 
 from equipoise.errors import InputError
 from equipoise.experiment import Experiment
+from equipoise.plan import Plan
 from equipoise.studies.components import COMPONENTS
 from equipoise.studies.design import Choices, Study, make_study
 
@@ -101,3 +102,20 @@ def test_a_value_may_set_what_is_automatic_for_the_others(tmp_path: Path) -> Non
         "no-smoothing": automatic,
         "AdamW()": "AdamW()",
     }
+
+
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_a_budget_chooses_the_epochs_of_each_run(budget: float | None, tmp_path: Path) -> None:
+    """As for `equipoise fit`; without one all have as many, resolved once."""
+    study = make_study(
+        COMPONENTS["smoothing"],
+        Experiment(source="digits", params={k: PARAMS[k] for k in ("device", "backbone")}),
+        tmp_path / "s",
+        Choices(ratios=(), n_seeds=1, values=("None", "Uniform()"), budget=budget),
+    )
+    [contest] = study.contests.values()
+    unit, method = contest.units[0], contest.methods[0]
+    plan = Plan.make(unit.experiment(contest.setup, method.params, "prescribed"))
+    automatic = {choice.field for choice in plan.fit.choices}
+    assert ("epochs" in automatic) == (budget is not None)
+    assert "backbone" not in automatic

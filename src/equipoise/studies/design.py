@@ -168,7 +168,7 @@ def make_study(
     kind, settings = start.plan.fit.task.facts["kind"], start.plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
     values = tuple(values_of(component, base, choices.values))
-    shared, own = frozen(component, experiment, start.plan, values)
+    shared, own = frozen(component, experiment, start.plan, values, choices.budget)
     found = methods_of(values, start.plan, own, choices.retune)
     methods = found.each
     reference = methods[values.index(component.reference(base, values))]

@@ -50,18 +50,25 @@ class Start:
 
 
 def frozen(
-    component: Component, experiment: Experiment, plan: Plan, values: Sequence[Value]
+    component: Component,
+    experiment: Experiment,
+    plan: Plan,
+    values: Sequence[Value],
+    budget: float | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return parameters that hold in all cells, and what the others are where a value is silent.
 
     What is automatic is resolved once: were it resolved in each cell, more than the component and
-    the ratio would change. What the component sets, or any of the values, is shared by none.
+    the ratio would change. What the component sets, or any of the values, is shared by none; and
+    where there is a budget, each run has as many epochs as fit into it.
     """
     recipe = find_recipe(experiment.recipe).on(plan.fit.task.facts["kind"])
     automatic = {
         choice.field: choice.value
         for choice in plan.fit.choices
-        if choice.field in plan.params and choice.field not in recipe
+        if choice.field in plan.params
+        and choice.field not in recipe
+        and (choice.field != "epochs" or budget is None)
     }
     varied = {*component.params, *(name for value in values for name in value.params)}
     own = {k: v for k, v in automatic.items() if k in varied}
