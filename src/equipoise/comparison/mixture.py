@@ -104,8 +104,8 @@ def _of_setups(names: Sequence[str], read: Sequence[Results]) -> list[str]:
 
 
 def _shown(key: str, value: Any) -> str:
-    if value is None and key in UNSET:
-        return UNSET[key]
+    if value is None:
+        return UNSET.get(key, str(value))
     if key == "budget":
         return format_duration(value)
     if key == "searches":
