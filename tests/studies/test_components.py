@@ -10,7 +10,8 @@ from equipoise.errors import InputError
 from equipoise.fitting import Fit
 from equipoise.settings import resolve_settings
 from equipoise.standard.batch_size import resolve_batch_size
-from equipoise.studies.components import COMPONENTS, Base, find_component, values_of
+from equipoise.studies.components import COMPONENTS, find_component, values_of
+from equipoise.studies.contract import Base
 from equipoise.task import Task
 
 RANDOM = np.random.default_rng(0)

@@ -29,7 +29,7 @@ from equipoise.statistics.wording import counted
 from equipoise.studies.cells import name_of as of_ratio
 from equipoise.studies.components import find_component
 from equipoise.studies.design import Choices, Study, make_study
-from equipoise.studies.findings import find
+from equipoise.studies.findings import find, read_found
 
 RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
 """Words for what the search goes over together."""
@@ -158,13 +158,14 @@ def study(  # noqa: PLR0913 (each is an option)
     place.check()
     wanted = find_component(component)
     folder = out or Path("studies") / f"{wanted.name}-{name_of(data)}"
-    choices, tested = cells.choices(), cells.places()
-    _check(imbalance, cells.seeds)
+    choices, given = cells.choices(), cells.places()
+    _check(imbalance)
     find_recipe(recipe)
     with read_in(data, reading, imbalance, classifier, seed=0) as read:
         laid = make_study(wanted, replace(read, recipe=recipe), folder, choices, resume=resume)
     _tell(laid, as_json=dry_run and json)
     if not dry_run:
+        tested = given or _tested_before(folder)
         _carried_out(laid, place)
         found = find(folder, test_ratios=tested, failures=laid.failures)
         show(found, folder, as_json=json)
@@ -176,15 +177,23 @@ def study(  # noqa: PLR0913 (each is an option)
     return 0
 
 
-def _check(imbalance: Imbalance, seeds: int) -> None:
+def _check(imbalance: Imbalance) -> None:
     if imbalance.ratio is not None:
         raise InputError(
             "A study has --ratios, of which there may be one.",
             f"--ratio is {imbalance.ratio:g}.",
             f"Give --ratios {imbalance.ratio:g}.",
         )
-    if seeds < 1:
-        raise InputError("A study needs seeds.", f"--seeds is {seeds}.", "Give 3 or more.")
+
+
+def _tested_before(folder: Path) -> tuple[float, ...]:
+    """Return the imbalance ratios of places of use that a study has been told for."""
+    try:
+        rows = read_found(folder).get("deployment", [])
+    except InputError as fault:
+        console.say(f"{fault.actual} It is written anew, without --test-ratios if none are given.")
+        return ()
+    return tuple(sorted({row["test_ratio"] for row in rows}))
 
 
 def numbers(name: str, text: str) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from equipoise.errors import InputError
 from equipoise.metrics import groups_by_frequency, shift_logits
 from equipoise.metrics.groups import in_order
 from equipoise.runs import Run
-from equipoise.shapes import MAYBE, TEXT, TEXT_OR_NULL, mismatch
+from equipoise.shapes import MAYBE, NUMBER, TEXT, TEXT_OR_NULL, WHOLE, mismatch
 from equipoise.statistics.paired import Predictions
 
 NAME = "study.json"
@@ -28,7 +28,12 @@ TOLD = {
 }
 """What is read of it."""
 
-SINCE = {"cautions": [TEXT]}
+SINCE = {
+    "cautions": [TEXT],
+    "n_seeds": WHOLE,
+    "resolved": {"ratio": NUMBER, "seed": WHOLE},
+    "asked": {"examples": MAYBE, "largest": MAYBE},
+}
 """What is read of it where it is there: earlier versions did not keep it."""
 
 AS_IT_IS = 0.0

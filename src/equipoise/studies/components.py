@@ -4,100 +4,17 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import fields, replace
+from typing import Any
 
 from equipoise.classifier import Classifier
 from equipoise.errors import InputError
-from equipoise.settings import Settings
 from equipoise.spec import resolve
 from equipoise.standard.batch_size import BatchSize
 from equipoise.standard.mixing import MIXINGS
 from equipoise.standard.optimizers import OPTIMIZERS
 from equipoise.standard.self_supervision import SELF_SUPERVISIONS
-
-Kind = Literal["images", "table"]
-"""What the examples are."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """One value of the component that is studied.
-
-    Parameters
-    ----------
-    label : str
-        What it is called.
-    params : mapping of str to value
-        Parameters of `Classifier` that it is made of.
-    number : float or None, default=None
-        Where it stands on a scale; None: it has no place on one.
-    pretrain : str or None, default=None
-        Self-supervised loss by which the backbone is trained first; None: by none.
-    """
-
-    label: str
-    params: Mapping[str, Any]
-    number: float | None = None
-    pretrain: str | None = None
-
-
-@dataclass(frozen=True)
-class Base:
-    """The settings that every cell of a study shares, resolved.
-
-    Parameters
-    ----------
-    kind : {"images", "table"}
-        What the examples are.
-    settings : Settings
-        Of the recipe at the largest ratio.
-    epochs : int
-        Its passes over the data.
-    hold : {"epochs", "steps"}
-        What all batch sizes have in common.
-    """
-
-    kind: Kind
-    settings: Settings
-    epochs: int
-    hold: str = "epochs"
-
-
-@dataclass(frozen=True)
-class Component:
-    """A component that can be studied.
-
-    Parameters
-    ----------
-    name : str
-        What it is called on the command line.
-    claim : str
-        What the paper says about it, in a sentence.
-    params : tuple of str
-        Parameters of `Classifier` that its values set.
-    values : callable
-        From a base to the values, that of the base among them.
-    read : callable
-        From a base and a text of ``--values`` to a value.
-    unit : str or None, default=None
-        What its numbers count; None: its values are no numbers.
-    own : callable or None, default=None
-        From a base to its own number; None: its first value is the base's own.
-    """
-
-    name: str
-    claim: str
-    params: tuple[str, ...]
-    values: Callable[[Base], list[Value]]
-    read: Callable[[Base, str], Value]
-    unit: str | None = None
-    own: Callable[[Base], float] | None = None
-
-    def reference(self, base: Base, values: Sequence[Value]) -> Value:
-        """Return the value that others are measured against: the base's own, or the first."""
-        number = None if self.own is None else self.own(base)
-        return next((v for v in values if number is not None and v.number == number), values[0])
+from equipoise.studies.contract import Base, Component, Value
 
 
 def _of(param: str, *texts: str | None) -> list[Value]:
@@ -371,7 +288,9 @@ def find_component(name: str) -> Component:
     )
 
 
-def values_of(component: Component, base: Base, texts: Sequence[str] = ()) -> list[Value]:
+def values_of(
+    component: Component, base: Base, texts: Sequence[str] = (), known: Sequence[Value] = ()
+) -> list[Value]:
     """Return the values of a study, each once.
 
     Parameters
@@ -381,7 +300,9 @@ def values_of(component: Component, base: Base, texts: Sequence[str] = ()) -> li
     base : Base
         The settings that all cells share.
     texts : sequence of str, default=()
-        Values as the user gives them; none: the usual ones.
+        Values as the user gives them; none: the usual ones, or those that are known.
+    known : sequence of Value, default=()
+        Values that the study has already, which stand first, but for numbers.
 
     Raises
     ------
@@ -392,10 +313,14 @@ def values_of(component: Component, base: Base, texts: Sequence[str] = ()) -> li
     kept: dict[str, Value] = {}
     for value in found:
         kept.setdefault(value.label, value)
+    if known:
+        kept = {**{v.label: kept.get(v.label, v) for v in known}, **(kept if texts else {})}
     if component.params and len(kept) < 2:
         raise InputError(
             "A study compares at least two values.",
             f"There is {next(iter(kept))!r} alone.",
             "Give more --values, or leave them out for the usual ones.",
         )
+    if known and component.unit:
+        return sorted(kept.values(), key=lambda value: value.number or 0.0)
     return list(kept.values())

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.comparison.contest import Contest, make_contest
+from equipoise.comparison.methods import Method
 from equipoise.comparison.setup import Unit, require_own
 from equipoise.data.imbalance import parse_ratio
 from equipoise.errors import InputError
 from equipoise.executors import Executor
 from equipoise.experiment import Experiment, read_dataset
 from equipoise.runs import Run
+from equipoise.studies.began import Began, sizes_asked
 from equipoise.studies.cells import AS_IT_IS, NAME, folder_of, name_of, read_told
-from equipoise.studies.components import Base, Component, Value, values_of
+from equipoise.studies.components import values_of
+from equipoise.studies.contract import Base, Choices, Component, Value
 from equipoise.studies.retuning import WORDS, methods_of
-from equipoise.studies.sharing import Start, folds_of, frozen, metric_of
-from equipoise.studies.sizes import draw_ratios, scarcest_seed
+from equipoise.studies.sharing import Shared, Start, shared_by
+from equipoise.studies.sizes import draw_ratios
 
 Watcher = Callable[[float, Unit, str | None], None]
 """Told of each run that has ended: its ratio, what it is, and what went wrong or None."""
@@ -91,45 +94,6 @@ class Study:
             contest.run(executor, [tell])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """How a study is laid out.
-
-    Parameters
-    ----------
-    ratios : tuple of float
-        Imbalance ratios of training; empty: the data stays as it is.
-    n_seeds : int
-        Seeds of each cell. Each draws its own subset and, unless the order of classes is given,
-        its own order, so that rarity is not confounded with how hard a class is.
-    fixed : {"majority", "total"}, default="majority"
-        Whether the size of the largest class or the number of all examples is the same at all
-        ratios.
-    hold : {"epochs", "steps"}, default="epochs"
-        What all batch sizes have in common.
-    values : tuple of str, default=()
-        Values of the component; none: the usual ones.
-    retune : tuple of str, default=()
-        Parameters whose numbers are searched again in each cell.
-    n_trials : int, default=8
-        Recipes in each such search.
-    budget : float or None, default=None
-        Seconds of each run; None: as long as its epochs take.
-    metric : str or None, default=None
-        What epochs and numbers are chosen by; None: by the size of the rarest class.
-    """
-
-    ratios: tuple[float, ...]
-    n_seeds: int
-    fixed: str = "majority"
-    hold: str = "epochs"
-    values: tuple[str, ...] = ()
-    retune: tuple[str, ...] = ()
-    n_trials: int = 8
-    budget: float | None = None
-    metric: str | None = None
-
-
 def make_study(
     component: Component,
     experiment: Experiment,
@@ -160,55 +124,70 @@ def make_study(
     """
     _check_place(component, folder, resume=resume)
     _check_choices(component, experiment, choices)
+    began = Began.read(folder)
     ratios = sorted({parse_ratio(ratio)[0] for ratio in choices.ratios}) or [AS_IT_IS]
+    ratios = ratios if began is None else began.joined(ratios)
     dataset = read_dataset(experiment)
-    drawn = draw_ratios(dataset, experiment, ratios, choices.fixed, choices.n_seeds)
-    at = drawn.by_ratio[ratios[-1]]
-    start = Start.of(at, ratios[-1], scarcest_seed(dataset, at, choices.n_seeds), ratios)
+    drawn = draw_ratios(dataset, experiment, ratios, choices.fixed, choices.n_seeds, began)
+    start = Start.of(dataset, drawn, choices.n_seeds, began)
     kind, settings = start.plan.fit.task.facts["kind"], start.plan.fit.settings
     base = Base(kind=kind, settings=settings, epochs=settings.epochs, hold=choices.hold)
-    values = tuple(values_of(component, base, choices.values))
-    shared, own = frozen(component, experiment, start.plan, values, choices.budget)
-    found = methods_of(values, start.plan, own, choices.retune)
-    methods = found.each
-    reference = methods[values.index(component.reference(base, values))]
-    metric, reasons = metric_of(start, choices.metric)
-    began = read_told(folder) if (folder / NAME).exists() else None
-    n_folds, told_folds = folds_of(start, choices.budget, began) if choices.retune else (None, None)
-    notes = [note for note in (drawn.note, found.note, told_folds) if note is not None]
+    known = [] if began is None else began.values(is_all=not choices.values)
+    values = tuple(values_of(component, base, choices.values, known))
+    shared = shared_by(component, start, values, choices, drawn.smallest_majority)
+    found = methods_of(values, start.plan, shared.own, choices.retune, is_new=began is None)
+    reference = found.each[values.index(component.reference(base, values))].name
+    reference = reference if began is None else began.told["reference"]
+    first = sorted(found.each, key=lambda method: method.name != reference)
     contests = {
-        ratio: make_contest(
-            replace(thinned, params=shared),
-            folder / folder_of(ratio),
-            methods=methods,
-            control=reference,
-            n_seeds=choices.n_seeds,
-            budget=choices.budget,
-            metric=metric,
-            search=bool(choices.retune),
-            n_trials=choices.n_trials if choices.retune else None,
-            n_folds=n_folds,
-            reasons=reasons if choices.retune else {**reasons, "search": "for nothing is retuned"},
-            resume=resume,
-        )
+        ratio: _contest(thinned, folder / folder_of(ratio), first, shared, choices, resume=resume)
         for ratio, thinned in drawn.by_ratio.items()
     }
+    notes = [note for note in (drawn.note, found.note, shared.note) if note is not None]
     contests = {r: replace(each, choices=(*each.choices, *notes)) for r, each in contests.items()}
     told = {
         **_described(component, choices),
-        "n_folds": n_folds,
+        "n_seeds": choices.n_seeds if began is None else max(choices.n_seeds, began.n_seeds),
+        "resolved": {"ratio": start.ratio, "seed": start.seed},
+        "asked": sizes_asked(experiment),
         "held": drawn.is_held,
         "cautions": drawn.cautions,
         "values": [
-            {"label": v.label, "number": v.number, "method": m.name}
-            for v, m in zip(values, methods, strict=True)
+            {"label": value.label, "number": value.number, "method": method.name}
+            for value, method in zip(values, found.each, strict=True)
         ],
-        "reference": reference.name,
-        "ratios": [None if ratio == AS_IT_IS else ratio for ratio in drawn.by_ratio],
+        "reference": reference,
+        "ratios": [None if ratio == AS_IT_IS else ratio for ratio in ratios],
         "recipe": experiment.recipe,
         "data": Path(experiment.source).stem,
     }
     return Study(folder=folder, component=component, values=values, contests=contests, told=told)
+
+
+def _contest(
+    experiment: Experiment,
+    folder: Path,
+    methods: Sequence[Method],
+    shared: Shared,
+    choices: Choices,
+    *,
+    resume: bool,
+) -> Contest:
+    """Return the comparison of the values at one ratio; the first method is the reference."""
+    return make_contest(
+        replace(experiment, params=shared.params),
+        folder,
+        methods=methods,
+        control=methods[0],
+        n_seeds=choices.n_seeds,
+        budget=choices.budget,
+        metric=shared.metric,
+        search=bool(choices.retune),
+        n_trials=choices.n_trials if choices.retune else None,
+        n_folds=shared.n_folds,
+        reasons=shared.reasons,
+        resume=resume,
+    )
 
 
 def _described(component: Component, choices: Choices) -> dict[str, Any]:
@@ -217,7 +196,6 @@ def _described(component: Component, choices: Choices) -> dict[str, Any]:
         "component": component.name,
         "claim": component.claim,
         "unit": component.unit,
-        "n_seeds": choices.n_seeds,
         "fixed": choices.fixed,
         "hold": choices.hold,
         "retune": list(choices.retune),
@@ -236,6 +214,10 @@ def _check_place(component: Component, folder: Path, *, resume: bool) -> None:
 
 
 def _check_choices(component: Component, experiment: Experiment, choices: Choices) -> None:
+    if choices.n_seeds < 1:
+        raise InputError(
+            "A study needs seeds.", f"There are {choices.n_seeds}.", "Give --seeds 3 or more."
+        )
     if both := sorted(experiment.params.keys() & set(component.params)):
         raise InputError(
             "What is studied must not be given as well.",

@@ -14,7 +14,7 @@ from equipoise.material import facts_of
 from equipoise.plan import Plan
 from equipoise.settings import Settings, resolve_resampling, resolve_settings
 from equipoise.statistics.wording import listed
-from equipoise.studies.components import Value
+from equipoise.studies.contract import Value
 from equipoise.tuning.space import Role, search_space
 
 LONG_NAME = 50
@@ -41,7 +41,12 @@ class Methods:
 
 
 def methods_of(
-    values: Sequence[Value], plan: Plan, own: Mapping[str, Any], retune: tuple[str, ...]
+    values: Sequence[Value],
+    plan: Plan,
+    own: Mapping[str, Any],
+    retune: tuple[str, ...],
+    *,
+    is_new: bool = True,
 ) -> Methods:
     """Return the values as methods, each of which resolves and leaves to a search what it says.
 
@@ -56,6 +61,8 @@ def methods_of(
     retune : tuple of str
         Parameters whose numbers are searched again in each cell. A value whose component has no
         numbers there is searched by the others alone.
+    is_new : bool, default=True
+        Whether the study is new; one that is gone on with may search what values say.
 
     Raises
     ------
@@ -67,9 +74,9 @@ def methods_of(
     for value in values:
         roles = _searched(value, plan, own, retune)
         for name in retune:
-            if name in roles:
+            if name in roles and is_new:
                 _require_silent(value, roles[name], plan.fit.settings)
-            else:
+            elif name not in roles:
                 lacking.setdefault(name, []).append(value.label)
         if retune and not roles:
             raise _nothing_to_search(value, retune)

@@ -12,6 +12,7 @@ from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.experiment import Experiment, cut, draw
 from equipoise.recipes import find_recipe
 from equipoise.statistics.wording import listed
+from equipoise.studies.began import Began
 from equipoise.studies.cells import AS_IT_IS
 
 ROUNDING = 0.05
@@ -58,6 +59,11 @@ class Drawn:
             f"{listed(each)}. What seems to change with the ratio may be due to that."
         ]
 
+    @property
+    def smallest_majority(self) -> int:
+        """The size of the largest class in the cell where that is smallest."""
+        return _smallest_majority(self.kept)
+
     def _fixed(self, ratio: float) -> list[int]:
         """Return the size of each seed's largest class at a ratio, or of all of its classes."""
         own = self.kept[ratio]
@@ -70,7 +76,12 @@ class Drawn:
 
 
 def draw_ratios(
-    dataset: Dataset, experiment: Experiment, ratios: Sequence[float], fixed: str, n_seeds: int
+    dataset: Dataset,
+    experiment: Experiment,
+    ratios: Sequence[float],
+    fixed: str,
+    n_seeds: int,
+    began: Began | None = None,
 ) -> Drawn:
     """Return the data of each ratio, with the largest class or all examples equal in number.
 
@@ -86,23 +97,31 @@ def draw_ratios(
         What is equal at all ratios.
     n_seeds : int
         Seeds of each cell.
+    began : Began or None, default=None
+        The study that is gone on with, whose largest class stays as large.
 
     Raises
     ------
-    RatioOutOfReachError
-        If a seed cannot have one of the ratios.
+    InputError
+        If a seed cannot have one of the ratios, or a study began with other sizes.
     """
+    if began is not None:
+        began.require_asked(experiment)
     if list(ratios) == [AS_IT_IS]:
         by_ratio = {AS_IT_IS: experiment}
         return Drawn(by_ratio=by_ratio, kept=_kept(dataset, by_ratio, n_seeds), fixed=fixed)
     each = {ratio: replace(experiment, ratio=ratio) for ratio in ratios}
-    if fixed == "majority" and experiment.examples is not None:
+    if fixed == "majority" and began is not None and began.has_largest(experiment):
+        largest = began.setup["largest"]
+        each = {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
+    elif fixed == "majority" and experiment.examples is not None:
         # So many in all at the largest ratio; its largest class is that of all ratios.
         most = max(ratios)
         largest = _smallest_majority(_kept(dataset, {most: each[most]}, n_seeds))
         each = {r: replace(one, largest=largest, examples=None) for r, one in each.items()}
     drawn = Drawn(by_ratio=each, kept=_kept(dataset, each, n_seeds), fixed=fixed)
-    return drawn if drawn.is_held or fixed == "total" else _lowered(dataset, drawn, n_seeds)
+    is_settled = drawn.is_held or fixed == "total" or began is not None
+    return drawn if is_settled else _lowered(dataset, drawn, n_seeds)
 
 
 def _lowered(dataset: Dataset, drawn: Drawn, n_seeds: int) -> Drawn:
