@@ -57,8 +57,8 @@ def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixtu
     }
 
 
-def test_only_the_component_and_the_ratio_change(tmp_path: Path) -> None:
-    """Everything else is resolved once; larger ratios keep a part of smaller ones' examples."""
+def test_settings_are_shared_and_examples_nested_before_some_are_held_out(tmp_path: Path) -> None:
+    """Learnt and held-out examples of a larger ratio together are among those of a smaller one."""
     out = tmp_path / "s"
     assert _study(out, "--ratios", "1,10", "--seeds", "2", "--augmentation", "None") == 0
     runs = {

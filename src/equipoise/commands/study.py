@@ -51,7 +51,8 @@ class Cells:
     seeds : int
         Seeds of each cell, at least 3 for intervals that say something.
     fixed : {"majority", "total"}
-        Whether the largest class or the number of all examples is the same at all ratios.
+        Whether the largest class or the number of all examples is the same at all ratios, as far
+        as the data allows; a caution says where it does not.
     hold : {"epochs", "steps"}
         Whether batch sizes have the same epochs or the same steps.
     retune : str
@@ -132,10 +133,11 @@ def study(  # noqa: PLR0913 (each is an option)
 ) -> int:
     """Train with several values of COMPONENT at several imbalance ratios, and say what matters.
 
-    All else stays as it is, resolved once at the largest ratio. Larger ratios keep a part of
-    the examples of smaller ones, and each seed draws its own order of the classes, so that which
-    class is rare is not confounded with how hard it is. Every ratio is a comparison whose runs
-    are folders: what is stopped goes on with --resume, also with more values, ratios or seeds.
+    All else stays as it is, resolved once at the largest ratio. With --fixed majority the
+    examples of a larger ratio, those held out among them, are a part of those of a smaller one.
+    Each seed draws its own order of the classes, so that which class is rare is not confounded
+    with how hard it is. Every ratio is a comparison whose runs are folders: what is stopped goes
+    on with --resume, also with more values, ratios or seeds.
 
     Parameters
     ----------
