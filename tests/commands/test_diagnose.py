@@ -123,6 +123,21 @@ def test_a_comparison_is_told_to_hold_runs(
     assert main(["diagnose", str(named), *out]) == 0
 
 
+def test_an_ensemble_is_refused_before_any_run_is_looked_at(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though it comes last, the first run's test set is not looked at for nothing."""
+    several = Run(Path(shutil.copytree(runs[0], tmp_path / "several")))
+    several.write_config({**several.config, "network": {"members": 2}})
+    looks = Run(runs[0]).config["test"]["looks"]
+    out = tmp_path / "out"
+    command = ["diagnose", str(runs[0]), str(several.path), "--fast", "--out", str(out)]
+    assert main(command) == 2
+    assert "looks into one network" in " ".join(capsys.readouterr().err.split())
+    assert Run(runs[0]).config["test"]["looks"] == looks
+    assert not out.exists()
+
+
 def test_data_that_has_moved_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table in another place, read as it was in training."""
     table = tmp_path / "t.csv"

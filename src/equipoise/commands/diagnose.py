@@ -77,6 +77,7 @@ def diagnose(  # noqa: PLR0913 (each is an option)
     """
     # What follows needs torch, which `--help` need not wait for.
     from equipoise.diagnosis.diagnose import STEPS, side_by_side  # noqa: PLC0415
+    from equipoise.diagnosis.evidence import require_one_network  # noqa: PLC0415
     from equipoise.diagnosis.storage import store, unique_names  # noqa: PLC0415
 
     folders = [run, *runs]
@@ -88,6 +89,7 @@ def diagnose(  # noqa: PLR0913 (each is an option)
     opened = [Run.open(folder) for folder in folders]
     for each in opened:
         each.require_classifier()
+        require_one_network(each)
     _check_alike(opened)
     datasets: dict[str, Dataset] = {}
     found, pictures = [], []

@@ -163,11 +163,11 @@ def observe(
     """
     run.require_classifier()
     config = run.config
-    _check(run, config, per_class)
+    require_one_network(run)
+    _check(per_class)
     data = _as_it_was(run, config, dataset)
     model = load_run_model(run, device)
-    if isinstance(model, Ensemble):
-        raise _several(run)
+    assert not isinstance(model, Ensemble)  # of which the configuration tells
     prior = np.asarray(trained_prior(config))
     index = run.read_arrays("split.npz")
     most = min(per_class, max(2, MOST // len(data.classes)))
@@ -192,23 +192,23 @@ def observe(
     )
 
 
-def _check(run: Run, config: Mapping[str, Any], per_class: int) -> None:
-    if config.get("network", {}).get("members") is not None:
-        raise _several(run)
+def require_one_network(run: Run) -> None:
+    """Raise `InputError` if a run's classifier is an ensemble of several networks."""
+    if run.config.get("network", {}).get("members") is not None:
+        raise InputError(
+            "A diagnosis looks into one network.",
+            f"`{run.path}` is an ensemble of several.",
+            "Search without --ensemble, or diagnose another run.",
+        )
+
+
+def _check(per_class: int) -> None:
     if per_class < 2:
         raise InputError(
             "At least two examples of a class must be looked at.",
             f"It is {per_class}.",
             "Give 500, the default.",
         )
-
-
-def _several(run: Run) -> InputError:
-    return InputError(
-        "A diagnosis looks into one network.",
-        f"`{run.path}` is an ensemble of several.",
-        "Search without --ensemble, or diagnose another run.",
-    )
 
 
 def _as_it_was(run: Run, config: Mapping[str, Any], dataset: Dataset) -> Dataset:
