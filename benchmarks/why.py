@@ -52,6 +52,7 @@ MEASURES = {
     "prior_bias": "gain of correction",
     "probe": "test recall of a linear probe",
     "top_label_corrected": "calibration error",
+    "top_label_tempered": "calibration error after a temperature",
 }
 """Measures of a run by name, and what the page calls them."""
 

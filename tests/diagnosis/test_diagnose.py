@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.metrics import balanced_accuracy_score
 
 from equipoise.data.options import ReadOptions
 from equipoise.data.sources import load
@@ -82,6 +85,48 @@ def test_groups_come_from_the_most_frequent_on(evidence: Evidence) -> None:
     picture = recall_course(found)
     assert picture is not None
     assert re.findall(r"(many|medium|few) \d", picture.description) == order
+
+
+def test_calibration_is_before_a_temperature_with_and_without_validation_examples(
+    evidence: Evidence,
+) -> None:
+    """By scipy, each class counted alike; after a temperature it has a name of its own."""
+    test = evidence.parts["test"]
+    proba = softmax(test.corrected, axis=1)
+    squares = ((proba - np.eye(10)[test.codes]) ** 2).sum(axis=1)
+    brier = np.mean([squares[test.codes == k].mean() for k in range(10)])
+    none = replace(
+        evidence.parts["validation"],
+        **{name: values[:0] for name, values in vars(evidence.parts["validation"]).items()},
+    )
+    for validation in evidence.parts["validation"], none:
+        parts = {**evidence.parts, "validation": validation}
+        overall = diagnose(replace(evidence, parts=parts), hessian=False)["overall"]
+        assert overall["brier_corrected"] == pytest.approx(brier)
+        assert ("brier_tempered" in overall) == (len(validation) > 0)
+        assert ("temperature" in overall) == (len(validation) > 0)
+        if len(validation):
+            assert overall["temperature"] != pytest.approx(1, abs=0.01)
+            assert overall["brier_tempered"] != pytest.approx(brier, abs=1e-4)
+
+
+def test_the_probe_is_not_chosen_on_the_test_examples_that_judge_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Random guesses know nothing; the best of three on a test set of its own would seem to."""
+    codes = np.repeat([0, 1, 2], [60, 20, 8])
+    test = SimpleNamespace(features=codes[:, None], codes=codes, corrected=np.eye(3)[codes])
+    seen = SimpleNamespace(parts={"train": test, "test": test}, held_out=test, n_classes=3)
+    found, best = [], []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        guesses = [[random.integers(0, 3, len(codes))] * 2 for _ in range(3)]
+        monkeypatch.setattr(MODULE, "probe_predictions", lambda *_, own=guesses: own)
+        found.append(MODULE.probed(seen)["test"])
+        best.append(max(balanced_accuracy_score(codes, each[0]) for each in guesses))
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found) - 1 / 3) < 3 * error
+    assert np.mean(best) > 1 / 3 + 0.04
 
 
 def test_suspects_are_the_same_in_pieces(

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,27 @@ def test_rows_of_a_table_are_shown_as_rows(folder: Path, tmp_path: Path) -> None
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "&lt;script&gt;1" in page
     assert "&lt;i&gt;age" in page
+
+
+def test_errors_side_by_side_are_all_before_a_temperature(folder: Path, tmp_path: Path) -> None:
+    """Those after one have rows of their own; also where they once had the name of the others."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    stored = json.loads((copy / "diagnosis.json").read_text("utf-8"))
+    before = []
+    for number, told in enumerate(stored["runs"]):
+        plain, tempered = (each for each in told["calibration"] if each["corrected"])
+        assert plain["temperature"] == 1 != tempered["temperature"]
+        before.append(plain["log_loss"])
+        if number == 0:  # it has no validation examples
+            told["calibration"] = [c for c in told["calibration"] if c["temperature"] == 1]
+        else:  # an earlier version made it
+            told["overall"]["log_loss_corrected"] = tempered["log_loss"]
+            told["overall"].pop("log_loss_tempered", None)
+    (copy / "diagnosis.json").write_text(json.dumps(stored), "utf-8")
+    rows = {row["name"]: row["cells"] for row in summarise_diagnosis(copy)["beside"]}
+    assert [value for value, _ in rows["log-loss, corrected"]] == before
+    after = [value for value, _ in rows["log-loss, corrected, after a temperature"]]
+    assert not set(after) & set(before)
 
 
 def test_damage_is_told(folder: Path, tmp_path: Path) -> None:

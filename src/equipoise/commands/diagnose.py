@@ -28,6 +28,7 @@ SHOWN = {
     "rise": ("rise of the loss", False),
     "eigenvalue_all": ("top eigenvalue", False),
     "top_label_corrected": ("calibration error", True),
+    "top_label_tempered": ("calibration error, after a temperature", True),
 }
 """Measures that stand side by side, with their names, and whether they are in per cent."""
 

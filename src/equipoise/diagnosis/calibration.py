@@ -1,5 +1,6 @@
 """Calibration on the test set, before and after temperature scaling and prior correction."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,41 @@ def calibrations(evidence: Evidence) -> list[dict[str, Any]]:
             for t in temperatures
         ]
     return found
+
+
+def measures_of(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the calibration of corrected predictions by name.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        As `calibrations` returns them.
+
+    Returns
+    -------
+    dict of str to float
+        Names that end in ``_corrected`` are before a temperature. Where one was fitted, it is
+        ``temperature``, and names that end in ``_tempered`` are after it: runs with and without
+        validation examples are compared by the same measure.
+
+    Examples
+    --------
+    >>> kinds = [(False, 1.0, 0.3), (True, 1.0, 0.2), (True, 2.0, 0.1)]
+    >>> found = [{"corrected": c, "temperature": t, "brier": b} for c, t, b in kinds]
+    >>> measures_of(found)
+    {'brier_corrected': 0.2, 'temperature': 2.0, 'brier_tempered': 0.1}
+    >>> measures_of(found[:2])
+    {'brier_corrected': 0.2}
+    """
+    before, *after = (each for each in found if each["corrected"])
+    told = {f"{name}_corrected": before[name] for name in before if name not in _SETTING}
+    for each in after:
+        told["temperature"] = each["temperature"]
+        told |= {f"{name}_tempered": each[name] for name in each if name not in _SETTING}
+    return told
+
+
+_SETTING = ("corrected", "temperature")
 
 
 def errors(logits: LogitArray, codes: CodeArray, weights: WeightArray) -> dict[str, float]:

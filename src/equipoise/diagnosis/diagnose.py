@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from equipoise.diagnosis.advice import advise, headline
-from equipoise.diagnosis.calibration import calibrations
+from equipoise.diagnosis.calibration import calibrations, measures_of
 from equipoise.diagnosis.course import Course
 from equipoise.diagnosis.evidence import Evidence
 from equipoise.diagnosis.ledger import Loss, Recalls, by_group, ledger, prior_gain
@@ -77,7 +77,7 @@ def diagnose(
     watch()
     suspects = suspected(evidence)
     calibration = calibrations(evidence)
-    overall |= {f"{k}_corrected": v for k, v in calibration[-1].items() if k != "corrected"}
+    overall |= measures_of(calibration)
     on_held_out = [prior_gain(evidence.held_out, evidence.n_classes, LEVEL), *losses[1:]]
     advice = advise([*on_held_out, probe["gain"]], evidence.groups, _rests_on(evidence))
     watch()
@@ -142,23 +142,22 @@ def probed(evidence: Evidence) -> dict[str, Any]:
 
     The strength of its penalty is the best on held-out examples. Half of each class's choose that
     by which the other half is judged, for the best of several on the same examples looks too good.
+    So it is on test examples where these are the ones that are held out.
     """
     train, held, test = evidence.parts["train"], evidence.held_out, evidence.parts["test"]
     found = probe_predictions(train.features, train.codes, held.features, test.features)
     n = evidence.n_classes
-    recalls = [
-        [Recalls.of(p, s.codes, n) for p, s in zip(each, (held, test), strict=True)]
-        for each in found
-    ]
-    best = int(np.argmax([np.nanmean(each[0].values) for each in recalls]))
+    means = [np.nanmean(Recalls.of(each[0], held.codes, n).values) for each in found]
+    best = int(np.argmax(means))
     head = held.corrected.argmax(axis=1)
     judged = cross_chosen([each[0] for each in found], held.codes, n)
+    tested = judged if held is test else found[best][1]
     own, other = (Recalls.of(predicted, held.codes, n).values for predicted in (head, judged))
     change = mean_change(head == held.codes, judged == held.codes, held.codes, n, LEVEL)
     each = tuple(None if np.isnan(v) else float(v) for v in other - own)
     return {
         "strength": STRENGTHS[best],
-        "test": float(np.nanmean(recalls[best][1].values)),
+        "test": float(np.nanmean(Recalls.of(tested, test.codes, n).values)),
         "gain": Loss(cause="head", **_ends(change), by_class=each),
     }
 

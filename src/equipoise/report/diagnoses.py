@@ -51,7 +51,9 @@ TOGETHER = {
     "rise": MEASURES["rise"],
     "eigenvalue_all": ("top eigenvalue", False),
     "top_label_corrected": ("top-label error", True),
+    "top_label_tempered": ("top-label error, after a temperature", True),
     "log_loss_corrected": ("log-loss, corrected", False),
+    "log_loss_tempered": ("log-loss, corrected, after a temperature", False),
 }
 """Measures of a run that stand side by side."""
 
@@ -205,12 +207,22 @@ def _pictured(run: Run, suspects: list[dict[str, Any]], number: int) -> list[dic
 
 def _beside(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each measure that is known of any run, with a cell for each run."""
-    rows = []
+    rows, known = [], [{**told["overall"], **_calibration(told)} for told in runs]
     for name, (text, per_cent) in TOGETHER.items():
-        values = [told["overall"].get(name) for told in runs]
+        values = [own.get(name) for own in known]
         if any(value is not None for value in values):
             rows.append({"name": text, "cells": [_cell(v, per_cent=per_cent) for v in values]})
     return rows
+
+
+def _calibration(told: Mapping[str, Any]) -> dict[str, float]:
+    """Return errors before and after a temperature; earlier diagnoses had both under one name."""
+    corrected = [each for each in told["calibration"] if each.get("corrected")]
+    return {
+        f"{name}_{when}": each[name]
+        for when, each in zip(("corrected", "tempered"), corrected, strict=False)
+        for name in ("top_label", "log_loss")
+    }
 
 
 def _cell(value: float | None, *, per_cent: bool) -> tuple[float | None, str | None]:
