@@ -45,7 +45,7 @@ def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixtu
     found = json.loads(capsys.readouterr().out)
     assert found["ratios"] == ["1", "10"]
     assert found["seeds"] == [0, 1]
-    assert len(found["balanced"]["sentences"]) == 4
+    assert len(found["balanced"]["sentences"]) == 4 + 2
     assert found["balanced"]["sentences"][0] == found["balanced"]["unjudged"]
     assert found["balanced"]["unjudged"].startswith("The paper's claim is undecided here: ")
     assert len(found["deployment"]) == 2 * 2 * 2
@@ -112,6 +112,29 @@ def test_the_terminal_and_json_tell_the_cautions_of_the_page(
         for caution, word in zip(told, words, strict=True):
             assert caution.startswith(word)
             assert -1 < printed.find(caution) < printed.index("As trained:")
+
+
+def test_the_study_of_the_training_ratio_answers_its_question(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the terminal, with errors: accuracy for each ratio of training and use, and the best."""
+    out = tmp_path / "s"
+    command = ["study", "train-ratio", *SMALL[:-3], *TWICE, "--out", str(out)]
+    assert main(command) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    found = json.loads((out / "findings.json").read_text("utf-8"))
+    assert len(found["deployment"]) == 4
+    for row in found["deployment"]:
+        for kind in ("as_trained", "corrected"):
+            mean, error = 100 * np.mean(row[kind]), 100 * row[f"{kind}_error"]
+            assert f"{mean:.1f} ± {error:.1f}" in printed
+    for prior in ("as_trained", "balanced"):
+        said = found[prior]["sentences"]
+        assert [line.split(", training")[0] for line in said[-2:]] == [
+            f"Where classes have the ratio {ratio}" for ratio in (1, 10)
+        ]
+        assert all(line in printed for line in said)
+        assert "which training ratio is best for each of --test-ratios is told" in said[0]
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:

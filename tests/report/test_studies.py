@@ -74,6 +74,7 @@ def test_three_pictures_say_in_words_what_they_show(page: str) -> None:
     labels = re.findall(r'role="img" aria-label="([^"]*)"', page)
     assert [label.split()[0] for label in labels] == ["Change", "Corrected", "Accuracy,"]
     assert page.count("<svg") == 3
+    assert labels[-1].count(" ± ") == 4  # each accuracy with its standard error
 
 
 def test_nothing_is_fetched(page: str) -> None:

@@ -314,7 +314,7 @@ UNJUDGED = {
     "values": ("optimizer", {r: {"a": 0.7, "b": 0.8} for r in (1.0, 9.0)}, 4, "the values of this"),
     "networks": ("architecture", {1.0: ALIKE, 9.0: ALIKE}, 4, "4 networks"),
     "no claim": ("weight-decay", PLANTED["smoothing"], 4, "claims no direction"),
-    "the recipe": ("train-ratio", {r: {"plain": 0.7} for r in (1.0, 9.0)}, 1, "no direction"),
+    "the recipe": ("train-ratio", {r: {"plain": 0.7} for r in (1.0, 9.0)}, 1, "places of use"),
 }
 """Component, scores, seeds, and why no claim is judged."""
 

@@ -233,7 +233,7 @@ def test_a_place_of_use_is_the_same_for_all_ratios_of_training() -> None:
 
 def test_the_table_has_a_row_for_each_cell_and_prior() -> None:
     """With recall by group."""
-    rows = as_csv(found_in(_cells(PLANTED), test_ratios=(1.0,))).splitlines()
+    rows = as_csv(found_in(_cells(PLANTED))).splitlines()
     assert len(rows) == 1 + 2 * 3 * 3
     assert "recall_many" in rows[0]
     assert "recall_few_error" in rows[0]

@@ -30,6 +30,7 @@ from equipoise.studies.cells import name_of as of_ratio
 from equipoise.studies.components import find_component
 from equipoise.studies.design import Choices, Study, make_study
 from equipoise.studies.findings import find, read_found
+from equipoise.studies.places import KINDS
 
 RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
 """Words for what the search goes over together."""
@@ -260,6 +261,8 @@ def show(found: dict[str, Any], folder: Path, *, as_json: bool) -> None:
         console.results.print(f"  {caution}", markup=False)
     for title, prior in (("As trained", "as_trained"), ("Corrected to equal classes", "balanced")):
         console.results.print(_table(found, prior, title))
+        if found["deployment"]:
+            console.results.print(_places(found, prior))
         for sentence in found[prior]["sentences"]:
             console.results.print(f"  {sentence}", markup=False)
     console.say(f"All runs are in {folder}. Next: equipoise report {folder}")
@@ -275,6 +278,28 @@ def _table(found: dict[str, Any], prior: str, title: str) -> Table:
     for value in found["values"]:
         cells = [own["means"].get(value["method"]) for own in found[prior]["ratios"].values()]
         table.add_row(escape(value["label"]), *(_cell(cell, in_nats) for cell in cells))
+    return table
+
+
+def _places(found: dict[str, Any], prior: str) -> Table:
+    """Return accuracy in each place of use, by training ratio and value."""
+    kind, how = KINDS[prior], "as trained" if prior == "as_trained" else "corrected to the place"
+    title = f"Accuracy by imbalance ratio of training and of the place of use, {how}"
+    table = Table(title=f"{title}, standard errors", title_justify="left")
+    table.add_column("trained at")
+    several = len({row["method"] for row in found["deployment"]}) > 1
+    labels = {value["method"]: value["label"] for value in found["values"]}
+    cells: dict[str, dict[float, str]] = {}
+    for row in found["deployment"]:
+        more = f", {labels[row['method']]}" if several else ""
+        mean = {"value": sum(row[kind]) / len(row[kind]), "error": row[f"{kind}_error"]}
+        own = cells.setdefault(f"ratio {row['ratio']}{more}", {})
+        own[row["test_ratio"]] = _cell(mean, in_nats=False)
+    tests = list(dict.fromkeys(row["test_ratio"] for row in found["deployment"]))
+    for test in tests:
+        table.add_column(f"used at {test:g}", justify="right")
+    for name, own in cells.items():
+        table.add_row(escape(name), *(own[test] for test in tests))
     return table
 
 

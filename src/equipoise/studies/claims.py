@@ -32,6 +32,12 @@ SMOOTHED = {"head": 0.0, "tail": 0.2}
 OF_TABLES = ("FeatureNoise", "FeatureMasking", "FeatureSwap", "QuantileJitter")
 """Augmentations of tables, of which the paper claims nothing."""
 
+OF_PLACES = (
+    "it is about places of use; which training ratio is best for each of --test-ratios is told "
+    "instead, and how sure that is"
+)
+"""Why no claim about the training ratio is judged."""
+
 UNRELATED = 0.5
 """The order of networks is said to carry over, or not, where its correlation is surely above this,
 or below."""
@@ -134,6 +140,8 @@ def unjudged(cells: Cells, prior: str, metric: str) -> str:
         not the values or ratios that the claim is about; of some components none is made.
     """
     component = cells.told["component"]
+    if component == "train-ratio":
+        return f"The paper's claim is undecided here: {OF_PLACES}."
     if component not in _ASKED and component != "architecture":
         return f"No claim is judged: of {component} the paper claims no direction."
     why = _hindrance(cells, prior, metric)

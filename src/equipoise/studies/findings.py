@@ -13,9 +13,10 @@ from equipoise.runs import Run, write_text
 from equipoise.shapes import NUMBER, TEXT, mismatch
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
-from equipoise.studies.cells import Cells, accuracy_under, name_of, read_cells
+from equipoise.studies.cells import Cells, name_of, read_cells
 from equipoise.studies.claims import answers, unjudged
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
+from equipoise.studies.places import KINDS, METRIC, best_ratios, deployment, place_sentence
 
 TABLE = "study.csv"
 """The table of a study: a row for each ratio, value and prior."""
@@ -109,8 +110,9 @@ def found_in(
         ``ratios``, ``seeds``, ``metric``; ``cautions``, what to mind before believing a number;
         for each prior of `PRIORS` ``ratios`` (see
         `equipoise.studies.effects.at_ratio`), ``interactions``, ``trend``, ``claims`` (see
-        `equipoise.studies.claims.Answer`), ``unjudged`` (why there are none, or None) and
-        ``sentences``; and ``deployment``: accuracy by training ratio, value and test ratio.
+        `equipoise.studies.claims.Answer`), ``unjudged`` (why there are none, or None), ``places``
+        (see `equipoise.studies.places.best_ratios`) and ``sentences``; and ``deployment``, see
+        `equipoise.studies.places.deployment`.
     """
     told = cells.told
     kept = (
@@ -131,12 +133,12 @@ def found_in(
         "seeds": cells.seeds,
         "metric": metric,
         "cautions": _cautions(cells),
-        **{prior: _under(cells, prior, metric) for prior in PRIORS},
-        "deployment": _deployment(cells, test_ratios),
+        **{prior: _under(cells, prior, metric, test_ratios) for prior in PRIORS},
+        "deployment": deployment(cells, test_ratios),
     }
 
 
-def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
+def _under(cells: Cells, prior: str, metric: str, tests: tuple[float, ...]) -> dict[str, Any]:
     each = {name_of(ratio): at_ratio(cells, ratio, prior, metric) for ratio in cells.by_ratio}
     several = len(cells.by_ratio) > 1
     changes = interactions(cells, prior, metric) if several and len(cells.methods) > 1 else {}
@@ -148,8 +150,10 @@ def _under(cells: Cells, prior: str, metric: str) -> dict[str, Any]:
         "trend": along,
         "claims": claims,
         "unjudged": None if claims else unjudged(cells, prior, metric),
+        "places": best_ratios(cells, tests, prior),
     }
-    return {**found, "sentences": _sentences(cells, found, metric)}
+    where = [place_sentence(cells, each, prior) for each in found["places"]]
+    return {**found, "sentences": [*_sentences(cells, found, metric), *where]}
 
 
 def _cautions(cells: Cells) -> list[str]:
@@ -259,34 +263,12 @@ def _signed(value: float, metric: str, *, bare: bool = False) -> str:
     return text if text.startswith(("-", "0.0 ", "0.000")) or value == 0 else f"+{text}"
 
 
-def _deployment(cells: Cells, test_ratios: tuple[float, ...]) -> list[dict[str, Any]]:
-    """Return accuracies where classes are otherwise frequent, as trained and corrected to that."""
-    rows = []
-    for ratio, results in cells.by_ratio.items():
-        for name in cells.methods:
-            for test_ratio in test_ratios:
-                both = _accuracies(cells, results.entries[name], test_ratio)
-                own = {"ratio": name_of(ratio), "method": name, "test_ratio": test_ratio}
-                rows.append({**own, **both})
-    return rows
-
-
-def _accuracies(
-    cells: Cells, entries: Mapping[tuple[int, int], Any], test_ratio: float
-) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {"as_trained": [], "corrected": []}
-    for seed in cells.seeds:
-        entry = entries[seed, 0]
-        shares = cells.shares_elsewhere(seed, test_ratio)
-        plain, even = (entry.predictions[prior] for prior in PRIORS)
-        uniform = shares * 0 + 1 / len(shares)
-        found["as_trained"].append(accuracy_under(plain, shares))
-        found["corrected"].append(accuracy_under(even, shares, own=uniform))
-    return found
-
-
 def as_csv(found: Mapping[str, Any]) -> str:
-    """Return the table of a study: scores in their own unit, recall in [0, 1]."""
+    """Return the table of a study: scores in their own unit, recall in [0, 1].
+
+    A row with a ``test_ratio`` is of a place of use: accuracy there, as trained, or corrected to
+    it where ``prior`` is ``place``.
+    """
     out = io.StringIO()
     labels = {value["method"]: value["label"] for value in found["values"]}
     known = {
@@ -297,16 +279,46 @@ def as_csv(found: Mapping[str, Any]) -> str:
         for group in each
     }
     groups = ("all", *in_order(known))
-    columns = ("value", "low", "high", "error", "percent", "percent_error")
-    writer = csv.writer(out)
+    ends = ("value", "low", "high", "error")
     recall = [f"recall_{group}{end}" for group in groups for end in ("", "_error")]
-    writer.writerow(["ratio", "prior", "setting", "metric", *columns, *recall])
+    columns = ["ratio", "prior", "setting", "metric", *ends, "percent", "percent_error", *recall]
+    writer = csv.DictWriter(out, [*columns, "test_ratio"], restval="")
+    writer.writeheader()
     for prior in PRIORS:
         for ratio, own in found[prior]["ratios"].items():
             for name, mean in own["means"].items():
-                percent = own["percent"][name]
-                figures = [*(mean[k] for k in columns[:4]), percent["value"], percent["error"]]
-                each = [own["groups"][name].get(group, {}) for group in groups]
-                told = [value.get(k, "") for value in each for k in ("value", "error")]
-                writer.writerow([ratio, prior, labels[name], found["metric"], *figures, *told])
+                writer.writerow(
+                    {
+                        "ratio": ratio,
+                        "prior": prior,
+                        "setting": labels[name],
+                        "metric": found["metric"],
+                        **{end: mean[end] for end in ends},
+                        "percent": own["percent"][name]["value"],
+                        "percent_error": own["percent"][name]["error"],
+                        **_recalls(own["groups"][name]),
+                    }
+                )
+    writer.writerows(_place_rows(found, labels))
     return out.getvalue()
+
+
+def _recalls(own: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
+    values = {f"recall_{group}": each["value"] for group, each in own.items()}
+    return values | {f"recall_{group}_error": each["error"] for group, each in own.items()}
+
+
+def _place_rows(found: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "ratio": row["ratio"],
+            "test_ratio": row["test_ratio"],
+            "prior": prior,
+            "setting": labels[row["method"]],
+            "metric": METRIC,
+            "value": sum(row[kind]) / len(row[kind]),
+            "error": row[f"{kind}_error"],
+        }
+        for prior, kind in zip(("as_trained", "place"), KINDS.values(), strict=True)
+        for row in found["deployment"]
+    ]

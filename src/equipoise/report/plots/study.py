@@ -69,9 +69,9 @@ def places(found: Found) -> Picture | None:
     if not tests:
         return None
     trained = list(found["ratios"])
-    grid = np.array(
-        [[_mean(rows, ratio, test, "corrected") for test in tests] for ratio in trained]
-    )
+    cells = [[_corrected(rows, ratio, test) for test in tests] for ratio in trained]
+    grid = np.array([[value for value, _ in row] for row in cells])
+    texts = [[_value(*cell, as_percent=True) for cell in row] for row in cells]
     figure = canvas(90 + 34 * len(trained))
     axes = figure.subplots()
     _squares(axes, grid)
@@ -82,11 +82,11 @@ def places(found: Found) -> Picture | None:
     axes.tick_params(length=0)
     told = "; ".join(
         f"trained at {ratio}: "
-        + ", ".join(f"{percent(v)} at {t:g}" for v, t in zip(row, tests, strict=True))
-        for ratio, row in zip(trained, grid, strict=True)
+        + ", ".join(f"{text} at {t:g}" for text, t in zip(row, tests, strict=True))
+        for ratio, row in zip(trained, texts, strict=True)
     )
     tips = [
-        Tip(axes, j, i, f"trained at {ratio}, used at {test:g}: {percent(grid[i, j])}", side=1.0)
+        Tip(axes, j, i, f"trained at {ratio}, used at {test:g}: {texts[i][j]}", side=1.0)
         for i, ratio in enumerate(trained)
         for j, test in enumerate(tests)
     ]
@@ -109,9 +109,10 @@ def _squares(axes: Axes, grid: np.ndarray) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _mean(rows: Sequence[Found], ratio: str, test: float, which: str) -> float:
+def _corrected(rows: Sequence[Found], ratio: str, test: float) -> tuple[float, float | None]:
+    """Return a mean accuracy and its standard error, which findings of before do not have."""
     own = next(r for r in rows if r["ratio"] == ratio and r["test_ratio"] == test)
-    return float(np.mean(own[which]))
+    return float(np.mean(own["corrected"])), own.get("corrected_error")
 
 
 def _panelled(
