@@ -39,7 +39,10 @@ def _cells(
             }
             for number, (name, accuracy) in enumerate(own.items())
         }
-        params = {name: {"params": {"optimizer": _optimizer(name)}} for name in own}
+        params = {
+            name: {"params": {"optimizer": _optimizer(name), "auxiliary": _auxiliary(name)}}
+            for name in own
+        }
         by_ratio[ratio] = Results(
             folder=Path(), told={"methods": params}, entries=entries, classes=("a", "b", "c")
         )
@@ -65,6 +68,11 @@ def _cells(
 def _optimizer(name: str) -> str:
     """Return what a study over SGD gives a value: another optimizer only if that is the value."""
     return name if name == "AdamW()" else "SGD()"
+
+
+def _auxiliary(name: str) -> str:
+    """Return what a study of pre-training gives a value: a loss beside the labels, or none."""
+    return name if name in ("VICReg()", "SimCLR()") else "None"
 
 
 def _verdicts(cells: Cells, metric: str = "balanced_accuracy") -> list[str]:
@@ -156,6 +164,24 @@ def test_claims_of_one_study_are_corrected_for_each_other() -> None:
     told = sorted(each["p"] for each in found)
     assert told == pytest.approx([min(2 * least, 1), min(max(2 * least, most), 1)])
     assert told[0] > least
+
+
+def test_pretraining_before_the_labels_is_not_asked_of_a_claim_about_beside_them() -> None:
+    """However good or bad it is; where there is no other, the claim is undecided."""
+    beside = PLANTED["pretraining"]
+    for first in (0.9, 0.4):
+        both = {ratio: {**own, "SimCLR() first": first} for ratio, own in beside.items()}
+        [one], [two] = (
+            answers(_cells("pretraining", own), "balanced", "balanced_accuracy")
+            for own in (beside, both)
+        )
+        assert one["sentence"] == two["sentence"]
+        assert one["p"] == pytest.approx(two["p"])
+    before = {r: {"no auxiliary": 0.6, "VICReg() first": 0.6 + r / 500} for r in (1.0, 100.0)}
+    cells = _cells("pretraining", before)
+    assert _verdicts(cells) == []
+    told = unjudged(cells, "balanced", "balanced_accuracy")
+    assert "the values of this study are not those that it is about" in told
 
 
 HARMS = {

@@ -292,12 +292,15 @@ def _small_batches(cells: Cells) -> list[_Question]:
     return [_growing(cells, "the gain of halving the batch size", own, reach)]
 
 
-def _gain_over_none(what: str, none: str) -> Callable[[Cells], list[_Question]]:
-    """Return what asks whether the gain of all values over none grows with the ratio."""
+def _gain_over_none(
+    what: str, none: str, param: str | None = None
+) -> Callable[[Cells], list[_Question]]:
+    """Return what asks whether the gain of values, that set a parameter, over none grows."""
 
     def ask(cells: Cells) -> list[_Question]:
         without = [name for name in cells.methods if cells.labels[name] == none]
-        others = [name for name in cells.methods if name not in without]
+        sets = [n for n in cells.methods if cells.params(n).get(param or "", "None") != "None"]
+        others = [n for n in (cells.methods if param is None else sets) if n not in without]
         is_table = any(_parsed(cells.labels[name])[0] in OF_TABLES for name in others)
         if len(cells.by_ratio) < 2 or not without or not others or is_table:
             return []
@@ -382,7 +385,10 @@ def _parsed(label: str) -> tuple[str, dict[str, Any]]:
 _ASKED: Mapping[str, Sequence[Callable[[Cells], list[_Question]]]] = {
     "batch-size": (_small_batches,),
     "augmentation": (_gain_over_none("augmentation", "no augmentation"), _policies),
-    "pretraining": (_gain_over_none("self-supervision", "no auxiliary"),),
+    "pretraining": (
+        # What comes before the labels is another method, of which the claim does not speak.
+        _gain_over_none("self-supervision beside the labels", "no auxiliary", "auxiliary"),
+    ),
     "optimizer": (_sharpness,),
     "smoothing": (_smoothing,),
 }
