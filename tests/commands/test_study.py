@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from equipoise.cli import main
+from equipoise.commands.study import Compared
 from equipoise.report.studies import summarise_study
 from equipoise.runs import Run
+from equipoise.statistics.scores import METRICS
 
 QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
 SMALL = ["digits", "--examples", "120", *QUICK, "--values", "None", "Uniform()"]
@@ -135,6 +138,33 @@ def test_the_study_of_the_training_ratio_answers_its_question(
         ]
         assert all(line in printed for line in said)
         assert "which training ratio is best for each of --test-ratios is told" in said[0]
+
+
+def test_values_are_compared_by_what_is_named_until_something_else_is(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In files, output and report; --resume without a name keeps it, damaged findings do not."""
+    out = Path(shutil.copytree(whole, tmp_path / "s"))
+
+    def told() -> str:
+        capsys.readouterr()
+        return json.loads((out / "findings.json").read_text("utf-8"))["metric"]
+
+    assert _study(out, *TWICE, "--resume", "--compare-by", "balanced_log_loss") == 0
+    assert told() == "balanced_log_loss"
+    for _ in range(2):
+        assert _study(out, *TWICE, "--resume") == 0
+        printed = capsys.readouterr().out
+        assert "As trained: balanced log loss" in " ".join(printed.split())
+        assert "nats" in printed
+    assert summarise_study(out)["metric"] == told() == "balanced_log_loss"
+    assert _study(out, *TWICE, "--resume", "--compare-by", "accuracy") == 0
+    assert told() == "accuracy"
+    (out / "findings.json").write_text("[]", "utf-8")
+    assert _study(out, *TWICE, "--resume") == 0
+    assert told() == "balanced_accuracy"
+    assert set(get_args(Compared)) == METRICS.keys() - {"recall"}
+    assert _study(out, *TWICE, "--resume", "--compare-by", "recall") == 2
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:

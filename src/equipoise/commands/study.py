@@ -29,11 +29,14 @@ from equipoise.statistics.wording import counted
 from equipoise.studies.cells import name_of as of_ratio
 from equipoise.studies.components import find_component
 from equipoise.studies.design import Choices, Study, make_study
-from equipoise.studies.findings import find, read_found
+from equipoise.studies.findings import compared_by, find, read_found
 from equipoise.studies.places import KINDS
 
 RETUNED = {"rate": "optimizer", "weight-decay": "optimizer"}
 """Words for what the search goes over together."""
+
+Compared = Literal["balanced_accuracy", "accuracy", "macro_f1", "log_loss", "balanced_log_loss"]
+"""What values can be compared by."""
 
 
 @dataclass(kw_only=True)
@@ -65,6 +68,9 @@ class Cells:
         Time of each run, such as 60s; by default as long as its epochs take.
     metric : str
         What epochs and numbers are chosen by on held-out examples, as for `tune`.
+    compare_by : {"balanced_accuracy", "accuracy", "macro_f1", "log_loss", "balanced_log_loss"}
+        What values are compared by on the test set; by default balanced accuracy, and with
+        --resume what they were compared by before.
     """
 
     ratios: str = "1,10,100"
@@ -79,6 +85,7 @@ class Cells:
     trials: int = 8
     budget: str | None = None
     metric: str | None = None
+    compare_by: Compared | None = None
 
     def choices(self) -> Choices:
         """Return them as a study takes them."""
@@ -170,7 +177,8 @@ def study(  # noqa: PLR0913 (each is an option)
     if not dry_run:
         tested = given or _tested_before(folder)
         _carried_out(laid, place)
-        found = find(folder, test_ratios=tested, failures=laid.failures)
+        metric = cells.compare_by or compared_by(folder)
+        found = find(folder, metric=metric, test_ratios=tested, failures=laid.failures)
         show(found, folder, as_json=json)
         if laid.failures:
             raise TrainingError(

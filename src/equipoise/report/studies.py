@@ -5,7 +5,7 @@ from typing import Any
 
 from equipoise.report.formats import percent
 from equipoise.studies.cells import NAME, read_cells
-from equipoise.studies.findings import found_in, read_found
+from equipoise.studies.findings import USUAL, found_in, read_found
 
 TITLES = {"balanced": "Corrected to equal classes", "as_trained": "As trained"}
 """How the two kinds of predictions are headed."""
@@ -33,7 +33,7 @@ def summarise_study(folder: Path) -> dict[str, Any]:
     cells = read_cells(folder)
     stored = read_found(folder)
     tests = sorted({row["test_ratio"] for row in stored.get("deployment", [])})
-    found = found_in(cells, stored.get("metric", "balanced_accuracy"), tuple(tests))
+    found = found_in(cells, stored.get("metric", USUAL), tuple(tests))
     first = next(iter(cells.by_ratio.values()))
     return {
         **found,

@@ -27,13 +27,16 @@ FOUND = "findings.json"
 STORED = {"metric": TEXT, "deployment": [{"test_ratio": NUMBER}], "failures": {...: TEXT}}
 """What is read of it; the rest is found anew from the runs."""
 
+USUAL = "balanced_accuracy"
+"""What values are compared by unless something else is said."""
+
 ALPHA = 1 - LEVEL
 
 
 def find(
     folder: Path,
     *,
-    metric: str = "balanced_accuracy",
+    metric: str = USUAL,
     test_ratios: tuple[float, ...] = (),
     failures: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -98,8 +101,20 @@ def read_found(folder: Path) -> dict[str, Any]:
     return found
 
 
+def compared_by(folder: Path) -> str:
+    """Return what the values of a study were compared by when it was last gone on with.
+
+    Balanced accuracy where that is not known: of a new study, or where its findings are damaged,
+    which are written anew.
+    """
+    try:
+        return read_found(folder).get("metric", USUAL)
+    except InputError:
+        return USUAL
+
+
 def found_in(
-    cells: Cells, metric: str = "balanced_accuracy", test_ratios: tuple[float, ...] = ()
+    cells: Cells, metric: str = USUAL, test_ratios: tuple[float, ...] = ()
 ) -> dict[str, Any]:
     """Return what a study says.
 
