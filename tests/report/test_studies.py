@@ -94,7 +94,10 @@ def test_a_study_without_its_reference_is_refused_and_without_another_value_read
             with pytest.raises(InputError, match="no smoothing is not finished at every ratio"):
                 summarise_study(copy)
         else:
-            assert list(summarise_study(copy)["balanced"]["ratios"]["1"]["means"]) == [other]
+            read = summarise_study(copy)
+            assert list(read["balanced"]["ratios"]["1"]["means"]) == [other]
+            left_out = "Uniform() is left out of all numbers: no run of it is finished at ratio 10."
+            assert any(line.startswith(left_out) for line in read["cautions"])
 
 
 def test_studies_and_other_things_are_not_mixed(folder: Path, tmp_path: Path) -> None:

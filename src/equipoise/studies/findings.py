@@ -13,6 +13,7 @@ from equipoise.runs import Run, write_text
 from equipoise.shapes import NUMBER, TEXT, mismatch
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
+from equipoise.studies.cautions import cautions
 from equipoise.studies.cells import Cells, name_of, read_cells
 from equipoise.studies.claims import answers, unjudged
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
@@ -147,7 +148,7 @@ def found_in(
         "ratios": [name_of(ratio) for ratio in cells.by_ratio],
         "seeds": cells.seeds,
         "metric": metric,
-        "cautions": _cautions(cells),
+        "cautions": cautions(cells),
         **{prior: _under(cells, prior, metric, test_ratios) for prior in PRIORS},
         "deployment": deployment(cells, test_ratios),
     }
@@ -169,24 +170,6 @@ def _under(cells: Cells, prior: str, metric: str, tests: tuple[float, ...]) -> d
     }
     where = [place_sentence(cells, each, prior) for each in found["places"]]
     return {**found, "sentences": [*_sentences(cells, found, metric), *where]}
-
-
-def _cautions(cells: Cells) -> list[str]:
-    said = list(cells.told.get("cautions", []))
-    n = len(cells.seeds)
-    if n == 1:
-        said.append(
-            "All of this is from one seed: what another draw of examples, another order of the "
-            "classes or training again would change is not known."
-        )
-    elif n == 2:
-        said.append("Two seeds tell only large changes from chance; add seeds with --resume.")
-    if cells.told["component"] == "batch-size" and not cells.told.get("retune"):
-        said.append(
-            "Rate and weight decay were not tuned for each batch size, so part of the effect may "
-            "be theirs: --retune rate,weight-decay searches them in each cell."
-        )
-    return said
 
 
 def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]:
