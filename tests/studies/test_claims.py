@@ -164,6 +164,7 @@ def test_claims_of_one_study_are_corrected_for_each_other() -> None:
     told = sorted(each["p"] for each in found)
     assert told == pytest.approx([min(2 * least, 1), min(max(2 * least, most), 1)])
     assert told[0] > least
+    assert all(" here, after correction for 2 claims: at ratio" in f["sentence"] for f in found)
 
 
 def test_pretraining_before_the_labels_is_not_asked_of_a_claim_about_beside_them() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +175,48 @@ def test_sentences_name_what_was_planted() -> None:
     assert said[1].startswith("Doubling the batch size changes the balanced accuracy by")
     assert "the effect changes with the ratio (-2." in said[1]
     assert said[4].startswith("At ratio 100, size 16 is best with")
-    assert "size 256 (-" in said[4]
+    assert "told apart from size 64, after correction for 2 comparisons: " in said[4]
+    assert "size 256 by -" in said[4]
+
+
+def test_no_score_or_effect_in_a_sentence_is_without_its_interval() -> None:
+    """The best value, those that are told apart from the reference, and effects of a doubling."""
+    found = found_in(_cells(PLANTED))["balanced"]
+    said = found["sentences"]
+    for ratio, line in zip(("1", "10", "100"), said[2:], strict=True):
+        own = found["ratios"][ratio]
+        assert f"is best with {_text(own['means'][own['best']], ' %')}; " in line
+        for fact in own["to_reference"]:
+            told = f"size {fact['method']} by {_text(fact, ' points')}"
+            assert (told in line) == fact["told_apart"]
+    for ratio in ("1", "100"):
+        text = _text(found["trend"]["by_ratio"][ratio], " points")
+        assert f"{text} at ratio {ratio}" in said[1].replace("+", "")
+    alone = found_in(_cells({r: {"64": 0.7} for r in PLANTED}))["balanced"]
+    for ratio, own in alone["ratios"].items():
+        assert f"{_text(own['means']['64'], ' %')} at ratio {ratio}" in alone["sentences"][-1]
+
+
+def _text(own: Mapping[str, float], unit: str) -> str:
+    value, low, high = (f"{100 * own[name]:.1f}" for name in ("value", "low", "high"))
+    return f"{value}{unit} ({low} to {high})"
+
+
+def test_a_verdict_after_correction_is_not_beside_an_interval_that_seems_to_contradict_it() -> None:
+    """Where a change would be told if it were the only one, that is what the sentence says."""
+    for step in range(60):
+        last = {"16": 0.7 + step / 500, "64": 0.7, "256": 0.7}
+        cells = _cells({1.0: dict.fromkeys(last, 0.7), 100.0: last})
+        found = interactions(cells, "balanced", "balanced_accuracy").values()
+        if all(own.p > 0.05 for own in found) and max(own.low for own in found) > 0:
+            break
+    else:
+        pytest.fail("no change is told by its own interval alone")
+    cells.told["unit"] = None
+    said = found_in(cells)["balanced"]["sentences"]
+    [line] = [line for line in said if line.startswith("No value gains")]
+    assert "can tell, after correction for 2 comparisons; the largest change" in line
+    assert line.endswith(" if it were the only one.")
 
 
 def test_percentages_are_of_the_best_value() -> None:

@@ -191,7 +191,7 @@ def _tested(cells: Cells, asked: Sequence[_Question], prior: str, metric: str) -
     parts = [[next(found) for _ in each.sums] for each in asked]
     p = holm([_p(each) for each in parts])
     return [
-        _answered(question, each, float(own), metric)
+        _answered(question, each, float(own), metric, len(asked))
         for question, each, own in zip(asked, parts, p, strict=True)
     ]
 
@@ -202,7 +202,9 @@ def _p(parts: Sequence[Contrast]) -> float:
     return min(len(parts) * min(against), 1.0) if against else max(each.p for each in parts)
 
 
-def _answered(question: _Question, parts: Sequence[Contrast], p: float, metric: str) -> Answer:
+def _answered(
+    question: _Question, parts: Sequence[Contrast], p: float, metric: str, n: int
+) -> Answer:
     first, least = parts[0], NOTHING["nats" if metric.endswith("log_loss") else "points"]
     verdict: Verdict = "undecided"
     if p <= 1 - LEVEL:
@@ -211,9 +213,10 @@ def _answered(question: _Question, parts: Sequence[Contrast], p: float, metric: 
         verdict = "not reproduced"
     numbers = [f"{amount(each.value, metric)} ({interval(each, metric)})" for each in parts]
     told = f"; {question.where} it is ".join(numbers)
+    after = f", after correction for {n} claims" if n > 1 else ""
     return Answer(
         verdict=verdict,
-        sentence=f"The paper's claim is {verdict} here: {question.what} {told}.",
+        sentence=f"The paper's claim is {verdict} here{after}: {question.what} {told}.",
         **{name: getattr(first, name) for name in ("value", "low", "high")},
         p=p,
     )

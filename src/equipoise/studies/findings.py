@@ -14,7 +14,7 @@ from equipoise.shapes import NUMBER, TEXT, mismatch
 from equipoise.statistics.scores import METRICS
 from equipoise.statistics.wording import METRIC_NAMES, amount, counted, listed, number, score, unit
 from equipoise.studies.cautions import cautions
-from equipoise.studies.cells import Cells, name_of, read_cells
+from equipoise.studies.cells import AS_IT_IS, Cells, name_of, read_cells
 from equipoise.studies.claims import answers, unjudged
 from equipoise.studies.effects import LEVEL, Slope, at_ratio, interactions, trend
 from equipoise.studies.places import KINDS, METRIC, best_ratios, deployment, place_sentence
@@ -187,28 +187,45 @@ def _sentences(cells: Cells, found: Mapping[str, Any], metric: str) -> list[str]
 def _alone(cells: Cells, found: Mapping[str, Any], metric: str) -> str:
     name = cells.methods[0]
     told = [
-        f"{score(own['means'][name]['value'], metric)} at ratio {ratio}"
+        f"{_scored(own['means'][name], metric)} {_where(ratio)}"
         for ratio, own in found["ratios"].items()
     ]
     return f"The {METRIC_NAMES[metric]} is {listed(told)}."
 
 
+def _where(ratio: str) -> str:
+    return "as the data is" if ratio == name_of(AS_IT_IS) else f"at ratio {ratio}"
+
+
+def _scored(own: Mapping[str, float], metric: str) -> str:
+    return f"{score(own['value'], metric)} ({_ends(own, metric)})"
+
+
+def _ends(own: Mapping[str, float], metric: str) -> str:
+    return f"{number(own['low'], metric)} to {number(own['high'], metric)}"
+
+
+def _after(n: int) -> str:
+    """Return that a verdict minds how many comparisons there are, where there are several."""
+    return f", after correction for {n} comparisons" if n > 1 else ""
+
+
 def _best(cells: Cells, ratio: str, own: Mapping[str, Any], metric: str) -> str:
     labels, best = cells.labels, own["best"]
-    mean = own["means"][best]["value"]
-    where = "As the data is" if ratio == "as it is" else f"At ratio {ratio}"
+    where = _where(ratio)
     apart = [
-        f"{labels[fact['method']]} ({number(fact['value'], metric)})"
+        f"{labels[fact['method']]} by {amount(fact['value'], metric)} ({_ends(fact, metric)})"
         for fact in own["to_reference"]
         if fact["told_apart"]
     ]
-    versus = labels[cells.reference]
+    versus, after = labels[cells.reference], _after(len(own["to_reference"]))
     against = (
-        f"told apart from {versus}: {listed(apart)} {unit(metric)}"
+        f"told apart from {versus}{after}: {listed(apart)}"
         if apart
-        else f"no value is told apart from {versus}"
+        else f"no value is told apart from {versus}{after}"
     )
-    return f"{where}, {labels[best]} is best with {score(mean, metric)}; {against}."
+    mean = _scored(own["means"][best], metric)
+    return f"{where[0].upper()}{where[1:]}, {labels[best]} is best with {mean}; {against}."
 
 
 def _trend_sentence(cells: Cells, along: Mapping[str, Any], metric: str) -> str:
@@ -218,8 +235,7 @@ def _trend_sentence(cells: Cells, along: Mapping[str, Any], metric: str) -> str:
     low, high = next(iter(ends)), next(reversed(ends))
     effect = (
         f"Doubling the {cells.told['unit']} changes the {METRIC_NAMES[metric]} by "
-        f"{_signed(first.value, metric)} at ratio {low} and {_signed(last.value, metric)} at "
-        f"ratio {high}"
+        f"{_effect(first, metric)} at ratio {low} and {_effect(last, metric)} at ratio {high}"
     )
     return f"{effect}: {_verdict(change, metric)}"
 
@@ -229,16 +245,18 @@ def _interaction_sentence(
 ) -> str:
     known = {name: Slope(**change) for name, change in changes.items()}
     told = {name: each for name, each in known.items() if each.p is not None and each.p <= ALPHA}
-    versus = cells.labels[cells.reference]
+    n = len(known) if len(cells.seeds) > 1 else 1
+    versus, after = cells.labels[cells.reference], _after(n)
     if not told:
         largest = max(known, key=lambda name: abs(known[name].value))
+        alone = " if it were the only one" if n > 1 else ""
         return (
             f"No value gains on {versus}, or loses, as the ratio grows, as far as these test "
-            f"examples and {counted(len(cells.seeds), 'seed')} can tell; the largest change is "
-            f"that of {cells.labels[largest]}: {_change(known[largest], metric)}."
+            f"examples and {counted(len(cells.seeds), 'seed')} can tell{after}; the largest "
+            f"change is that of {cells.labels[largest]}: {_change(known[largest], metric)}{alone}."
         )
     each = [f"{cells.labels[name]} by {_change(change, metric)}" for name, change in told.items()]
-    return f"As the ratio grows, these change against {versus}: {'; '.join(each)}."
+    return f"As the ratio grows, these change against {versus}{after}: {'; '.join(each)}."
 
 
 def _verdict(change: Slope, metric: str) -> str:
@@ -254,6 +272,11 @@ def _change(change: Slope, metric: str) -> str:
     if change.low is None or change.high is None:
         return value
     return f"{value}, {number(change.low, metric)} to {number(change.high, metric)}"
+
+
+def _effect(own: Slope, metric: str) -> str:
+    value = _signed(own.value, metric)
+    return value if own.low is None else f"{value} ({_ends(vars(own), metric)})"
 
 
 def _signed(value: float, metric: str, *, bare: bool = False) -> str:
