@@ -24,6 +24,7 @@ from equipoise.diagnosis.diagnose import diagnose
 from equipoise.diagnosis.evidence import observe
 from equipoise.runs import Run
 from equipoise.statistics.correlation import FEWEST, spearman
+from equipoise.statistics.wording import number
 
 RESULTS = Path(__file__).parent / "results" / "why"
 
@@ -95,6 +96,7 @@ def page() -> None:
         for name, told in {
             "prior": prior_table(verdict),
             "ledger": ledger_table(lines),
+            "gaps": gap_table(lines),
             "order": order_table(lines),
         }.items():
             PAGE.joinpath(f"why-{path.stem}-{name}.md").write_text("\n".join(told) + "\n", "utf-8")
@@ -112,26 +114,60 @@ def prior_table(verdict: dict[str, Any]) -> list[str]:
 
 
 def ledger_table(lines: list[dict[str, Any]]) -> list[str]:
-    """Return where each method loses points, means over seeds, the best method first."""
+    """Return where each method loses points, over seeds, the best method first."""
     causes = list(max((line["ledger"] for line in lines), key=len))
-    by_method: dict[str, list[dict[str, Any]]] = {}
-    for line in lines:
-        by_method.setdefault(line["method"], []).append(line)
-    scores = {m: np.mean([r["scores"]["corrected"] for r in own]) for m, own in by_method.items()}
     told = [
         f"| method | corrected | {' | '.join(causes)} |",
         "|" + "---|" * (len(causes) + 2),
     ]
-    for method in sorted(scores, key=lambda name: -scores[name]):
-        cells = " | ".join(_mean(by_method[method], cause) for cause in causes)
-        told.append(f"| {method} | {100 * scores[method]:.1f} | {cells} |")
+    for method, own in _by_method(lines):
+        cells = [_mean([line["ledger"].get(cause) for line in own]) for cause in causes]
+        scores = _mean([line["scores"]["corrected"] for line in own])
+        told.append(f"| {method} | {scores} | {' | '.join(cells)} |")
     return told
 
 
-def _mean(lines: list[dict[str, Any]], cause: str) -> str:
-    """Return what is lost to a cause; nothing where it cannot be told, as a shift without data."""
-    lost = [line["ledger"].get(cause) for line in lines]
-    return "" if None in lost else f"{100 * np.mean(lost):.1f}"
+def gap_table(lines: list[dict[str, Any]]) -> list[str]:
+    """Return by how much training examples are recognised better than others."""
+    told = ["| method | training minus test | training minus validation |", "|---|---|---|"]
+    for method, own in _by_method(lines):
+        gaps = [_gaps([line["overall"] for line in own], part) for part in ("test", "validation")]
+        told.append(f"| {method} | {' | '.join(gaps)} |")
+    return told
+
+
+def _by_method(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the lines of each method, the best first."""
+    by_method: dict[str, list[dict[str, Any]]] = {}
+    for line in sorted(lines, key=lambda line: line["seed"]):
+        by_method.setdefault(line["method"], []).append(line)
+    scores = {m: np.mean([r["scores"]["corrected"] for r in own]) for m, own in by_method.items()}
+    return [(name, by_method[name]) for name in sorted(scores, key=lambda name: -scores[name])]
+
+
+def _gaps(measures: list[dict[str, Any]], part: str) -> str:
+    """Return the mean gap and that of each seed; nothing where a part has no examples."""
+    held = [own.get(f"recall_{part}") for own in measures]
+    if None in held:
+        return ""
+    gaps = [own["recall_train"] - other for own, other in zip(measures, held, strict=True)]
+    return f"{_mean(gaps)} ({', '.join(number(gap, 'accuracy') for gap in gaps)})"
+
+
+def _mean(values: list[float | None]) -> str:
+    """Return points and their standard error over seeds.
+
+    Nothing where a cause cannot be told, as a shift without validation examples.
+
+    >>> _mean([0.1, 0.2, 0.3]), _mean([0.1, None])
+    ('20.0 ± 5.8', '')
+    """
+    if None in values:
+        return ""
+    own = np.array(values, dtype=float)
+    error = own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else None
+    more = "" if error is None else f" ± {number(error, 'accuracy')}"
+    return f"{number(own.mean(), 'accuracy')}{more}"
 
 
 def order_table(lines: list[dict[str, Any]]) -> list[str]:
