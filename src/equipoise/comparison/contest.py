@@ -263,12 +263,7 @@ def make_contest(  # noqa: PLR0913 (each is a choice of the user)
         methods=found,
         n_seeds=n_seeds,
         n_orders=n_orders,
-        choices=(
-            *plan.notes,
-            f"metric: {chosen} ({why})",
-            f"search: {why_searched}",
-            *([] if network is None else [f"network: {network} for all ({why_network})"]),
-        ),
+        choices=(*plan.notes, why, why_searched, *why_network),
         terms=terms,
     )
 

@@ -18,7 +18,7 @@ ENOUGH_TRAININGS = 12
 """With time for so many trainings of the control, the numbers of each method are searched."""
 
 
-DECIDED = ("metric", "search", "network")
+DECIDED = ("metric", "search", "network", "folds")
 """What is decided once, when a comparison begins; each is told in a line that begins so."""
 
 
@@ -46,7 +46,7 @@ def all_told(before: Sequence[str], now: Sequence[str]) -> list[str]:
 def metric_of(
     plan: Plan, given: str | None, was: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> tuple[str, str]:
-    """Return what epochs and numbers of all methods are chosen by, and why.
+    """Return what epochs and numbers of all methods are chosen by, and that with why in a line.
 
     Parameters
     ----------
@@ -65,13 +65,15 @@ def metric_of(
         If there is no such metric.
     """
     if "metric" in was and given is None:
-        return was["metric"], "as the comparison began"
-    if given is not None:
+        chosen, why = was["metric"], "as the comparison began"
+    elif given is not None:
         check_metric(given)
-        return given, reasons.get("metric", "as given")
-    task = plan.fit.task
-    held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
-    return choose_metric(held)
+        chosen, why = given, reasons.get("metric", "as given")
+    else:
+        task = plan.fit.task
+        held = np.bincount(task.codes[task.validation], minlength=task.n_classes)
+        chosen, why = choose_metric(held)
+    return chosen, f"metric: {chosen} ({why})"
 
 
 def searches_of(
@@ -82,7 +84,7 @@ def searches_of(
     was: Mapping[str, Any],
     reasons: Mapping[str, str],
 ) -> tuple[bool, str]:
-    """Return whether the numbers of each method are searched, and why.
+    """Return whether the numbers of each method are searched, and that with why in a line.
 
     Parameters
     ----------
@@ -96,27 +98,31 @@ def searches_of(
         Recipes that each search tries, at most.
     """
     if "searches" in was and given is None:
-        return was["searches"], f"{'yes' if was['searches'] else 'no'}, as the comparison began"
+        return was["searches"], f"search: {_yes(was['searches'])}, as the comparison began"
     if budget is None:
         if given is not False and n_trials is not None:
-            return True, f"yes: {counted(n_trials, 'recipe')} of each method, however long"
-        return False, "no, for there is no time budget: every method has its epochs"
+            return True, f"search: yes: {counted(n_trials, 'recipe')} of each method, however long"
+        return False, "search: no, for there is no time budget: every method has its epochs"
     if given is not None:
-        return given, f"{'yes' if given else 'no'}, {reasons.get('search', 'as given')}"
+        return given, f"search: {_yes(given)}, {reasons.get('search', 'as given')}"
     fit = plan.fit
     passes = fit.settings.batch_size.epochs(fit.settings.epochs)
     whole = measure_pace(fit, min(2.0, 0.02 * budget)).epoch * passes
     n = budget / whole
     told = f"a training of {CONTROL} takes {format_duration(whole)} here"
     if n >= ENOUGH_TRAININGS:
-        return True, f"the numbers of each method are searched: {told}"
-    return False, f"no method but those that search by themselves has time for it: {told}"
+        return True, f"search: the numbers of each method are searched: {told}"
+    return False, f"search: no method but those that search by themselves has time for it: {told}"
+
+
+def _yes(answer: object) -> str:
+    return "yes" if answer else "no"
 
 
 def network_of(
     plan: Plan, budget: float | None, was: Mapping[str, Any], *, searches: bool
-) -> tuple[str | None, str | None]:
-    """Return the network that all methods have, if it is not given, and why.
+) -> tuple[str | None, list[str]]:
+    """Return the network that all methods have, if it is not given, and that with why in a line.
 
     Searches find their own, but for a time in which none can be trained to its end: there each
     run would choose a narrower one by how fast the machine happens to be.
@@ -131,12 +137,17 @@ def network_of(
         Whether the numbers of each method are searched.
     """
     if was:
-        return was.get("network"), "as the comparison began"
+        name = was.get("network")
+        return name, [] if name is None else [_network(name, "as the comparison began")]
     if budget is None or all(choice.field != "backbone" for choice in plan.fit.choices):
-        return None, None
+        return None, []
     fit, _ = paced(plan.fit, time.monotonic() + budget, plan.n_predicted)
     chosen = next(choice for choice in fit.choices if choice.field == "backbone")
     name = str(as_text(fit.settings.backbone))
     if searches and name == str(as_text(plan.fit.settings.backbone)):
-        return None, None
-    return name, chosen.reason
+        return None, []
+    return name, [_network(name, chosen.reason)]
+
+
+def _network(name: str, why: str) -> str:
+    return f"network: {name} for all ({why})"
