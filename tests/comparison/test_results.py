@@ -101,21 +101,21 @@ def test_the_rarest_are_those_of_each_run(tmp_path: Path, written: ModuleType) -
 
 
 def test_the_rarest_have_test_examples(tmp_path: Path, written: ModuleType) -> None:
-    """A class without any is named, and the rarest of the others are those of a verdict."""
+    """Those without any are named, and the rarest of the others are those of a verdict."""
     counts = [900, 300, 100, 50]
     written.tell(tmp_path, "plain", "good")
     right = {}
     for method, skill in (("plain", 1.0), ("good", 3.0)):
         logits = written.write(tmp_path, method, 0, skill, counts=counts)
         run = Run(tmp_path / "runs" / method / "seed0")
-        arrays, here = run.read_arrays("predictions.npz"), written.FOUR != 3
+        arrays, here = run.read_arrays("predictions.npz"), written.FOUR < 2
         run.write_arrays("predictions.npz", {name: own[here] for name, own in arrays.items()})
-        right[method] = (logits.argmax(axis=1) == 2)[written.FOUR == 2].mean()
+        right[method] = (logits.argmax(axis=1) == 1)[written.FOUR == 1].mean()
     results = read_results(tmp_path)
-    assert results.rarest() == [[2]]  # one of three, for three are tested
+    assert results.rarest() == [[1]]  # one, for two are tested
     found = conclude(tmp_path)
-    assert found["rarest"] == ["<c>"]
-    assert [line for line in found["cautions"] if "no test example of d," in line]
+    assert found["rarest"] == ["b"]
+    assert [line for line in found["cautions"] if "examples of <c> and d are lacking" in line]
     for row in found["leaderboard"]:
         assert row["rarest_recall"]["value"] == pytest.approx(right[row["method"]])
 

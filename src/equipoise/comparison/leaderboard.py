@@ -150,14 +150,14 @@ def as_latex(rows: Sequence[Mapping[str, Any]], level: float = 0.95) -> str:
     >>> figure = {"value": 0.9, "low": 0.85, "high": 0.94}
     >>> more = {"seconds": 61.2, "n": 3, "exact_prior": False}
     >>> row = {"method": "a_b", "balanced_accuracy": figure, "log_loss": figure, **more}
-    >>> print(as_latex([row]))  # doctest: +NORMALIZE_WHITESPACE
+    >>> print(as_latex([row]), end="")  # doctest: +NORMALIZE_WHITESPACE
     % 95 % intervals in brackets; scores in percent, log-losses in nats; n = 3
     \begin{tabular}{lrrr}
     \toprule
      & balanced accuracy & log-loss & time \\
     method & as trained & as trained &  \\
     \midrule
-    a\_b\textsuperscript{*} & 90.0 (85.0 to 94.0) & 0.900 (0.850 to 0.940) & 1 min 1 s \\
+    a\_b\textsuperscript{*} & 90.0 (85.0 to 94.0) & 0.900 (0.850 to 0.940) & 1m1s \\
     \bottomrule
     \multicolumn{4}{l}{\textsuperscript{*} Corrected figures rest on a heuristic.} \\
     \end{tabular}

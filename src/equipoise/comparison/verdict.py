@@ -196,8 +196,8 @@ def _untested(results: Results) -> list[str]:
         return []
     them = "it" if len(names) == 1 else "them"
     return [
-        f"There is no test example of {listed(names)}, or not in all runs: nothing is known of "
-        f"{them}, and the rarest classes are the rarest of those with test examples."
+        f"Test examples of {listed(names)} are lacking: nothing is known of {them}, and the rarest "
+        "classes are the rarest of those with test examples."
     ]
 
 
