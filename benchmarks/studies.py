@@ -29,8 +29,11 @@ ASSETS = Path.home() / ".cache" / "imbalance-assets"
 SMALL = "--examples 1000 --fixed total --backbone ResNet(depth=8,width=16) --epochs 30"
 """A part of the images and a network for which a study takes some 25 minutes on two cores."""
 
-NO_BACKBONE = "--examples 1000 --fixed total --epochs 15"
-"""The same where networks are studied."""
+WITHOUT = {
+    "architecture": "--examples 1000 --fixed total --epochs 15",
+    "epochs": "--examples 1000 --fixed total --backbone ResNet(depth=8,width=16)",
+}
+"""The same without what is studied."""
 
 WITH = {
     "batch-size": "--values 16 32 64 256 --retune rate,weight-decay --trials 4",
@@ -40,7 +43,7 @@ WITH = {
     "optimizer": "",
     "smoothing": "",
     "weight-decay": "",
-    "epochs": "",
+    "epochs": "--values 30 8 15 60",
 }
 """Components, and what is given for images beside the usual values."""
 
@@ -55,7 +58,7 @@ def studies() -> dict[str, list[str]]:
     found = {}
     for data in ("fashion-mnist", "cifar10"):
         for component, more in WITH.items():
-            small = SMALL if component != "architecture" else NO_BACKBONE
+            small = WITHOUT.get(component, SMALL)
             found[f"{component}-{data}"] = [component, data, *small.split(), *more.split()]
     for table, seeds in {"yeast": "5", "shuttle": "3"}.items():
         own = [str(ASSETS / f"{table}.csv"), "--label", "target", "--ratios", "own", "--rare"]
