@@ -18,10 +18,12 @@ Found = dict[str, dict[str, Any]]
 CHOSEN_ON = ("shuttle", "fashion-mnist", "cifar10")
 """Beside those of ``table_defaults.jsonl``, data that parts of the prescription were chosen on."""
 
-PARTS = (
-    (False, "fair", "Data that nothing was chosen on"),
-    (True, "chosen", "Data that defaults or the portfolio of the search were chosen on"),
-)
+PARTS = {
+    "fair": "Tables that nothing was chosen on",
+    "chosen": "Tables that defaults or the portfolio of the search were chosen on",
+    "images": "Images, on which defaults were chosen",
+}
+"""What is ranked together, with its heading: images have other methods than tables."""
 
 IMAGES, N_IMAGES, N_TABLES = ("fashion-mnist-", "cifar10-"), 4, 26
 """How sets of images are called, and how many data sets of each kind there are to measure."""
@@ -46,6 +48,13 @@ def chosen_on(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}-") for each in own)
 
 
+def part_of(name: str) -> str:
+    """Return which of `PARTS` the data of a name belong to."""
+    if name.startswith(IMAGES):
+        return "images"
+    return "chosen" if chosen_on(name) else "fair"
+
+
 def page(found: Found, pictures: Path) -> str:
     """Return the page in Markdown, and draw its pictures into a folder beside it."""
     lines = [
@@ -67,8 +76,8 @@ def page(found: Found, pictures: Path) -> str:
         "not. So only the first part is a fair trial of these two.",
         "",
     ]
-    for was_chosen_on, part, title in PARTS:
-        own = {name: told for name, told in found.items() if chosen_on(name) == was_chosen_on}
+    for part, title in PARTS.items():
+        own = {name: told for name, told in found.items() if part_of(name) == part}
         lines += [f"## {title}", "", f"{', '.join(own) or 'None yet'}.", ""]
         for prior, heading in PRIORS:
             diagram = pictures / f"atlas-{part}-{prior}.svg"

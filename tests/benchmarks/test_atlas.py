@@ -1,6 +1,7 @@
 """Laws of the page over all data sets."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -58,15 +59,18 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
     pictures.mkdir()
     _write(tmp_path, "cifar10-10", "c", {"plain": 0.5, "focal": 0.6})
     _write(tmp_path, "cifar10-100", "c", {"plain": 0.5, "focal": 0.3})
-    _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7})
+    _write(tmp_path, "fashion-mnist-10", "f", {"plain": 0.5, "focal": 0.7})
+    _write(tmp_path, "yeast", "y", {"plain": 0.5, "focal": 0.7, "lightgbm": 0.8})
     _write(tmp_path, "abalone", "a", {"plain": 0.1, "focal": 0.2})
     text = atlas.page(atlas.summarised(tmp_path), pictures)
     assert "| plain | 15.0 | 15.0 (yeast) |  |" in text
-    assert "| focal * | 14.5 | 17.0 (yeast) |  |" in text
-    fair, chosen = text.split("## Data that")[1:]
+    assert "| focal * | 16.0 | 17.0 (yeast) |  |" in text
+    fair, tables, chosen = re.split("## Tables that|## Images", text)[1:]
     assert "\nabalone.\n" in fair
     assert "Too few data sets" in fair
-    assert "\ncifar10-10, cifar10-100, yeast.\n" in chosen
+    assert "\nyeast.\n" in tables
+    assert "| lightgbm | plain | 1 | 0 | 0 |" in tables
+    assert "\ncifar10-10, cifar10-100, fashion-mnist-10.\n" in chosen
     assert "over 2 data sets" in chosen
     ranks = stats.rankdata([[-0.5, -0.45], [-0.5, -0.7]], axis=1).mean(axis=0)
     assert f"| plain | {ranks[0]:.2f} |" in chosen
@@ -74,7 +78,7 @@ def test_data_that_choices_were_made_on_stand_apart_and_count_once(atlas, tmp_pa
     assert "| focal | 2 | 0 | 1 |" in chosen  # best of two, told to be worse than the best of one
     assert "| plain | 1 | 1 | 1 |" in chosen
     drawn = {path.name for path in pictures.iterdir()}
-    assert drawn == {"atlas-chosen-balanced.svg", "atlas-chosen-as_trained.svg"}
+    assert drawn == {"atlas-images-balanced.svg", "atlas-images-as_trained.svg"}
     for name in drawn:
         assert f"](pictures/{name})" in chosen
         text = "".join(ElementTree.parse(pictures / name).getroot().itertext())
@@ -89,15 +93,14 @@ def test_a_star_is_at_every_figure_that_a_heuristic_decides(atlas, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     text = atlas.page(atlas.summarised(tmp_path), pictures)
-    corrected, _, rest = text.split("### Corrected to equal classes")[-1].partition(
-        "### As trained"
-    )
+    _, _, tables = text.partition("## Tables that defaults")
+    corrected, _, rest = tables.partition("### As trained")
     for line in ("focal * | 1.00", "focal * | 2 | 0 | 0", "focal * | plain | 2 | 0 | 0"):
         assert f"| {line} |" in corrected
     assert "Average ranks: focal * 1.00" in corrected
     assert "A star: the correction is a heuristic" in corrected
     assert "| focal |" not in corrected
-    as_trained, _, rest = rest.partition("## Time and epochs")
+    as_trained, _, rest = rest.partition("## Images")
     assert "*" not in as_trained
     assert "star" not in as_trained
     assert "| data | plain | focal * |" in rest

@@ -92,9 +92,9 @@ def _cautions(results: Results, found: dict[str, Any]) -> list[str]:
     few = [name for name, n in epochs.items() if n < FEW * max(epochs.values())]
     if few:
         said.append(
-            f"In the time there was, {listed(few)} had less than half of the epochs of others "
-            f"({', '.join(f'{name} {n:.0f}' for name, n in epochs.items())}): where short, read "
-            "it as what the method brings in this time, not what it can bring."
+            f"{listed(few)} had less than half of the epochs of others "
+            f"({', '.join(f'{name} {n:.0f}' for name, n in epochs.items())}). Where that is for "
+            "want of time, read it as what the method brings in this time, not what it can bring."
         )
     if found["unfinished"]:
         said.append(f"Without any finished run: {listed(found['unfinished'])}.")
