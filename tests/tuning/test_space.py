@@ -296,7 +296,7 @@ def test_what_a_component_chooses_itself_is_not_searched() -> None:
     found = {text: search_space(own, "table", (), ["posthoc"]) for text, own in given.items()}
     assert found["TauNorm()"] == []
     [role] = found["TauNorm(tau=0.5)"]
-    assert role.spaces("TauNorm") == {"tau": Span(0.0, 1.0)}
+    assert role.spaces("TauNorm") == {"tau": Span(0.0, 2.0)}
     assert starting_point([role])["posthoc.TauNorm.tau"] == 0.5
 
 
