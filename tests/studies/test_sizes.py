@@ -120,4 +120,16 @@ def test_balanced_data_is_drawn_by_its_ratio_alone() -> None:
     assert total.is_held
     beyond = draw_ratios(dataset, replace(digits, examples=9999), ratios, "total", 2)
     assert not beyond.is_held  # the largest ratio leaves fewer than the others
-    assert "The number of examples is not the same" in beyond.cautions[0]
+    assert "The number of examples is not the same" in beyond.cautions[-1]
+
+
+def test_a_ratio_that_whole_examples_do_not_make_is_told() -> None:
+    """A twentieth of 55 is 2; a seed whose largest class is a smaller one of digits has 40."""
+    digits = Experiment(source="digits", order="random", largest=55, ratio=20.0)
+    drawn = draw_ratios(read_dataset(digits), digits, (20.0,), "majority", 3)
+    for seed, counts in enumerate(drawn.kept[20.0]):
+        parts = prepare(replace(digits, split_seed=seed), 0.0)
+        assert sorted(counts) == sorted(np.bincount(parts.dataset.codes[parts.train]))
+    assert {(int(max(own)), int(min(own))) for own in drawn.kept[20.0]} == {(40, 2), (55, 2)}
+    assert drawn.cautions == ["In whole examples ratio 20 is 20 to 27.5 by the seed."]
+    assert not draw_ratios(read_dataset(digits), digits, (5.0,), "majority", 3).cautions

@@ -175,8 +175,8 @@ def left_out(results: Results) -> list[str]:
     )
     return [
         f"Of each method only the runs count that all methods have, here {len(kept)}: {lacks}. "
-        "Finish these with --resume, or remove the folder of such a method below `runs` to compare "
-        "the others by all their runs."
+        "Finish these with --resume and their names in --methods, or remove the folder of such a "
+        "method below `runs` to compare the others by all their runs."
     ]
 
 

@@ -20,6 +20,10 @@ ROUNDING = 0.05
 differ by two examples of each class, for each class is rounded down."""
 
 
+OFF = 0.1
+"""A ratio that is off by such a share in whole examples is told."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
     """The data of every ratio.
@@ -50,14 +54,28 @@ class Drawn:
     @property
     def cautions(self) -> list[str]:
         """What to mind about the sizes, as sentences."""
-        if self.is_held:
-            return []
+        return [*self._of_ratios(), *([] if self.is_held else [self._of_sizes()])]
+
+    def _of_ratios(self) -> list[str]:
+        """Say which ratios are others in whole examples."""
+        said = []
+        for ratio, own in self.kept.items():
+            found = [counts.max() / counts.min() for counts in own if counts.min()]
+            if ratio != AS_IT_IS and any(abs(each / ratio - 1) > OFF for each in found):
+                low, high = min(found), max(found)
+                each = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g} by the seed"
+                said.append(f"In whole examples ratio {ratio:g} is {each}.")
+        return said
+
+    def _of_sizes(self) -> str:
+        """Say which sizes differ that shall not."""
         what = "largest class is" if self.fixed == "majority" else "number of examples is"
         each = [f"{_span(self._fixed(ratio))} at ratio {ratio:g}" for ratio in self.kept]
-        return [
-            f"The {what} not the same at all ratios, for the data does not allow it: "
-            f"{listed(each)}. What seems to change with the ratio may be due to that."
-        ]
+        return (
+            f"The {what} not the same at all ratios, for the data, whole examples or the limits "
+            f"given do not allow it: {listed(each)}. What seems to change with the ratio may be "
+            "due to that."
+        )
 
     @property
     def smallest_majority(self) -> int:
