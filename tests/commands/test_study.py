@@ -14,32 +14,12 @@ from equipoise.commands.study import Compared
 from equipoise.report.studies import summarise_study
 from equipoise.runs import Run
 from equipoise.statistics.scores import METRICS
-
-QUICK = ["--device", "cpu", "--backbone", "ResNet(depth=8, width=4)", "--epochs", "1"]
-SMALL = ["digits", "--examples", "120", *QUICK, "--values", "None", "Uniform()"]
-
-TWICE = ["--ratios", "1,10", "--seeds", "2", "--test-ratios", "1,10"]
-
-
-def _study(out: Path, *more: str) -> int:
-    return main(["study", "smoothing", *SMALL, "--out", str(out), *more])
-
-
-def _stamps(out: Path) -> dict[str, int]:
-    return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/runs/*/*/DONE")}
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of two ratios and seeds that was never stopped; not to be changed."""
-    out = tmp_path_factory.mktemp("whole") / "s"
-    assert _study(out, *TWICE) == 0
-    return out
+from small_studies import SMALL, TWICE, stamps, study, three_classes
 
 
 def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell for each ratio, value and seed; JSON, a table and a sentence for each ratio."""
-    assert _study(whole, *TWICE, "--resume", "--json") == 0  # nothing is left to do
+    assert study(whole, *TWICE, "--resume", "--json") == 0  # nothing is left to do
     found = json.loads(capsys.readouterr().out)
     assert found["ratios"] == ["1", "10"]
     assert found["seeds"] == [0, 1]
@@ -47,7 +27,7 @@ def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixtu
     assert found["balanced"]["sentences"][0] == found["balanced"]["unjudged"]
     assert found["balanced"]["unjudged"].startswith("The paper's claim is undecided here: ")
     assert len(found["deployment"]) == 2 * 2 * 2
-    assert len(_stamps(whole)) == 8
+    assert len(stamps(whole)) == 8
     with (whole / "study.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {(row["ratio"], row["setting"]) for row in rows} == {
@@ -58,7 +38,7 @@ def test_a_study_ends_with_its_findings(whole: Path, capsys: pytest.CaptureFixtu
 def test_settings_are_shared_and_examples_nested_before_some_are_held_out(tmp_path: Path) -> None:
     """Learnt and held-out examples of a larger ratio together are among those of a smaller one."""
     out = tmp_path / "s"
-    assert _study(out, "--ratios", "1,10", "--seeds", "2", "--augmentation", "None") == 0
+    assert study(out, "--ratios", "1,10", "--seeds", "2", "--augmentation", "None") == 0
     runs = {
         (ratio, value, seed): Run.open(out / f"ratio{ratio}/runs/{value}/seed{seed}")
         for ratio in (1, 10)
@@ -145,27 +125,27 @@ def test_values_are_compared_by_what_is_named_until_something_else_is(
         capsys.readouterr()
         return json.loads((out / "findings.json").read_text("utf-8"))["metric"]
 
-    assert _study(out, *TWICE, "--resume", "--compare-by", "balanced_log_loss") == 0
+    assert study(out, *TWICE, "--resume", "--compare-by", "balanced_log_loss") == 0
     assert told() == "balanced_log_loss"
     for _ in range(2):
-        assert _study(out, *TWICE, "--resume") == 0
+        assert study(out, *TWICE, "--resume") == 0
         printed = capsys.readouterr().out
         assert "As trained: balanced log loss" in " ".join(printed.split())
         assert "nats" in printed
     assert summarise_study(out)["metric"] == told() == "balanced_log_loss"
-    assert _study(out, *TWICE, "--resume", "--compare-by", "accuracy") == 0
+    assert study(out, *TWICE, "--resume", "--compare-by", "accuracy") == 0
     assert told() == "accuracy"
     (out / "findings.json").write_text("[]", "utf-8")
-    assert _study(out, *TWICE, "--resume") == 0
+    assert study(out, *TWICE, "--resume") == 0
     assert told() == "balanced_accuracy"
     assert set(get_args(Compared)) == METRICS.keys() - {"recall"}
-    assert _study(out, *TWICE, "--resume", "--compare-by", "recall") == 2
+    assert study(out, *TWICE, "--resume", "--compare-by", "recall") == 2
 
 
 def test_with_a_fixed_total_all_ratios_have_as_many_examples(tmp_path: Path) -> None:
     """But for what whole examples do not allow."""
     out = tmp_path / "s"
-    assert _study(out, "--ratios", "1,10", "--seeds", "1", "--fixed", "total") == 0
+    assert study(out, "--ratios", "1,10", "--seeds", "1", "--fixed", "total") == 0
     sizes = [
         sum(len(each) for name, each in run.read_arrays("split.npz").items() if name != "test")
         for run in (Run(out / f"ratio{r}/runs/Uniform()/seed0") for r in (1, 10))
@@ -177,7 +157,7 @@ def test_what_is_retuned_is_searched_in_each_cell(tmp_path: Path) -> None:
     """The optimizer's numbers and those of smoothing, where there is any; as often as was said."""
     out = tmp_path / "s"
     more = ["--ratios", "10", "--seeds", "1", "--retune", "rate,smoothing", "--trials", "2"]
-    assert _study(out, *more) == 0
+    assert study(out, *more) == 0
     for value in ("no-smoothing", "Uniform()"):
         run = Run.open(out / f"ratio10/runs/{value}/seed0")
         trials = run.read_json("tuning.json")["trials"]
@@ -201,7 +181,7 @@ def test_studies_that_make_no_sense_are_refused(
     more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In words, and nothing is left behind."""
-    assert _study(tmp_path / "s", *more) == 2
+    assert study(tmp_path / "s", *more) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
@@ -210,10 +190,7 @@ def test_a_ratio_out_of_reach_names_the_class_its_order_and_what_can_be_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A draw makes the smallest class the largest; each remedy that is named is one."""
-    table = tmp_path / "t.csv"
-    labels = ["common"] * 300 + ["middle"] * 90 + ["rare"] * 12
-    rows = [f"{(7 * i) % 31},{i % 11},{label}" for i, label in enumerate(labels)]
-    table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
+    table = three_classes(tmp_path)
     command = ["study", "smoothing", str(table), "--label", "target", "--epochs", "1", "--dry-run"]
     command += ["--values", "None", "Uniform()", "--out", str(tmp_path / "s"), "--seeds", "1"]
     for seed in range(1, 9):  # one in three makes the smallest class the largest
@@ -241,10 +218,7 @@ def test_sizes_that_differ_over_ratios_are_told_everywhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before training, in the study's files and findings, and on its page."""
-    table = tmp_path / "t.csv"
-    labels = ["common"] * 300 + ["middle"] * 90 + ["rare"] * 12
-    rows = [f"{(7 * i) % 31},{i % 11},{label}" for i, label in enumerate(labels)]
-    table.write_text("\n".join(["x,z,target", *rows]), "utf-8")
+    table = three_classes(tmp_path)
     out, said = tmp_path / "s", "10 at ratio 1 and 240 at ratio 60"
     command = ["study", "smoothing", str(table), "--label", "target", "--order", "size"]
     command += ["--ratios", "1,60", "--values", "None", "Uniform()", "--out", str(out)]
@@ -264,7 +238,7 @@ def test_a_dry_run_for_machines_prints_the_cells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As JSON, and nothing is written."""
-    assert _study(tmp_path / "s", "--ratios", "1,10", "--seeds", "2", "--dry-run", "--json") == 0
+    assert study(tmp_path / "s", "--ratios", "1,10", "--seeds", "2", "--dry-run", "--json") == 0
     laid = json.loads(capsys.readouterr().out)
     assert laid["ratios"] == [1, 10]
     assert [value["label"] for value in laid["values"]] == ["no smoothing", "Uniform()"]
@@ -292,7 +266,7 @@ def test_only_what_was_given_is_said_to_be(
     more: list[str], metric: str, search: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A metric that follows from the data says from which ratio, and why."""
-    assert _study(tmp_path / "s", *more, "--seeds", "1", "--dry-run", "--json") == 0
+    assert study(tmp_path / "s", *more, "--seeds", "1", "--dry-run", "--json") == 0
     notes = json.loads(capsys.readouterr().out)["notes"]
     for start, said in (("metric", metric), ("search", search)):
         assert [note for note in notes if note.startswith(f"{start}: {said}")], notes

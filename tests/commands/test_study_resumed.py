@@ -12,28 +12,7 @@ from pathlib import Path
 import pytest
 
 from equipoise.cli import main
-
-DIGITS = ["digits", "--examples", "120", "--device", "cpu", "--epochs", "1"]
-DIGITS += ["--backbone", "ResNet(depth=8, width=4)"]
-SMALL = [*DIGITS, "--values", "None", "Uniform()"]
-
-TWICE = ["--ratios", "1,10", "--seeds", "2", "--test-ratios", "1,10"]
-
-
-def _study(out: Path, *more: str) -> int:
-    return main(["study", "smoothing", *SMALL, "--out", str(out), *more])
-
-
-def _stamps(out: Path) -> dict[str, int]:
-    return {str(p.relative_to(out)): p.stat().st_mtime_ns for p in out.glob("*/runs/*/*/DONE")}
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of two ratios and seeds that was never stopped; not to be changed."""
-    out = tmp_path_factory.mktemp("whole") / "s"
-    assert _study(out, *TWICE) == 0
-    return out
+from small_studies import DIGITS, SMALL, TWICE, stamps, study
 
 
 def test_a_study_that_is_killed_goes_on_and_grows(whole: Path, tmp_path: Path) -> None:
@@ -43,16 +22,16 @@ def test_a_study_that_is_killed_goes_on_and_grows(whole: Path, tmp_path: Path) -
     command += ["--ratios", "10", "--seeds", "2", "--out", str(out), "--resume"]
     with subprocess.Popen(command, start_new_session=True) as process:
         ends = time.monotonic() + 100
-        while len(_stamps(out)) < 1:
+        while len(stamps(out)) < 1:
             assert process.poll() is None
             assert time.monotonic() < ends
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
-    before = _stamps(out)
+    before = stamps(out)
     assert 1 <= len(before) < 4
-    assert _study(out, *TWICE) == 2  # not without --resume
-    assert _study(out, *TWICE, "--resume") == 0
-    assert before.items() <= _stamps(out).items()
+    assert study(out, *TWICE) == 2  # not without --resume
+    assert study(out, *TWICE, "--resume") == 0
+    assert before.items() <= stamps(out).items()
     assert (out / "study.csv").read_text() == (whole / "study.csv").read_text()
 
 
@@ -77,7 +56,7 @@ def test_a_study_grows_to_a_larger_ratio(
         _without_later_keys(out)
     began = json.loads((out / "ratio10" / "comparison.json").read_text("utf-8"))["setup"]
     more = ["--ratios", "1,10,12", "--seeds", "2", "--dry-run", "--json"]
-    assert _study(out, *more, "--resume") == 0
+    assert study(out, *more, "--resume") == 0
     laid = json.loads(capsys.readouterr().out)
     assert (laid["ratios"], laid["n_runs"], laid["n_missing"]) == ([1, 10, 12], 12, 4)
     assert laid["setup"]["params"] == began["params"]
@@ -87,14 +66,14 @@ def test_a_study_grows_to_a_larger_ratio(
     alone = json.loads(_json_of(tmp_path / "alone", capsys, *more))["setup"]
     assert alone["largest"] != began["largest"]
     if not is_old:  # which did not keep what was asked for
-        assert _study(out, *TWICE, "--resume", "--largest", "50", "--dry-run") == 2
+        assert study(out, *TWICE, "--resume", "--largest", "50", "--dry-run") == 2
         assert "on as many examples as it began with" in " ".join(capsys.readouterr().err.split())
-    assert _study(out, "--ratios", "own", "--resume", "--dry-run") == 2
+    assert study(out, "--ratios", "own", "--resume", "--dry-run") == 2
     assert "of the data as it is, or of ratios" in " ".join(capsys.readouterr().err.split())
 
 
 def _json_of(out: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
-    assert _study(out, *more) == 0
+    assert study(out, *more) == 0
     return capsys.readouterr().out
 
 
@@ -104,7 +83,7 @@ def test_what_is_finished_of_a_study_stays_in_it(
     """Its values, ratios, reference and places of use, whatever is gone on with."""
     out = tmp_path / "s"
     shutil.copytree(whole, out)
-    before = _stamps(out)
+    before = stamps(out)
     command = ["study", "smoothing", *DIGITS, "--values", "Uniform(eps=0.3)", "--resume"]
     assert main([*command, "--ratios", "1", "--seeds", "2", "--json", "--out", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -119,8 +98,8 @@ def test_what_is_finished_of_a_study_stays_in_it(
             "Uniform()",
             "Uniform(eps=0.3)",
         }
-    assert before.items() <= _stamps(out).items()
-    assert len(_stamps(out)) == len(before) + 4
+    assert before.items() <= stamps(out).items()
+    assert len(stamps(out)) == len(before) + 4
     # A value of which nothing is finished is not carried out unless it is asked for.
     shutil.rmtree(out / "ratio10" / "runs" / "Uniform(eps=0.3)")
     again = ["study", "smoothing", *DIGITS, "--values", "None", "Uniform()", *TWICE]

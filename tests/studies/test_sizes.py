@@ -9,6 +9,7 @@ import pytest
 from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.experiment import Experiment, prepare, read_dataset
 from equipoise.studies.sizes import draw_ratios, scarcest_seed
+from small_studies import three_classes
 
 VALIDATION = 0.1
 """The default share."""
@@ -17,11 +18,7 @@ VALIDATION = 0.1
 @pytest.fixture
 def table(tmp_path: Path) -> Experiment:
     """Classes of 240, 72 and 10 training examples, in an order that each seed draws."""
-    path = tmp_path / "t.csv"
-    labels = ["common"] * 300 + ["middle"] * 90 + ["rare"] * 12
-    rows = [f"{(7 * i) % 31},{i % 11},{label}" for i, label in enumerate(labels)]
-    path.write_text("\n".join(["x,z,target", *rows]), "utf-8")
-    return Experiment(source=str(path), order="random")
+    return Experiment(source=str(three_classes(tmp_path)), order="random")
 
 
 def _reaches(experiment: Experiment, ratio: float, seed: int) -> bool:
