@@ -52,7 +52,10 @@ def _cells(accuracies: dict[float, dict[str, float]], n_seeds: int = 4) -> Cells
             for name, accuracy in own.items()
         }
         by_ratio[ratio] = Results(
-            folder=Path(), told={"methods": own}, entries=entries, classes=("a",)
+            folder=Path(),
+            told={"methods": own, "setup": {"order": "size", "split_seed": 0}},
+            entries=entries,
+            classes=("a",),
         )
     values = [
         {"method": m, "label": f"size {m}", "number": float(m)}

@@ -3,21 +3,22 @@
 import csv
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 
 from equipoise.comparison.results import Entry, Results
-from equipoise.metrics import shift_logits
+from equipoise.data.profiles import Order, class_order
 from equipoise.statistics.paired import Predictions, contrasts, differences
-from equipoise.studies.cells import Cells, accuracy_under
+from equipoise.studies.cells import Cells
 from equipoise.studies.findings import as_csv, found_in
 from equipoise.studies.places import best_ratios, deployment
 
 N, CLASSES = 3000, 3
 RATIOS = (1.0, 10.0, 100.0)
-UNIFORM = np.full(CLASSES, 1 / CLASSES)
 
 
 def _entry(recalls: tuple[float, ...], seed: int, noise: int) -> Entry:
@@ -33,11 +34,16 @@ def _entry(recalls: tuple[float, ...], seed: int, noise: int) -> Entry:
     return Entry(path=Path(), predictions=both, seconds=1.0, looks=1, facts={})
 
 
-def _cells(recalls: dict[float, tuple[float, ...]], n_seeds: int = 4) -> Cells:
+def _cells(
+    recalls: dict[float, tuple[float, ...]], n_seeds: int = 4, order: Order = "label"
+) -> Cells:
     by_ratio = {
         ratio: Results(
             folder=Path(),
-            told={"methods": {"recipe": {}}},
+            told={
+                "methods": {"recipe": {}},
+                "setup": {"order": order, "split_seed": 0},
+            },
             entries={
                 "recipe": {
                     (seed, 0): _entry(own, seed, 1000 * seed + int(ratio))
@@ -57,9 +63,18 @@ def _cells(recalls: dict[float, tuple[float, ...]], n_seeds: int = 4) -> Cells:
         "data": "planted",
     }
     cells = Cells(folder=Path(), told=told, by_ratio=by_ratio)
-    counts = np.array([900, 90, 9])
-    object.__setattr__(cells, "counts", lambda ratio, seed: counts)  # noqa: ARG005
+    object.__setattr__(cells, "counts", partial(_counts, order))
     return cells
+
+
+def _counts(order: Order, ratio: float, seed: int) -> np.ndarray:
+    """Return sizes of which some tie but at the largest ratio."""
+    counts = np.empty(CLASSES, dtype=int)
+    counts[class_order([1] * CLASSES, order, seed)] = {
+        1.0: (90, 90, 90),
+        10.0: (90, 9, 9),
+    }.get(ratio, (900, 90, 9))
+    return counts
 
 
 PLANTED = {1.0: (0.6, 0.8, 0.9), 10.0: (0.8, 0.8, 0.7), 100.0: (0.9, 0.7, 0.4)}
@@ -78,10 +93,20 @@ def test_accuracy_is_that_of_each_seed_in_its_place() -> None:
         for seed in cells.seeds:
             shares = cells.shares_elsewhere(seed, row["test_ratio"])
             plain, even = (entries[seed, 0].predictions[k] for k in ("as_trained", "balanced"))
-            moved = shift_logits(even.logits, UNIFORM, shares)
-            there = Predictions(codes=even.codes, logits=moved)
-            assert row["as_trained"][seed] == pytest.approx(accuracy_under(plain, shares))
-            assert row["corrected"][seed] == pytest.approx(accuracy_under(there, shares))
+            codes, moved = plain.codes, even.logits + np.log(shares)
+            weights = (shares / np.bincount(codes))[codes]
+            for kind, logits in (("as_trained", plain.logits), ("corrected", moved)):
+                right = accuracy_score(codes, logits.argmax(axis=1), sample_weight=weights)
+                assert row[kind][seed] == pytest.approx(right)
+
+
+def test_a_larger_ratio_changes_nothing_of_the_others() -> None:
+    """Classes that are as frequent at one ratio, and are not at the next, keep their order."""
+    few = _cells({ratio: PLANTED[ratio] for ratio in RATIOS[:2]}, order="random")
+    more = _cells(PLANTED, order="random")
+    assert deployment(few, (30.0,)) == deployment(more, (30.0,))[:2]
+    orders = {str(few.shares_elsewhere(seed, 30.0).argsort()) for seed in few.seeds}
+    assert len(orders) > 1  # each seed has its own
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from equipoise.comparison.results import Results, read_results
+from equipoise.data.profiles import class_order
 from equipoise.errors import InputError
-from equipoise.metrics import groups_by_frequency, shift_logits
+from equipoise.metrics import groups_by_frequency
 from equipoise.metrics.groups import in_order
 from equipoise.runs import Run
 from equipoise.shapes import MAYBE, NUMBER, TEXT, TEXT_OR_NULL, WHOLE, mismatch
@@ -114,10 +115,14 @@ class Cells:
     def shares_elsewhere(self, seed: int, test_ratio: float) -> np.ndarray:
         """Return class frequencies of a place of use, the same for all ratios of training.
 
-        The order of the classes is that of the seed at the largest ratio: at ratio 1 all are as
-        frequent, and none would be the rarest.
+        Classes are rare there in the order in which the seed makes them rare here; where the
+        data stays as it is, in the order of their sizes.
         """
-        return shares_of_ratio(self.counts(max(self.by_ratio), seed), test_ratio)
+        largest = max(self.by_ratio)
+        setup = self.by_ratio[largest].told["setup"]
+        how = "size" if largest == AS_IT_IS else setup["order"]
+        counts = self.counts(largest, seed)
+        return shares_of_ratio(class_order(counts, how, setup["split_seed"] + seed), test_ratio)
 
     def counts(self, ratio: float, seed: int) -> np.ndarray:
         """Return the training examples of each class; those held out left aside."""
@@ -238,53 +243,21 @@ def recall_of_groups(predictions: Predictions, counts: np.ndarray) -> dict[str, 
     return {name: float(value) for name, value in found.items()}
 
 
-def accuracy_under(
-    predictions: Predictions, shares: np.ndarray, *, own: np.ndarray | None = None
-) -> float:
-    """Return the accuracy where classes have other frequencies than in the test examples.
+def shares_of_ratio(order: Sequence[int] | np.ndarray, ratio: float) -> np.ndarray:
+    r"""Return class frequencies that fall exponentially along an order of the classes.
 
     Parameters
     ----------
-    predictions : Predictions
-        Of one run.
-    shares : ndarray of float, shape (classes,)
-        Frequencies there.
-    own : ndarray of float, shape (classes,), or None, default=None
-        Frequencies that the logits contain, from which they are corrected to the others; None:
-        they are taken as they are.
-
-    Examples
-    --------
-    >>> own = Predictions(codes=np.array([0, 0, 1]), logits=np.eye(2)[[0, 1, 1]])
-    >>> round(accuracy_under(own, np.array([0.8, 0.2])), 3)
-    0.6
-    """
-    logits = predictions.logits if own is None else shift_logits(predictions.logits, own, shares)
-    right = logits.argmax(axis=1) == predictions.codes
-    n = np.bincount(predictions.codes, minlength=len(shares))
-    recall = np.bincount(predictions.codes, weights=right, minlength=len(shares))
-    here = n > 0
-    weights = shares[here] / shares[here].sum()
-    return float(weights @ (recall[here] / n[here]))
-
-
-def shares_of_ratio(counts: Sequence[int] | np.ndarray, ratio: float) -> np.ndarray:
-    r"""Return class frequencies that fall exponentially in the order of given sizes.
-
-    Parameters
-    ----------
-    counts : array-like of int, shape (classes,)
-        Sizes in training, which give the order.
+    order : array-like of int, shape (classes,)
+        Class codes, the most frequent first; see `equipoise.data.profiles.class_order`.
     ratio : float
-        Most over least frequent class; below 1 the rarest class of training is most frequent.
+        Most over least frequent class; below 1 the last class is most frequent.
 
     Examples
     --------
-    >>> shares_of_ratio([10, 100], 4.0), shares_of_ratio([10, 100], 0.25)
+    >>> shares_of_ratio([1, 0], 4.0), shares_of_ratio([1, 0], 0.25)
     (array([0.2, 0.8]), array([0.8, 0.2]))
     """
-    sizes = np.asarray(counts)
-    rank = np.empty(len(sizes))
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    raw = float(ratio) ** (-rank / (len(sizes) - 1))
+    raw = np.empty(len(order))
+    raw[np.asarray(order)] = float(ratio) ** (-np.arange(len(order)) / (len(order) - 1))
     return raw / raw.sum()
