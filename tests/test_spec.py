@@ -124,7 +124,9 @@ def test_parse_splits_a_name_from_its_values() -> None:
         "Momentum(",
         "optim.Momentum()",
         "Momentum()()",
-        "Momentum(0.1)",
+        "Momentum(*(0.1,))",
+        "Momentum(0.1, lr=0.2)",
+        "Momentum(1e999)",
         "Momentum(*x)",
         "Momentum(**{'lr': 0.1})",
         "Momentum(lr=0.1, 3)",
@@ -145,6 +147,15 @@ def test_any_other_form_is_refused(text: str) -> None:
     error = _refusal(text)
     assert error.requirement.startswith("The optimizer must be written as Name or Name(key=value")
     assert repr(text) in error.actual
+
+
+def test_values_without_keys_are_refused_with_the_text_that_has_them() -> None:
+    """What is advised reads."""
+    error = _refusal("Momentum(0.1, steps=3)")
+    assert error.requirement == "The values of the optimizer are given by their keys."
+    advised = error.remedy.partition('"')[2].rpartition('"')[0]
+    assert advised == "Momentum(lr=0.1, steps=3)"
+    assert repr(_resolve(advised)) == repr(Momentum(lr=0.1, steps=3))
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,12 @@ def split_joined(text: str) -> list[str]:
 
 
 def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> ComponentT:
+    if (keyed := _keyed(text, choices)) is not None:
+        raise InputError(
+            f"The values of the {role} are given by their keys.",
+            f"The text is {_shortened(text)}.",
+            f'Write "{keyed}".',
+        )
     name, arguments = parse(text, role)
     if name not in choices:
         raise InputError(
@@ -226,6 +232,29 @@ def _build(text: str, choices: Mapping[str, type[ComponentT]], role: str) -> Com
             f'Write "{name}({required[0]}=...)".',
         )
     return kind(**arguments)
+
+
+SHOWN = 200
+"""Characters of a text that a message shows at most."""
+
+
+def _keyed(text: str, choices: Mapping[str, type]) -> str | None:
+    """Return a text whose values lack keys with them; None where it is not such a text."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+            return None
+        values = [ast.literal_eval(arg) for arg in node.args]
+        keys = [f.name for f in fields(choices[node.func.id])]
+        arguments = dict(zip(keys, values, strict=False))
+        is_plain = len(values) <= len(keys) and all(map(_is_literal, values))
+        if not is_plain or arguments.keys() & _arguments(node).keys():
+            return None
+    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
+        return None  # `parse` explains what a text must look like
+    given = [f"{key}={value!r}" for key, value in {**arguments, **_arguments(node)}.items()]
+    keyed = f"{node.func.id}({', '.join(given)})"
+    return keyed if len(keyed) <= SHOWN else None
 
 
 def parse(text: str, role: str = "component") -> tuple[str, dict[str, Any]]:
@@ -274,7 +303,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _shortened(text: str) -> str:
-    return repr(text) if len(text) <= 200 else f"{text[:200]!r} and goes on"
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r} and goes on"
 
 
 def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:

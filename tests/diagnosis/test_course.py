@@ -45,6 +45,14 @@ def test_recalls_are_those_of_scikit_learn() -> None:
     assert found[4] is None
 
 
+def test_the_kept_epoch_is_told_with_the_last_there_was() -> None:
+    """As advice needs it; it is not known where no epoch was marked."""
+    rows = _rows([[0.5, 0.5]] * 3)
+    assert Course.of(_evidence(rows)).kept_of == (1, 3)
+    unmarked = [{**row, "best": False} for row in rows]
+    assert Course.of(_evidence(unmarked)).kept_of is None
+
+
 def test_the_kept_epoch_has_the_recall_of_the_kept_predictions(run: Path) -> None:
     """What an epoch records is of the weights that it leaves, as trained."""
     opened = Run(run)

@@ -178,6 +178,19 @@ def test_advice_names_the_group_that_loses_most_and_has_a_remedy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept", "longer"), [(None, True), ((30, 30), True), ((23, 30), True), ((22, 30), False)]
+)
+def test_more_epochs_are_advised_where_the_last_ones_helped(
+    kept: tuple[int, int] | None, longer: bool
+) -> None:
+    """Not where an early one was kept, which is named."""
+    loss = Loss(cause="not learnt", value=0.2, low=0.1, high=0.3, by_class=(0.2, 0.2, 0.2))
+    [found] = advise([loss], ["many", "medium", "few"], "validation", kept)
+    assert ("train for more epochs" in found.remedy) is longer
+    assert ("epoch 22 of 30 was kept" in found.remedy) is not longer
+
+
+@pytest.mark.parametrize(
     ("by_class", "words"),
     [
         ((*[0.42] * 4, *[0.4275] * 5), ", most of it (56 %) in classes with few examples"),

@@ -1,5 +1,6 @@
 """Laws of what values are as methods, and what is searched again for each."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_what_a_value_says_is_not_searched(
     """The search would replace it, and all values would be one."""
     with pytest.raises(InputError, match=r"studied must not be searched|value says must not be"):
         _laid(tmp_path, component, values, retune)
+
+
+def test_what_is_advised_where_values_say_too_much_works(tmp_path: Path) -> None:
+    """Copied from the message, values without numbers and what is searched make a study."""
+    with pytest.raises(InputError, match="value says must not be") as refused:
+        _laid(tmp_path, "smoothing", (), ("optimizer", "smoothing"))
+    advised = refused.value.remedy.partition("--values ")[2].removesuffix(".")
+    values, _, searched = advised.partition(" --retune ")
+    assert searched == "rate,smoothing"
+    kinds = tuple(shlex.split(values))
+    [contest] = _laid(tmp_path, "smoothing", kinds, ("optimizer", "smoothing")).contests.values()
+    assert len(contest.methods) == len(kinds) > 1
 
 
 def test_what_a_value_is_silent_of_is_searched(tmp_path: Path) -> None:

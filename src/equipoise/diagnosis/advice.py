@@ -50,6 +50,15 @@ REMEDIES: Mapping[str, str] = {
 }
 """What can be done about each cause."""
 
+NO_LONGER = (
+    "Even the training examples are not learnt: train with a larger network, a higher rate, less "
+    "weight decay or weaker augmentation. More epochs alone will not do: epoch {} of {} was kept."
+)
+"""What can be done about what is not learnt where later epochs have not helped."""
+
+EARLY = 0.75
+"""Where the epoch that was kept is among so many of all, later ones have not helped."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
@@ -75,7 +84,12 @@ class Advice:
     remedy: str
 
 
-def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list[Advice]:
+def advise(
+    losses: Sequence[Loss],
+    groups: Sequence[str],
+    rests_on: str,
+    kept: tuple[int, int] | None = None,
+) -> list[Advice]:
     """Return what to try, by what is surely lost to each cause.
 
     Parameters
@@ -86,6 +100,9 @@ def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list
         Group of each class.
     rests_on : str
         The part that was looked at: ``"validation"`` or ``"test"``.
+    kept : (int, int) or None, default=None
+        The epoch that was kept and the last there was; None: not known. More epochs are advised
+        only where the one that was kept is among the last quarter.
 
     Returns
     -------
@@ -111,12 +128,18 @@ def advise(losses: Sequence[Loss], groups: Sequence[str], rests_on: str) -> list
             low=loss.low,
             high=loss.high,
             evidence=_evidence(loss, groups, rests_on),
-            remedy=REMEDIES[loss.cause],
+            remedy=_remedy(loss.cause, kept),
         )
         for loss in losses
         if loss.low > LEAST
     ]
     return sorted(found, key=lambda advice: -advice.gain * EXPECTED.get(advice.cause, 0.5))
+
+
+def _remedy(cause: str, kept: tuple[int, int] | None) -> str:
+    if cause == "not learnt" and kept is not None and kept[0] <= EARLY * kept[1]:
+        return NO_LONGER.format(*kept)
+    return REMEDIES[cause]
 
 
 _SENTENCES = {

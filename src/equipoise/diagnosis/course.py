@@ -60,6 +60,11 @@ class Course:
         )
 
     @property
+    def kept_of(self) -> tuple[int, int] | None:
+        """The epoch whose weights were kept, and the last there was; None: not known."""
+        return None if self.kept is None else (self.kept, max(self.epochs))
+
+    @property
     def gap(self) -> np.ndarray:
         """Recall on training examples less that on held-out ones, shape ``(classes,)``."""
         return self.train - self.held

@@ -79,7 +79,9 @@ def diagnose(
     calibration = calibrations(evidence)
     overall |= measures_of(calibration)
     on_held_out = [prior_gain(evidence.held_out, evidence.n_classes, LEVEL), *losses[1:]]
-    advice = advise([*on_held_out, probe["gain"]], evidence.groups, _rests_on(evidence))
+    kept = None if course is None else course.kept_of
+    known = [*on_held_out, probe["gain"]]
+    advice = advise(known, evidence.groups, _rests_on(evidence), kept)
     watch()
     groups = {name: by_group(_plain(v), evidence.groups) for name, v in classes.items()}
     found = {

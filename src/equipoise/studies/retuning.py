@@ -1,6 +1,7 @@
 """The values of a study as methods of a comparison, and what of each is searched again."""
 
 import re
+import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def methods_of(
         roles = _searched(value, plan, own, retune)
         for name in retune:
             if name in roles and is_new:
-                _require_silent(value, roles[name], plan.fit.settings)
+                _require_silent(value, roles[name], plan.fit.settings, values)
             elif name not in roles:
                 lacking.setdefault(name, []).append(value.label)
         if retune and not roles:
@@ -117,7 +118,7 @@ def _searched(
     return {name: roles[0] for name, roles in found.items() if roles}
 
 
-def _require_silent(value: Value, role: Role, base: Settings) -> None:
+def _require_silent(value: Value, role: Role, base: Settings, values: Sequence[Value]) -> None:
     """Raise `InputError` if a search would replace numbers by which a value differs from others."""
     text = str(value.params.get(role.name))
     if text == repr(getattr(base, role.name)):
@@ -128,8 +129,19 @@ def _require_silent(value: Value, role: Role, base: Settings) -> None:
         raise InputError(
             "What a value says must not be what --retune searches: it would be replaced.",
             f"{value.label} gives {listed(said)} of the {role.name}.",
-            f"Leave {word} out of --retune, or give values without these numbers.",
+            f"Leave {word} out of --retune, or give values without these numbers"
+            f"{_silent(role.name, values)}.",
         )
+
+
+def _silent(name: str, values: Sequence[Value]) -> str:
+    """Return how a study is asked for in which values leave a parameter's numbers to a search."""
+    texts = [str(value.params.get(name)).partition("(") for value in values]
+    bare = list(dict.fromkeys(f"{kind}()" if given else kind for kind, given, _ in texts))
+    if len(bare) < 2:
+        return ""
+    searched = "rate" if name == "optimizer" else f"rate,{name}"
+    return f", as with --values {' '.join(map(shlex.quote, bare))} --retune {searched}"
 
 
 def _nothing_to_search(value: Value, retune: Sequence[str]) -> InputError:
