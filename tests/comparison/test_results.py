@@ -239,6 +239,7 @@ def test_the_metric_of_a_comparison_has_a_verdict(
     assert own["as_trained"]["facts"]["metric"] == metric
     for row in found["leaderboard"]:
         assert own[prior]["facts"]["means"][row["method"]] == row[column]
+        assert own["as_trained"]["facts"]["means"][row["method"]] == row[metric]
     assert f"{column}_low" in (folder / "leaderboard.csv").read_text()
 
 

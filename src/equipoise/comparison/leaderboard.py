@@ -35,19 +35,23 @@ def columns_of(metric: str) -> dict[str, tuple[str, str]]:
     >>> set(columns_of("accuracy")) - set(COLUMNS), columns_of("macro_f1") == COLUMNS
     ({'accuracy'}, True)
     """
-    has_one = any(own == metric for own, _ in COLUMNS.values())
-    return {**COLUMNS, **({} if has_one else {metric: (metric, "as_trained")})}
+    found: dict[str, tuple[str, str]] = {}
+    for name, column in COLUMNS.items():
+        if column == (metric, "balanced"):
+            found.setdefault(metric, (metric, "as_trained"))
+        found[name] = column
+    return {**found, metric: (metric, "as_trained")}
 
 
 def column_of(metric: str) -> str:
-    """Return the name of the figure that shows a metric.
+    """Return the name of the figure that shows a metric, corrected where there is such a figure.
 
     Examples
     --------
     >>> column_of("macro_f1"), column_of("balanced_log_loss")
     ('macro_f1', 'balanced_log_loss_corrected')
     """
-    return next(name for name, (own, _) in columns_of(metric).items() if own == metric)
+    return [name for name, (own, _) in columns_of(metric).items() if own == metric][-1]
 
 
 def leaderboard(results: Results, level: float = 0.95) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ TITLES = {
     "rarest_recall_corrected": "corrected",
     "macro_f1": "Macro-F1, as trained",
     "log_loss": "Log-loss, as trained",
+    "balanced_log_loss": "Balanced log-loss, as trained",
     "balanced_log_loss_corrected": "Balanced log-loss, corrected",
     "accuracy": "Accuracy, as trained",
 }
