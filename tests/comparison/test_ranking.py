@@ -50,6 +50,24 @@ def test_ranks_are_those_of_the_means(folders: list[Path]) -> None:
     assert [list(row.values()) for row in found["sets"].values()] == means
 
 
+def test_methods_that_tie_for_the_best_rank_are_all_named(
+    tmp_path: Path, written: ModuleType
+) -> None:
+    """Each of two methods is first on one of two data sets."""
+    made = []
+    for i, first in enumerate(("good", "other")):
+        folder = tmp_path / first
+        folder.mkdir()
+        written.tell(folder, "plain", "good", "other")
+        for seed in range(2):
+            for name in ("plain", "good", "other"):
+                skill = {"plain": 0.5, first: 6.0}.get(name, 2.0)
+                written.write(folder, name, seed, skill, salt=i)
+        made.append(folder)
+    said = rank_comparisons(made)["sentences"][0]
+    assert said.startswith("Over 2 data sets good and other have the best average rank by ")
+
+
 def test_wins_are_what_each_verdict_tells(folders: list[Path]) -> None:
     """Counted over the data sets, against the control; others' methods are in the family, too."""
     found = rank_comparisons(folders)["methods"]

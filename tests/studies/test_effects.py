@@ -182,6 +182,15 @@ def test_sentences_name_what_was_planted() -> None:
     assert "size 256 by -" in said[4]
 
 
+def test_values_that_tie_for_the_best_are_all_named() -> None:
+    """Two values with the same predictions: neither is better."""
+    cells = _cells(PLANTED)
+    for results in cells.by_ratio.values():
+        results.entries["64"] = results.entries["16"]
+    said = found_in(cells)["balanced"]["sentences"]
+    assert said[4].startswith("At ratio 100, size 16 and size 64 are best with")
+
+
 def test_no_score_or_effect_in_a_sentence_is_without_its_interval() -> None:
     """The best value, those that are told apart from the reference, and effects of a doubling."""
     found = found_in(_cells(PLANTED))["balanced"]

@@ -130,3 +130,17 @@ def test_a_ratio_that_whole_examples_do_not_make_is_told() -> None:
     assert {(int(max(own)), int(min(own))) for own in drawn.kept[20.0]} == {(40, 2), (55, 2)}
     assert drawn.cautions == ["In whole examples ratio 20 is 20 to 27.5 by the seed."]
     assert not draw_ratios(read_dataset(digits), digits, (5.0,), "majority", 3).cautions
+
+
+def test_next_to_no_examples_are_told(table: Experiment) -> None:
+    """With the ratio at which there are so few, and how many."""
+    dataset, by_size = read_dataset(table), replace(table, order="size")
+    few = replace(by_size, largest=4)
+    [caution] = [
+        line
+        for line in draw_ratios(dataset, few, (1.0, 4.0), "majority", 1).cautions
+        if line.startswith("No class")
+    ]
+    assert "more than 4 examples at ratio 1 and 4 examples at ratio 4, held-out ones" in caution
+    enough = draw_ratios(dataset, replace(by_size, largest=6), (1.0, 6.0), "majority", 1)
+    assert not any(line.startswith("No class") for line in enough.cautions)

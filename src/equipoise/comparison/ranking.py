@@ -254,9 +254,11 @@ def _sentences(
     left_out: Sequence[str],
 ) -> list[str]:
     best = next(iter(ranked.ranks))
+    ties = [name for name, rank in ranked.ranks.items() if rank == ranked.ranks[best]]
+    have = "has" if len(ties) == 1 else "have"
     said = [
-        f"Over {counted(ranked.n_sets, 'data set')} {best} has the best average rank by {title}: "
-        f"{ranked.ranks[best]:.2f} of {len(ranked.ranks)}.",
+        f"Over {counted(ranked.n_sets, 'data set')} {listed(ties)} {have} the best average rank by "
+        f"{title}: {ranked.ranks[best]:.2f} of {len(ranked.ranks)}.",
         _told(ranked),
     ]
     with_best = next((clique for clique in ranked.cliques if best in clique), (best,))

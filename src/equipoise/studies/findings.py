@@ -224,8 +224,10 @@ def _best(cells: Cells, ratio: str, own: Mapping[str, Any], metric: str) -> str:
         if apart
         else f"no value is told apart from {versus}{after}"
     )
-    mean = _scored(own["means"][best], metric)
-    return f"{where[0].upper()}{where[1:]}, {labels[best]} is best with {mean}; {against}."
+    mean, value = _scored(own["means"][best], metric), own["means"][best]["value"]
+    ties = [labels[name] for name, each in own["means"].items() if each["value"] == value]
+    win = f"{listed(ties)} {'is' if len(ties) == 1 else 'are'} best"
+    return f"{where[0].upper()}{where[1:]}, {win} with {mean}; {against}."
 
 
 def _trend_sentence(cells: Cells, along: Mapping[str, Any], metric: str) -> str:

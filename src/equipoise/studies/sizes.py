@@ -11,7 +11,7 @@ from equipoise.data.dataset import Dataset
 from equipoise.data.profiles import RatioOutOfReachError
 from equipoise.experiment import Experiment, cut, draw
 from equipoise.recipes import find_recipe
-from equipoise.statistics.wording import listed
+from equipoise.statistics.wording import counted, listed
 from equipoise.studies.began import Began
 from equipoise.studies.cells import AS_IT_IS
 
@@ -19,6 +19,9 @@ ROUNDING = 0.05
 """Sizes that differ by such a share or less are the same but for whole examples; totals too that
 differ by two examples of each class, for each class is rounded down."""
 
+
+FEW = 5
+"""A ratio at which no class has more examples than that is told."""
 
 OFF = 0.1
 """A ratio that is off by such a share in whole examples is told."""
@@ -54,7 +57,8 @@ class Drawn:
     @property
     def cautions(self) -> list[str]:
         """What to mind about the sizes, as sentences."""
-        return [*self._of_ratios(), *([] if self.is_held else [self._of_sizes()])]
+        said = [*self._of_ratios(), *self._of_few()]
+        return [*said, *([] if self.is_held else [self._of_sizes()])]
 
     def _of_ratios(self) -> list[str]:
         """Say which ratios are others in whole examples."""
@@ -66,6 +70,19 @@ class Drawn:
                 each = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g} by the seed"
                 said.append(f"In whole examples ratio {ratio:g} is {each}.")
         return said
+
+    def _of_few(self) -> list[str]:
+        """Say at which ratios there is next to nothing to learn from."""
+        largest = {ratio: max(int(n.max()) for n in own) for ratio, own in self.kept.items()}
+        few = {ratio: n for ratio, n in largest.items() if n <= FEW and ratio != AS_IT_IS}
+        if not few:
+            return []
+        each = [f"{counted(n, 'example')} at ratio {ratio:g}" for ratio, n in few.items()]
+        return [
+            f"No class has more than {listed(each)}, held-out ones included: hardly anything is "
+            "learnt from so few. Near ratio 1 all classes are as small as the smallest; larger "
+            "--ratios keep more examples."
+        ]
 
     def _of_sizes(self) -> str:
         """Say which sizes differ that shall not."""
