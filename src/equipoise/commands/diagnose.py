@@ -27,8 +27,8 @@ SHOWN = {
     "row_slope": ("slope of row lengths", False),
     "rise": ("rise of the loss", False),
     "eigenvalue_all": ("top eigenvalue", False),
-    "top_label_corrected": ("calibration error", True),
-    "top_label_tempered": ("calibration error, after a temperature", True),
+    "top_label_corrected": ("top-label error", True),
+    "top_label_tempered": ("top-label error, after a temperature", True),
 }
 """Measures that stand side by side, with their names, and whether they are in per cent."""
 
