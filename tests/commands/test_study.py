@@ -4,16 +4,18 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+import torch
 
 from equipoise.cli import main
 from equipoise.commands.study import Compared
 from equipoise.report.studies import summarise_study
 from equipoise.runs import Run
 from equipoise.statistics.scores import METRICS
+from equipoise.studies.design import Study, make_study
 from small_studies import SMALL, TWICE, stamps, study, three_classes
 
 
@@ -244,6 +246,24 @@ def test_a_dry_run_for_machines_prints_the_cells(
     assert [value["label"] for value in laid["values"]] == ["no smoothing", "Uniform()"]
     assert (laid["n_runs"], laid["n_missing"]) == (8, 8)
     assert not (tmp_path / "s").exists()
+
+
+def test_machines_are_measured_with_the_threads_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a study is laid out, and not after it."""
+    laid, before = [], torch.get_num_threads()
+
+    def make(*args: Any, **options: Any) -> Study:
+        laid.append(torch.get_num_threads())
+        return make_study(*args, **options)
+
+    monkeypatch.setattr("equipoise.commands.study.make_study", make)
+    more = ["--ratios", "1,10", "--seeds", "1", "--dry-run", "--executor", "processes"]
+    assert study(tmp_path / "s", *more, "--workers", "2", "--threads", str(before + 2)) == 0
+    assert study(tmp_path / "s", "--ratios", "1,10", "--seeds", "1", "--dry-run") == 0
+    assert laid == [before + 2, before]
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize(

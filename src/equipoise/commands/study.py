@@ -24,6 +24,7 @@ from equipoise.commands.training import read_in
 from equipoise.comparison.setup import Unit
 from equipoise.durations import format_duration, parse_duration
 from equipoise.errors import InputError, TrainingError
+from equipoise.pace import computing_with
 from equipoise.recipes import find_recipe
 from equipoise.statistics.wording import counted
 from equipoise.studies.cells import name_of as of_ratio
@@ -171,7 +172,10 @@ def study(  # noqa: PLR0913 (each is an option)
     choices, given = cells.choices(), cells.places()
     _check(imbalance)
     find_recipe(recipe)
-    with read_in(data, reading, imbalance, classifier, seed=0) as read:
+    with (
+        read_in(data, reading, imbalance, classifier, seed=0) as read,
+        computing_with(place.worker_threads),  # for this machine is measured
+    ):
         laid = make_study(wanted, replace(read, recipe=recipe), folder, choices, resume=resume)
     _tell(laid, as_json=dry_run and json)
     if not dry_run:
