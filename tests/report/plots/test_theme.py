@@ -180,3 +180,19 @@ def test_numbers_of_a_logarithmic_axis_are_apart_and_none_is_nothing(
     assert "0" not in [each.get_text() for each in written]
     spans = sorted((box.x0, box.x1) for box in (each.get_window_extent() for each in written))
     assert all(end < start for (_, end), (start, _) in pairwise(spans))
+
+
+@pytest.mark.parametrize("step", [0.0005, 0.0025, 0.025, 0.1])
+@pytest.mark.parametrize("unit", ["", " %"])
+def test_labels_of_a_percent_axis_are_where_they_say(step: float, unit: str) -> None:
+    """No tick is rounded to another number, and zero has no sign."""
+    figure = theme.canvas(100)
+    axes = figure.subplots()
+    ticks = [step * i for i in range(-3, 4)]
+    axes.set_xticks(ticks)
+    theme.percent_axis(axes, "x", unit)
+    figure.draw_without_rendering()
+    told = [each.get_text() for each in axes.get_xticklabels()]
+    assert all(text.endswith(unit) for text in told)
+    assert [float(text.removesuffix(" %")) / 100 for text in told] == pytest.approx(ticks)
+    assert told[3] == f"0{unit}"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from equipoise.report.formats import duration, interval, percent, rounded
 from equipoise.report.plots.labels import LINE, annotate
@@ -102,7 +101,7 @@ def differences_to_control(facts: Sequence[Row], control: str) -> Picture | None
             axes.plot(values, places, "o", color=colour, markersize=4.6, label=_TOLD[is_told])
     axes.set_xlabel(f"points better than {label(control)}, after correction")
     axes.grid(axis="x")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
+    percent_axis(axes, "x", unit="")
     figure.legend(loc="outside upper left", ncols=2)
     told = "; ".join(
         f"{fact['method']} {_gain(fact)}{', told apart' if fact['told_apart'] else ''}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from equipoise.report.formats import duration
 from equipoise.report.plots.theme import (
@@ -14,6 +14,7 @@ from equipoise.report.plots.theme import (
     Picture,
     Tip,
     canvas,
+    percent_axis,
     spaced,
     svg,
 )
@@ -60,9 +61,7 @@ def score_axis(axes: Axes, which: str, metric: Metric) -> None:
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(MaxNLocator(7 if which == "x" else 5, steps=[1, 2, 5, 10]))
     if metric.as_percent:
-        axis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{100 * value:.4g}\N{NO-BREAK SPACE}%")
-        )
+        percent_axis(axes, which)
 
 
 def _best(

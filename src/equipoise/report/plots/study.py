@@ -18,6 +18,7 @@ from equipoise.report.plots.theme import (
     Tip,
     canvas,
     label,
+    percent_axis,
     svg,
 )
 
@@ -146,7 +147,7 @@ def _panelled(
         axes.locator_params(axis="x", nbins=2)
         axes.tick_params(axis="y", length=0)
         if as_percent:  # without the sign, for which narrow panels have no room
-            axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
+            percent_axis(axes, "x", unit="")
     drawn[0].set_yticks(range(len(methods)), [_wrapped(names[m]) for m in methods])
     drawn[0].set_ylim(len(methods) - 0.5, -0.5)
     figure.supxlabel(title, color=MUTED, fontsize=10.5)

@@ -199,12 +199,19 @@ def _marks(low: float, high: float) -> list[float]:
     return [m * 10.0**k for k in powers for m in (1, 2, 5) if low <= m * 10.0**k <= high]
 
 
-def percent_axis(axes: Axes, which: str) -> None:
-    """Label an axis of fractions in percent."""
+def percent_axis(axes: Axes, which: str, unit: str = "\N{NO-BREAK SPACE}%") -> None:
+    """Label an axis of fractions in percent, with as many decimals as its ticks need."""
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.0f}\N{NO-BREAK SPACE}%")
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{hundredfold(value)}{unit}"))
+
+
+def hundredfold(value: float) -> str:
+    """Return a hundred times a number, without decimals that it does not need.
+
+    >>> hundredfold(0.025), hundredfold(-0.3), hundredfold(-1e-18)
+    ('2.5', '-30', '0')
+    """
+    return f"{round(100 * value, 6) + 0.0:.6g}"
 
 
 def svg(
