@@ -323,6 +323,8 @@ def test_no_comparison_is_refused(tmp_path: Path, folder: Path, written: ModuleT
         '{"methods": {"plain": {}}, "setup": {"metric": []}}',
         '{"methods": {"plain": {}}, "setup": {"fingerprint": {}}}',
         '{"methods": {"plain": {}}, "setup": {"budget": "1m"}}',
+        '{"methods": {"plain": {}}, "setup": {"order": 1}}',
+        '{"methods": {"plain": {}}, "setup": {"split_seed": "0"}}',
         '{"methods": {"plain": {}}, "terms": ["cpu"]}',
         '{"methods": {"plain": {}}, "choices": 1}',
     ],

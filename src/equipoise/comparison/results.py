@@ -13,7 +13,7 @@ from equipoise.errors import InputError
 from equipoise.metrics import shift_logits, without_margins
 from equipoise.recipes import PLAIN
 from equipoise.runs import SEARCH, Run
-from equipoise.shapes import ANY, MAYBE, TEXT_OR_NULL, mismatch
+from equipoise.shapes import ANY, MAYBE, TEXT, TEXT_OR_NULL, WHOLE, mismatch
 from equipoise.statistics.paired import Predictions
 from equipoise.statistics.scores import METRICS
 from equipoise.tuning.clock import time_used
@@ -28,7 +28,13 @@ PRIORS = ("as_trained", "balanced")
 """Predictions as methods leave them, and corrected to equal class frequencies."""
 
 READ = {"setup": {...: ANY}, "terms": {...: ANY}, "choices": [ANY]}
-SET = {"fingerprint": TEXT_OR_NULL, "metric": TEXT_OR_NULL, "budget": MAYBE}
+SET = {
+    "fingerprint": TEXT_OR_NULL,
+    "metric": TEXT_OR_NULL,
+    "budget": MAYBE,
+    "order": TEXT,
+    "split_seed": WHOLE,
+}
 """What is read of the file of a comparison beside its methods, and of its setup, if it is there."""
 
 N_RAREST = 3

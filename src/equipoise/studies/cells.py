@@ -119,10 +119,10 @@ class Cells:
         data stays as it is, in the order of their sizes.
         """
         largest = max(self.by_ratio)
-        setup = self.by_ratio[largest].told["setup"]
-        how = "size" if largest == AS_IT_IS else setup["order"]
-        counts = self.counts(largest, seed)
-        return shares_of_ratio(class_order(counts, how, setup["split_seed"] + seed), test_ratio)
+        setup = self.by_ratio[largest].told.get("setup", {})
+        how = "size" if largest == AS_IT_IS else setup.get("order", "size")
+        order = class_order(self.counts(largest, seed), how, setup.get("split_seed", 0) + seed)
+        return shares_of_ratio(order, test_ratio)
 
     def counts(self, ratio: float, seed: int) -> np.ndarray:
         """Return the training examples of each class; those held out left aside."""
