@@ -52,7 +52,7 @@ REMEDIES: Mapping[str, str] = {
 
 NO_LONGER = (
     "Even the training examples are not learnt: train with a larger network, a higher rate, less "
-    "weight decay or weaker augmentation. More epochs alone will not do: epoch {} of {} was kept."
+    "weight decay or weaker augmentation. More epochs may not help: epoch {} of {} was kept."
 )
 """What can be done about what is not learnt where later epochs have not helped."""
 
